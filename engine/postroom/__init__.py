@@ -1,0 +1,1 @@
+"""Server-side synchronization and an email router with pluggable providers, in one in-process engine."""

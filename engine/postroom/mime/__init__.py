@@ -1,0 +1,1 @@
+"""Octets and values: parsing that never raises, composing that cannot be injected into."""

@@ -1,0 +1,12 @@
+"""The mail store that POP3, SMTP and EWS share."""
+
+from postroom_simulator.store.interface import (
+    Changes,
+    Folder,
+    Item,
+    MailStore,
+    Outbound,
+    Role,
+)
+
+__all__ = ["Changes", "Folder", "Item", "MailStore", "Outbound", "Role"]

@@ -1,0 +1,196 @@
+"""What the protocols ask of a mail store. It knows folders and items, and no protocol's names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+__all__ = ["Changes", "Folder", "Item", "MailStore", "Outbound", "Role"]
+
+
+class Role(StrEnum):
+    """The distinguished folders of every mailbox. A folder made by a user has the role NONE."""
+
+    ROOT = "root"
+    TOP = "msgfolderroot"
+    INBOX = "inbox"
+    DRAFTS = "drafts"
+    OUTBOX = "outbox"
+    SENT = "sentitems"
+    DELETED = "deleteditems"
+    JUNK = "junkemail"
+    CALENDAR = "calendar"
+    CONTACTS = "contacts"
+    TASKS = "tasks"
+    NOTES = "notes"
+    JOURNAL = "journal"
+    SEARCH = "searchfolders"
+    NONE = ""
+
+
+@dataclass(slots=True)
+class Folder:
+    """A folder of one account's tree.
+
+    uid      stable inside the store, never reused; wire ids are derived from it by the protocols
+    account  primary address of the owner, folded
+    change   store-wide number of the folder's last change: its change key
+    """
+
+    uid: int
+    account: str
+    parent: int | None
+    name: str
+    role: Role = Role.NONE
+    folder_class: str = "IPF.Note"
+    change: int = 0
+
+
+@dataclass(slots=True)
+class Item:
+    """One item of a folder. A snapshot: the store gives out copies or never changes one that it gave out.
+
+    uid         stable inside the store, never reused, kept over moves
+    change      store-wide number of the item's last change: its change key
+    item_class  "IPM.Note", "IPM.Appointment" ...
+    received    when the store took it (aware, UTC); imported mail may carry an earlier one
+    read        whether its owner has seen it
+    size        octets of the authority
+    wire_size   octets as sent over a line protocol, every line end counted as two, without stuffing (RFC 1939 §11)
+    properties  set when the properties are the authority (calendar items, edited messages), else None: then the octets are,
+                to be had from `MailStore.octets`. Values are opaque to the store.
+    digest      SHA-256 of the octets, hexadecimal; "" when the properties are the authority
+    """
+
+    uid: int
+    account: str
+    folder: int
+    change: int
+    item_class: str
+    created: datetime
+    modified: datetime
+    received: datetime
+    read: bool
+    size: int
+    wire_size: int
+    digest: str = ""
+    flags: frozenset[str] = frozenset()
+    properties: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What became of a folder since a token: items that are there and changed, uids that left (deleted or moved away), in
+    order of change. `complete` is False when a limit cut the list; ask again with `token`."""
+
+    changed: tuple[Item, ...]
+    removed: tuple[int, ...]
+    token: int
+    complete: bool = True
+
+
+@dataclass(slots=True)
+class Outbound:
+    """A message for somebody unknown here. Nothing ever leaves the machine: it lies in the drawer for tests to read."""
+
+    uid: int
+    at: datetime
+    sender: str
+    recipients: tuple[str, ...]
+    size: int
+    digest: str
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class MailStore(Protocol):
+    """Accounts with folder trees and items. Safe to call from several threads (one lock inside).
+
+    Errors: `NoSuchFolder`, `NoSuchItem`, `QuotaExceeded`, `UnknownAccount`. A failed call changes nothing.
+    """
+
+    # -- accounts and folders
+    def open_account(self, account: str, quota: int | None = None) -> None:
+        """Make the folder tree of a new account. `quota` in octets. Idempotent."""
+        ...
+
+    def set_quota(self, account: str, quota: int | None) -> None: ...
+    def used(self, account: str) -> int:
+        """Octets in all folders of the account."""
+        ...
+
+    def folders(self, account: str) -> list[Folder]: ...
+    def folder(self, account: str, role: Role) -> Folder:
+        """The distinguished folder."""
+        ...
+
+    def folder_by_uid(self, uid: int) -> Folder: ...
+    def create_folder(self, parent: int, name: str, folder_class: str = "IPF.Note") -> Folder: ...
+    def rename_folder(self, uid: int, name: str) -> Folder: ...
+    def move_folder(self, uid: int, parent: int) -> Folder: ...
+    def delete_folder(self, uid: int) -> None:
+        """With all that is in it. Distinguished folders cannot be deleted (StoreError)."""
+        ...
+
+    # -- items
+    def deposit(
+        self,
+        account: str,
+        octets: bytes,
+        *,
+        folder: int | None = None,
+        received: datetime | None = None,
+        read: bool = False,
+        item_class: str = "IPM.Note",
+    ) -> Item:
+        """Store octets exactly as given; into the Inbox unless a folder is named."""
+        ...
+
+    def create(self, folder: int, item_class: str, properties: Mapping[str, Any]) -> Item:
+        """An item whose properties are the authority."""
+        ...
+
+    def item(self, uid: int) -> Item: ...
+    def items(self, folder: int) -> Sequence[Item]:
+        """In order of arrival in the folder."""
+        ...
+
+    def count(self, folder: int) -> int: ...
+    def octets(self, uid: int) -> bytes:
+        """The octets, exactly as deposited. StoreError when the properties are the authority."""
+        ...
+
+    def wire(self, uid: int) -> bytes:
+        """As a line protocol sends it: every line end CR LF (a lone LF becomes one, a lone CR stays), the last line ended, lines
+        beginning with "." doubled, without the closing "." line. `len` minus the stuffed dots is `wire_size`."""
+        ...
+
+    def set_read(self, uids: Iterable[int], read: bool) -> None: ...
+    def set_flags(self, uid: int, flags: frozenset[str]) -> Item: ...
+    def set_properties(self, uid: int, properties: Mapping[str, Any]) -> Item:
+        """From now on the properties are the authority; the octets are dropped."""
+        ...
+
+    def replace_octets(self, uid: int, octets: bytes) -> Item:
+        """For tests that alter a message behind a client's back."""
+        ...
+
+    def move(self, uid: int, folder: int) -> Item: ...
+    def delete(self, uids: Iterable[int]) -> None:
+        """For good. Unknown uids raise NoSuchItem and delete nothing."""
+        ...
+
+    def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
+        """Since a token of this folder (0: everything). Costs what changed, not what is there."""
+        ...
+
+    # -- the outbound drawer
+    def post_outbound(self, sender: str, recipients: Iterable[str], octets: bytes) -> Outbound: ...
+    def outbound(self) -> Sequence[Outbound]: ...
+    def outbound_octets(self, uid: int) -> bytes: ...
+
+    def close(self) -> None:
+        """Release spool files. Idempotent."""
+        ...
