@@ -1,0 +1,313 @@
+"""One organization: the CRM's side, by the documented message names. Names that are not published are marked ours.
+
+Each method is one message; what it does is in the module of its subject (`records`, `mailboxes`, `incoming`, `outgoing`,
+`cycles`, `books`). Every message opens one transaction of the organization's store and leaves nothing behind when it raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from postroom.clock import Clock
+from postroom.mime.values import Address, Attachment
+from postroom.model import Lookup
+from postroom.model import Organization as OrganizationRecord
+from postroom.model.verdict import Verdict
+from postroom.organization import alerts, books, cycles, incoming, mailboxes, outgoing, records, testing_mail
+from postroom.organization.callers import Caller
+from postroom.organization.gateway import OrganizationGateway
+from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure
+from postroom.providers.contract import ClaimedEmail
+from postroom.store import OrganizationStore
+from postroom.store.leases import Fence
+
+if TYPE_CHECKING:
+    from postroom.organization.deployment import Deployment
+
+__all__ = ["Organization"]
+
+AddressLike = Address | str
+Recipients = Iterable[AddressLike | Lookup] | str
+
+
+class Organization:
+    """Made by `Deployment.create_organization` and `open_organization`."""
+
+    def __init__(self, name: str, store: OrganizationStore, deployment: Deployment) -> None:
+        self.name = name
+        self.store = store
+        self.deployment = deployment
+
+    @property
+    def clock(self) -> Clock:
+        return self.deployment.clock
+
+    @property
+    def settings(self) -> OrganizationRecord:
+        """The organization row: section 1.5 of the server-side-sync reference."""
+        return records.settings(self)
+
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def update_settings(self, caller: Caller, **values: Any) -> None:
+        """Update the organization row. Raises UnknownAttribute, InvalidValue, NotWritable."""
+        records.update_settings(self, caller, values)
+
+    def create(self, caller: Caller, entity: str, **values: Any) -> str:
+        """Create. A systemuser or queue gets its mailbox (reference 2.1). Returns the new id.
+
+        Raises RecordError for values that do not fit, RuleViolated for combinations that the product refuses,
+        RecordNotFound for lookups to nothing.
+        """
+        return records.create(self, caller, entity, values)
+
+    def retrieve(self, caller: Caller, entity: str, record_id: str) -> Any:
+        """Retrieve. The typed record, or a GenericRecord. Raises RecordNotFound."""
+        return records.retrieve(self, caller, entity, record_id)
+
+    def retrieve_multiple(
+        self, caller: Caller, entity: str, *, order_by: Sequence[str] = (), limit: int | None = None, **conditions: Any
+    ) -> list[Any]:
+        """RetrieveMultiple with equality conditions: a tuple or list means IN, None means IS NULL."""
+        return records.retrieve_multiple(self, caller, entity, conditions, order_by=tuple(order_by), limit=limit)
+
+    def update(self, caller: Caller, entity: str, record_id: str, **values: Any) -> None:
+        """Update, with the mirror of addresses and what a change resets (reference 2.2, 2.4, 2.5)."""
+        records.update(self, caller, entity, record_id, values)
+
+    def delete(self, caller: Caller, entity: str, record_id: str) -> None:
+        """Delete. A user's or queue's mailbox goes with it; the default profile is refused (reference 2.5)."""
+        records.delete(self, caller, entity, record_id)
+
+    def set_state(self, caller: Caller, entity: str, record_id: str, active: bool) -> None:
+        """SetState between Active and Inactive (a systemuser: `isdisabled`)."""
+        records.set_state(self, caller, entity, record_id, active)
+
+    def assign(self, caller: Caller, entity: str, record_id: str, owner: Lookup) -> None:
+        """Assign to another owner: a systemuser or a team."""
+        records.assign(self, caller, entity, record_id, owner)
+
+    # -- mailboxes ----------------------------------------------------------------------------------------------------
+
+    def approve_email(self, caller: Caller, mailbox_id: str) -> None:
+        """Approve the mailbox's address; needs prvApproveRejectEmailAddress (reference 2.3)."""
+        mailboxes.decide_address(self, caller, mailbox_id, approve=True)
+
+    def reject_email(self, caller: Caller, mailbox_id: str) -> None:
+        """Reject the mailbox's address; needs prvApproveRejectEmailAddress (reference 2.3)."""
+        mailboxes.decide_address(self, caller, mailbox_id, approve=False)
+
+    def apply_default_email_settings(self, caller: Caller, mailbox_ids: Iterable[str], *, test: bool = True) -> None:
+        """Apply Default Email Settings: profile and methods, and by default Test & Enable (reference 2.1)."""
+        mailboxes.apply_defaults(self, caller, tuple(mailbox_ids), test=test)
+
+    def schedule_test(self, caller: Caller, mailbox_id: str, *, enable: bool = True) -> None:
+        """Test & Enable Mailbox: marks the test as scheduled. `enable` False tests only (ours)."""
+        testing_mail.schedule_test(self, caller, mailbox_id, enable=enable)
+
+    def record_test_result(self, mailbox_id: str, direction: Operation | str, error: RunFailure | None = None) -> None:
+        """The outcome of one direction's test (ours, for the engine): the state machine of reference 2.4. `None` is success. A
+        transient failure asks for another try in five minutes, up to ten."""
+        testing_mail.record_test_result(self, mailbox_id, Operation(direction), error)
+
+    def request_test_message(self, mailbox_id: str, *, fence: Fence | None = None, instance: str = "") -> ClaimedEmail:
+        """The real message that a test of outgoing mail sends to the mailbox itself (ours). It is claimed, and in the outgoing
+        ledger as kind "test"; a gateway bound to Operation.TEST hands out the same through `claim_outgoing`."""
+        return testing_mail.request_test_message(self, mailbox_id, fence=fence, instance=instance)
+
+    # -- incoming -----------------------------------------------------------------------------------------------------
+
+    def check_incoming_email(
+        self,
+        caller: Caller,
+        *,
+        message_id: str,
+        subject: str = "",
+        from_: Recipients = "",
+        to: Recipients = (),
+        cc: Recipients = (),
+        bcc: Recipients = (),
+        mailbox_id: str | None = None,
+        in_reply_to: str = "",
+        references: Sequence[str] = (),
+        conversation_index: str = "",
+    ) -> Verdict:
+        """CheckIncomingEmail: should this message be tracked? Changes nothing. Addresses are `Address` values, or one string
+        separated by ";". `mailbox_id` names the mailbox being synchronized."""
+        message = incoming.IncomingMessage.of(
+            message_id=message_id,
+            subject=subject,
+            from_=from_,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            in_reply_to=in_reply_to,
+            references=references,
+            conversation_index=conversation_index,
+        )
+        return incoming.check_incoming_email(self, caller, message, mailbox_id)
+
+    def deliver_incoming_email(
+        self,
+        caller: Caller,
+        *,
+        message_id: str,
+        subject: str | None,
+        from_: Recipients,
+        to: Recipients = (),
+        cc: Recipients = (),
+        bcc: Recipients = (),
+        received_on: datetime,
+        submitted_by: str = "",
+        importance: int | str = 1,
+        body: str = "",
+        attachments: Iterable[Attachment] = (),
+        mailbox_id: str | None = None,
+        in_reply_to: str = "",
+        references: Sequence[str] = (),
+        conversation_index: str = "",
+        validate_before_create: bool = False,
+    ) -> str:
+        """DeliverIncomingEmail: the activity with parties, attachments and queue items, in one transaction. Returns its id (the
+        existing one for a duplicate). `validate_before_create` runs CheckIncomingEmail first and raises RuleViolated when it refuses."""
+        message = incoming.IncomingMessage.of(
+            message_id=message_id,
+            subject=subject or "",
+            from_=from_,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            received_on=received_on,
+            submitted_by=submitted_by,
+            importance=int(importance),
+            body=body,
+            attachments=tuple(attachments),
+            in_reply_to=in_reply_to,
+            references=references,
+            conversation_index=conversation_index,
+        )
+        return incoming.deliver_incoming_email(self, caller, message, mailbox_id, validate=validate_before_create)
+
+    # -- outgoing -----------------------------------------------------------------------------------------------------
+
+    def create_email(
+        self,
+        caller: Caller,
+        *,
+        from_: Lookup | None = None,
+        to: Recipients = (),
+        cc: Recipients = (),
+        bcc: Recipients = (),
+        subject: str = "",
+        description: str = "",
+        attachments: Iterable[Attachment] = (),
+        **values: Any,
+    ) -> str:
+        """Create an outgoing email as a draft. Parties are lookups (contact, systemuser, queue ...) or addresses that stay
+        unresolved. `from_` defaults to the caller. `values`: further attributes of email (prioritycode, regardingobjectid ...)."""
+        return outgoing.create_email(
+            self,
+            caller,
+            outgoing.Draft.of(
+                from_=from_,
+                to=to,
+                cc=cc,
+                bcc=bcc,
+                subject=subject,
+                description=description,
+                attachments=tuple(attachments),
+                values=values,
+            ),
+        )
+
+    def get_tracking_token_email(self, caller: Caller, subject: str = "") -> str:
+        """GetTrackingTokenEmail: the next token for this caller, to be passed to `send_email` (reference 4.5)."""
+        return outgoing.get_tracking_token(self, caller, subject)
+
+    def send_email(self, caller: Caller, email_id: str, issue_send: bool = True, tracking_token: str | None = None) -> str:
+        """SendEmail: a draft (or a failed email) becomes Pending Send. `issue_send` False only records it as sent. Returns the subject as it
+        will be sent. A token is generated when None; "" sends without one. Raises SendRefused, PrivilegeMissing."""
+        return outgoing.send_email(self, caller, email_id, issue_send=issue_send, tracking_token=tracking_token)
+
+    def background_send_email(self, caller: Caller, mailbox_id: str, limit: int = 100) -> list[Any]:
+        """BackgroundSendEmail: the emails that wait to be sent through this mailbox, best first. Changes nothing; needs read and
+        write activity privileges."""
+        return outgoing.background_send_email(self, caller, mailbox_id, limit)
+
+    def cancel_email(self, caller: Caller, email_id: str) -> None:
+        """Cancel a draft, a failed email, or one that waits and that no run has claimed. Raises RuleViolated otherwise."""
+        outgoing.cancel_email(self, caller, email_id)
+
+    def resolve_uncertain(self, caller: Caller, email_id: str, sent: bool) -> None:
+        """A person says what became of an uncertain email (ours): `sent` ends it as Sent, otherwise it is Pending Send again."""
+        outgoing.resolve_uncertain(self, caller, email_id, sent=sent)
+
+    # -- runs (ours) --------------------------------------------------------------------------------------------------
+
+    def gateway(self, binding: GatewayBinding) -> OrganizationGateway:
+        """The `EmailGateway` of one run."""
+        return OrganizationGateway(self, binding)
+
+    def due_mailboxes(self, now: datetime | None = None, *, limit: int | None = None) -> list[DueMailbox]:
+        """Mailboxes with work due, in one query: the conjunction of reference 3.1, and scheduled tests. Longest waiting first."""
+        return cycles.due_mailboxes(self, now or self.clock.now(), limit=limit)
+
+    def next_due(self) -> datetime | None:
+        """The earliest moment at which a mailbox that is not due now may become due by the passing of time; None: never."""
+        return cycles.next_due(self)
+
+    def explain_mailbox(self, mailbox_id: str, direction: Operation | str) -> list[Any]:
+        """Why this mailbox is not processed in this direction now: `rules.eligibility.Reason` values; empty when it is eligible."""
+        return cycles.explain_mailbox(self, mailbox_id, Operation(direction))
+
+    def connection(self, mailbox_id: str, operation: Operation | str) -> Connection:
+        """How to reach the mailbox's server, password included: for the engine only. Raises ConfigError."""
+        return mailboxes.connection(self, mailbox_id, Operation(operation))
+
+    def begin_run(self, mailbox_id: str, operation: Operation | str, holder: str) -> Fence | None:
+        """Take the mailbox's lease and lock it (hostid, processingstatecode 1). None: another run holds it."""
+        return cycles.begin_run(self, mailbox_id, Operation(operation), holder)
+
+    def take_over(self, instance: str, fence: Fence) -> int:
+        """A new fence for an instance: what an earlier run left `submitting` becomes uncertain, what it left `claimed` waits
+        again. Returns the number of uncertain emails. `begin_run` does it for the outgoing and test operations."""
+        return outgoing.take_over(self, instance, fence)
+
+    def finish_run(
+        self,
+        mailbox_id: str,
+        operation: Operation | str,
+        *,
+        fence: Fence | None,
+        started_on: datetime,
+        next_due: datetime | None = None,
+        processed: int = 0,
+        failed: int = 0,
+        failure: RunFailure | None = None,
+        scheduled_on: datetime | None = None,
+        steps: Mapping[str, float] | None = None,
+        machine: str = "",
+    ) -> None:
+        """What one run leaves behind, in one transaction: next due time, counters, the statistics row; for a failure also disabling or
+        postponing and the alert (reference 3.4, 3.7); then the mailbox is unlocked and its lease released, as `end_run` does."""
+        cycles.finish_run(
+            self,
+            mailbox_id,
+            Operation(operation),
+            cycles.RunResult(fence, started_on, next_due, processed, failed, failure, scheduled_on, dict(steps or {}), machine),
+        )
+
+    def end_run(self, mailbox_id: str, fence: Fence | None) -> None:
+        """Unlock the mailbox and release its lease without any result (a run that was called off). Harmless when done already."""
+        cycles.end_run(self, mailbox_id, fence)
+
+    def alert(self, regarding: Lookup, level: int, code: str, text: str, *, details: str = "") -> None:
+        """Write a TraceLog, gated by the organization's settings; an equal alert is renewed, not repeated (reference 3.7)."""
+        with self.store.transaction() as tx:
+            alerts.write(tx, self.settings, self.clock.now(), alerts.Alert(regarding, level, code, text, details=details))
+
+    def books(self) -> books.Books:
+        """What became of every message, incoming and outgoing, as values (ours)."""
+        return books.read(self)
