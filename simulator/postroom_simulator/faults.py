@@ -7,9 +7,17 @@ session, the others on the octets of the connection. The same value can be writt
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+from postroom_simulator.errors import FaultError
+
+if TYPE_CHECKING:
+    from postroom_simulator.clock import Clock
 
 __all__ = [
     "AcceptThenReset",
@@ -20,6 +28,7 @@ __all__ = [
     "Drop",
     "Effect",
     "Fault",
+    "FaultTable",
     "Garble",
     "LoseReply",
     "Point",
@@ -153,3 +162,143 @@ class Point:
     protocol: str
     at: str
     account: str | None = None
+
+
+# -- the table
+
+
+class _Row:
+    """One fault of a table, with what it has counted."""
+
+    __slots__ = ("account", "acted", "fault", "given", "matched", "possible_at")
+
+    def __init__(self, given: Fault, fault: Fault, possible_at: Callable[[Effect, str], bool]) -> None:
+        self.given = given
+        self.fault = fault
+        self.account = None if fault.when.account is None else _fold(fault.when.account)
+        self.possible_at = possible_at
+        self.matched = 0
+        self.acted = 0
+
+    def matches(self, point: Point, clock: Clock) -> bool:
+        """Whether the step is one of those that this fault counts."""
+        when = self.fault.when
+        if when.at not in ("*", point.at) or when.protocol not in ("*", point.protocol):
+            return False
+        if self.account is not None and (point.account is None or _fold(point.account) != self.account):
+            return False
+        if when.at == "*" and not self.possible_at(self.fault.effect, point.at):
+            return False
+        if when.after is None and when.until is None:
+            return True
+        now = clock.now()
+        return (when.after is None or when.after <= now) and (when.until is None or now < when.until)
+
+    def is_due(self) -> bool:
+        """Whether the step just counted lies in the range asked for."""
+        when = self.fault.when
+        if when.nth is not None:
+            return self.matched == when.nth
+        return (when.first is None or self.matched >= when.first) and (when.last is None or self.matched <= when.last)
+
+
+def _fold(address: str) -> str:
+    """ASCII case only, as the directory folds addresses."""
+    return address.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
+
+
+class FaultTable:
+    """The faults of a world, in the order in which they were added. Safe to use from several threads.
+
+    Each fault counts the steps that match its protocol, step, account and window, also those at which another fault acted or
+    its own chance said no; `nth`, `first` and `last` refer to this count. Of the faults that apply to a step the first added
+    acts. Chance is drawn only for a fault that would otherwise act now, so that adding an unrelated fault changes no run.
+    """
+
+    def __init__(self, clock: Clock, random: random.Random) -> None:
+        self._clock = clock
+        self._random = random
+        self._rows: list[_Row] = []
+        self._lock = threading.Lock()
+        self._numbers = 0
+
+    def add(self, fault: Fault | When, effect: Effect | None = None, *, name: str = "") -> Fault:
+        """Add a fault, or a `When` with its effect, and return it as the table holds it: a fault without a name gets one
+        ("fault 3: Cut at RETR"). Raises FaultError naming everything that is impossible about it."""
+        from postroom_simulator.fault_rules import possible_at, problems  # it needs the values above
+
+        given = _as_fault(fault, effect, name)
+        wrong = problems(given.when, given.effect)
+        if wrong:
+            raise FaultError(f"{given.name or describe(given)}: {' '.join(wrong)}")
+        with self._lock:
+            self._numbers += 1
+            held = given if given.name else replace(given, name=f"fault {self._numbers}: {describe(given)}")
+            self._rows = [*self._rows, _Row(given, held, possible_at)]
+        return held
+
+    def remove(self, fault: Fault) -> None:
+        """Take one out, as given to or returned by `add`. Raises FaultError when it is not there."""
+        with self._lock:
+            for index, row in enumerate(self._rows):
+                if fault in (row.fault, row.given):
+                    self._rows = self._rows[:index] + self._rows[index + 1 :]
+                    return
+        raise FaultError(f"{fault.name or describe(fault)}: no such fault is in the table")
+
+    def clear(self) -> None:
+        """Take all out, with their counts."""
+        with self._lock:
+            self._rows = []
+
+    def pick(self, point: Point) -> Fault | None:
+        """Count the step and return the fault that acts at it, if any."""
+        if not self._rows:
+            return None
+        picked: Fault | None = None
+        with self._lock:
+            for row in self._rows:
+                if not row.matches(point, self._clock):
+                    continue
+                row.matched += 1
+                if picked is None and row.is_due() and self._chance(row.fault.when.probability):
+                    row.acted += 1
+                    picked = row.fault
+        return picked
+
+    def _chance(self, probability: float | None) -> bool:
+        return probability is None or self._random.random() < probability
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each fault acted, by name; faults of one name are counted together."""
+        with self._lock:
+            found: dict[str, int] = {}
+            for row in self._rows:
+                found[row.fault.name] = found.get(row.fault.name, 0) + row.acted
+            return found
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Fault]:
+        """In the order in which they were added."""
+        return iter([row.fault for row in self._rows])
+
+
+def _as_fault(fault: Fault | When, effect: Effect | None, name: str) -> Fault:
+    if isinstance(fault, Fault):
+        if effect is not None:
+            raise FaultError("a Fault has its effect already: give a When with an effect, or a Fault alone")
+        return replace(fault, name=name) if name else fault
+    if effect is None:
+        raise FaultError("a When needs an effect: what happens then?")
+    return Fault(fault, effect, name)
+
+
+def describe(fault: Fault) -> str:
+    """A short name: "Cut at RETR", "Delay at any step of smtp"."""
+    when = fault.when
+    place = "any step" if when.at == "*" else when.at
+    of = "" if when.protocol == "*" else f" of {when.protocol}"
+    return f"{type(fault.effect).__name__} at {place}{of}"
