@@ -1,10 +1,23 @@
-"""Who is there: accounts with their addresses, passwords, quota and rules; groups. (Look-ups are below the values.)"""
+"""Who is there: accounts with their addresses, passwords, quota and rules; groups; and the look-ups among them."""
 
 from __future__ import annotations
 
+import hmac
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from hashlib import sha256
 
-__all__ = ["Account", "Group", "Rule"]
+from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
+
+__all__ = ["Account", "Directory", "Group", "Rule", "fold"]
+
+_LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
+
+
+def fold(address: str) -> str:
+    """An address as look-ups compare it: ASCII letters in lower case, nothing else touched."""
+    return address.lower() if address.isascii() else address.translate(_LOWER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +73,159 @@ class Group:
     address: str
     members: tuple[str, ...] = ()
     name: str = ""
+
+
+class Directory:
+    """Accounts and groups by any of their addresses. Safe to use from several threads.
+
+    Addresses are compared folded. `user+tag@host` finds `user@host` unless the tagged address is somebody's own.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._entries: dict[str, Account | Group] = {}  # by primary address
+        self._addresses: dict[str, Account | Group] = {}  # by any address
+        self._logins: dict[str, Account] = {}  # by further login name
+        self._locals: dict[str, list[Account]] = {}  # by local part
+
+    # -- who is there
+
+    def accounts(self) -> list[Account]:
+        """In the order in which they came."""
+        with self._lock:
+            return [entry for entry in self._entries.values() if isinstance(entry, Account)]
+
+    def groups(self) -> list[Group]:
+        with self._lock:
+            return [entry for entry in self._entries.values() if isinstance(entry, Group)]
+
+    def get(self, address: str) -> Account | Group | None:
+        """The account or group that has this very address."""
+        return self._addresses.get(fold(address))
+
+    def resolve(self, address: str) -> Account | Group | None:
+        """Who gets mail for this address: like `get`, then without a subaddress ("+tag", RFC 5233). None: nobody here."""
+        folded = fold(address)
+        found = self._addresses.get(folded)
+        if found is None and "+" in folded:
+            local, at, domain = folded.rpartition("@")
+            user = local.partition("+")[0]
+            found = self._addresses.get(user + at + domain) if user else None
+        return found
+
+    def account(self, address: str) -> Account:
+        """The account that has this address. Raises UnknownAccount, for groups too."""
+        found = self.get(address)
+        if not isinstance(found, Account):
+            known = ", ".join(sorted(self._entries)[:10]) or "none"
+            raise UnknownAccount(f"no account has the address {address!r}; known: {known}")
+        return found
+
+    def __contains__(self, address: str) -> bool:
+        return self.get(address) is not None
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    # -- logging in
+
+    def find_login(self, login: str) -> Account | None:
+        """The account that a user name means: an address, a further login name, or the local part where only one account has it."""
+        folded = fold(login)
+        found = self._addresses.get(folded) or self._logins.get(folded)
+        if found is None:
+            same = self._locals.get(folded, ())
+            found = same[0] if len(same) == 1 else None
+        return found if isinstance(found, Account) else None
+
+    def authenticate(self, login: str, password: str) -> Account | None:
+        """The account, or None: wrong password, unknown or disabled. Takes the same time for each of these."""
+        account = self.find_login(login)
+        given = sha256(password.encode("utf-8", "surrogatepass")).digest()
+        wanted = sha256((account.password if account else "").encode("utf-8", "surrogatepass")).digest()
+        same = hmac.compare_digest(given, wanted)
+        return account if same and account is not None and not account.disabled else None
+
+    # -- coming, going, changing
+
+    def add(self, entry: Account | Group) -> None:
+        """Raises DuplicateAddress when somebody has one of its addresses or logins, WorldError for an address that is none."""
+        with self._lock:
+            addresses, logins = _names(entry)
+            for name in (*addresses, *logins):
+                self._check_free(name)
+            self._entries[fold(entry.address)] = entry
+            self._addresses.update(dict.fromkeys(addresses, entry))
+            if isinstance(entry, Account):
+                self._logins.update(dict.fromkeys(logins, entry))
+                for local in _local_parts(addresses):
+                    self._locals.setdefault(local, []).append(entry)
+
+    def remove(self, address: str) -> Account | Group:
+        """Take out whoever has this address, with all others of the same owner. Raises UnknownAccount."""
+        with self._lock:
+            entry = self.get(address)
+            if entry is None:
+                raise UnknownAccount(f"nobody has the address {address!r}")
+            self._addresses = {name: owner for name, owner in self._addresses.items() if owner is not entry}
+            self._entries = {name: owner for name, owner in self._entries.items() if owner is not entry}
+            self._logins = {name: owner for name, owner in self._logins.items() if owner is not entry}
+            for same in self._locals.values():
+                same[:] = [owner for owner in same if owner is not entry]
+            return entry
+
+    def change_addresses(
+        self,
+        address: str,
+        *,
+        primary: str | None = None,
+        aliases: Iterable[str] | None = None,
+        logins: Iterable[str] | None = None,
+    ) -> Account:
+        """Give an account other addresses; what is left out stays. A failed call changes nothing.
+
+        Raises UnknownAccount, DuplicateAddress, WorldError. The store keeps mail by primary address, so change that one by
+        `World.change_addresses`."""
+        with self._lock:
+            account = self.account(address)
+            before = (account.address, account.aliases, account.logins)
+            self.remove(address)
+            try:
+                account.address = primary if primary is not None else account.address
+                account.aliases = tuple(aliases) if aliases is not None else account.aliases
+                account.logins = tuple(logins) if logins is not None else account.logins
+                self.add(account)
+            except WorldError:
+                account.address, account.aliases, account.logins = before
+                self.add(account)
+                raise
+            return account
+
+    def _check_free(self, name: str) -> None:
+        owner = self._addresses.get(name) or self._logins.get(name)
+        if owner is not None:
+            raise DuplicateAddress(f"{name!r} belongs to {owner.address!r} already")
+
+
+def _names(entry: Account | Group) -> tuple[list[str], list[str]]:
+    """Folded addresses and folded further logins, each once."""
+    aliases = entry.aliases if isinstance(entry, Account) else ()
+    logins = entry.logins if isinstance(entry, Account) else ()
+    addresses = list(dict.fromkeys(fold(_checked(address)) for address in (entry.address, *aliases)))
+    return addresses, [name for name in dict.fromkeys(map(fold, logins)) if name not in addresses]
+
+
+def _checked(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    if (
+        not (local and at and domain)
+        or any(c.isspace() or not c.isprintable() for c in domain)
+        or "\n" in local
+        or "\r" in local
+    ):
+        raise WorldError(f"{address!r} is no mail address: expected local@domain")
+    return address
+
+
+def _local_parts(addresses: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(address.rpartition("@")[0] for address in addresses))

@@ -1,12 +1,27 @@
-"""The journal: everything that happened in a world, in order, as values. (Queries are added below the entry types.)"""
+"""The journal: everything that happened in a world, in order, as values, and the questions that tests ask of it."""
 
 from __future__ import annotations
 
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Entry", "Kind"]
+from postroom_simulator.directory import fold
+from postroom_simulator.errors import ExpectationFailed
+
+if TYPE_CHECKING:
+    from postroom_simulator.clock import Clock
+
+__all__ = ["DETAIL_LIMIT", "Entry", "Journal", "Kind"]
+
+DETAIL_LIMIT = 1000
+"""Characters of `Entry.detail` that are kept (our choice); longer ones end in an ellipsis."""
+
+NEAREST = 5
+"""How many near misses a failed expectation shows."""
 
 
 class Kind(StrEnum):
@@ -17,9 +32,7 @@ class Kind(StrEnum):
     COMMAND = "command"  # a client's command; verb and redacted arguments
     REPLY = "reply"  # the first line of the server's reply, as said (before a fault garbled or lost it)
     LOGIN = "login"  # authentication succeeded for `account`, or failed (data["ok"] is False)
-    DELIVERY = (
-        "delivery"  # an accepted message reached an account (data: uid, sender, recipient, folder) or the outbound drawer
-    )
+    DELIVERY = "delivery"  # an accepted message reached an account or the outbound drawer (see `delivery`)
     OFFERED = "offered"  # a message was handed to a client over a mailbox protocol (POP3 RETR; data: uid, uidl, octets)
     REMOVED = "removed"  # a message left a mailbox (POP3 UPDATE, a rule, a test)
     FAULT = "fault"  # a fault acted (data: name, effect)
@@ -64,3 +77,237 @@ class Entry:
         self.verb = verb
         self.detail = detail
         self.data = data or {}
+
+    def fields(self) -> tuple[Any, ...]:
+        """Everything but number and time: what two transports have to agree on for one conversation."""
+        data = tuple(sorted(self.data.items()))
+        return (str(self.kind), self.protocol, self.connection, self.account, self.verb, self.detail, data)
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.number} {self.line()}>"
+
+    def line(self) -> str:
+        """One line of a transcript, without number and time."""
+        arrow = _ARROWS.get(self.kind)
+        words = [self.connection or "-", arrow or self.kind.value]
+        if arrow is None and self.account:
+            words.append(self.account)
+        if self.verb and self.kind is not Kind.REPLY:
+            words.append(self.verb)
+        if self.detail and not (self.kind is Kind.COMMAND and self.detail == self.verb):
+            words.append(_without_verb(self.verb, self.detail) if self.kind is Kind.COMMAND else self.detail)
+        if self.data and arrow is None:
+            words.append(" ".join(f"{name}={_shown(value)}" for name, value in self.data.items()))
+        return " ".join(words)
+
+
+_ARROWS = {Kind.COMMAND: "C:", Kind.REPLY: "S:"}
+
+
+class Journal:
+    """An ordered list of entries. Safe to write and read from several threads.
+
+    `capacity` keeps only that many of the newest entries (a server that runs for weeks); `dropped` counts those lost.
+    """
+
+    def __init__(self, clock: Clock, capacity: int | None = None) -> None:
+        if capacity is not None and capacity < 1:
+            raise ValueError("a journal keeps at least one entry: capacity >= 1, or None for all")
+        self._clock = clock
+        self._entries: deque[Entry] = deque(maxlen=capacity)
+        self._number = 0
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        kind: Kind,
+        *,
+        protocol: str = "",
+        connection: str = "",
+        account: str | None = None,
+        verb: str = "",
+        detail: str = "",
+        data: dict[str, Any] | None = None,
+    ) -> Entry:
+        """Write one entry. Control characters in `verb` and `detail` are escaped and their length is bounded; `data` is kept as
+        it is given and must not be changed afterwards."""
+        if len(detail) > DETAIL_LIMIT or not detail.isprintable():
+            detail = printable(detail)
+        if not verb.isprintable():
+            verb = printable(verb)
+        with self._lock:
+            self._number += 1
+            entry = Entry(self._number, self._clock.now(), kind, protocol, connection, account, verb, detail, data)
+            self._entries.append(entry)
+        return entry
+
+    # -- questions
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._snapshot())
+
+    @property
+    def dropped(self) -> int:
+        """Entries lost to `capacity`."""
+        with self._lock:
+            return self._number - len(self._entries)
+
+    def entries(
+        self,
+        *,
+        kind: Kind | None = None,
+        protocol: str | None = None,
+        verb: str | None = None,
+        account: str | None = None,
+        connection: str | None = None,
+        detail: str | None = None,
+        data: Mapping[str, Any] | None = None,
+        after: int = 0,
+    ) -> list[Entry]:
+        """Entries that meet all criteria, in order. `verb` and `account` fold case, `detail` is a part of the text, `data` names
+        values that the entry must have, `after` is an entry number."""
+        wanted = _criteria(
+            kind=kind, protocol=protocol, connection=connection, account=account, verb=verb, detail=detail, data=data
+        )
+        return [entry for entry in self._snapshot() if entry.number > after and _meets(entry, wanted)]
+
+    def commands(self, verb: str | None = None, **criteria: Any) -> list[Entry]:
+        """Commands that clients gave: `commands("RETR", account="ann@sim.test")`."""
+        return self.entries(kind=Kind.COMMAND, verb=verb, **criteria)
+
+    def replies(self, verb: str | None = None, **criteria: Any) -> list[Entry]:
+        """What servers answered, each with the verb that it answers."""
+        return self.entries(kind=Kind.REPLY, verb=verb, **criteria)
+
+    def deliveries(self, **criteria: Any) -> list[Entry]:
+        """Messages that reached an account or the outbound drawer."""
+        return self.entries(kind=Kind.DELIVERY, **criteria)
+
+    def count(self, **criteria: Any) -> int:
+        return len(self.entries(**criteria))
+
+    def expect(self, count: int | None = None, **criteria: Any) -> list[Entry]:
+        """The entries that meet the criteria of `entries`. Raises ExpectationFailed unless there are exactly `count` of them
+        (None: at least one), showing what was expected next to the nearest entries."""
+        found = self.entries(**criteria)
+        if found if count is None else len(found) == count:
+            return found
+        after = criteria.pop("after", 0)
+        considered = [entry for entry in self._snapshot() if entry.number > after]
+        raise ExpectationFailed(_failure(count, found, considered, _criteria(**criteria)))
+
+    def fields(self) -> list[tuple[Any, ...]]:
+        """`Entry.fields` of every entry, in order: equal for equal conversations over either transport."""
+        return [entry.fields() for entry in self._snapshot()]
+
+    def transcript(self, **criteria: Any) -> str:
+        """The entries (all, or those that meet the criteria) as text, a line each."""
+        return "".join(f"{entry.number:>5} {_clocked(entry.at)} {entry.line()}\n" for entry in self.entries(**criteria))
+
+    def _snapshot(self) -> list[Entry]:
+        with self._lock:
+            return list(self._entries)
+
+
+def printable(text: str) -> str:
+    """Control characters, lone surrogates and the like escaped, at most DETAIL_LIMIT characters kept."""
+    shown = text[:DETAIL_LIMIT]
+    if not shown.isprintable():
+        shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
+    return shown if max(len(text), len(shown)) <= DETAIL_LIMIT else shown[:DETAIL_LIMIT] + "…"
+
+
+def _criteria(**given: Any) -> dict[str, Any]:
+    unknown = given.keys() - _TESTS.keys()
+    if unknown:
+        raise TypeError(f"unknown criterion {min(unknown)!r}: the journal knows {', '.join(_TESTS)}")
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _same(entry: Entry, name: str, value: Any) -> bool:
+    return bool(getattr(entry, name) == value)
+
+
+def _same_account(entry: Entry, _: str, value: str) -> bool:
+    return entry.account is not None and fold(entry.account) == fold(value)
+
+
+def _same_verb(entry: Entry, _: str, value: str) -> bool:
+    return entry.verb.upper() == value.upper()
+
+
+def _contains(entry: Entry, _: str, value: str) -> bool:
+    return value in entry.detail
+
+
+_NOTHING = object()
+
+
+def _has_data(entry: Entry, _: str, value: Mapping[str, Any]) -> bool:
+    return all(entry.data.get(key, _NOTHING) == wanted for key, wanted in value.items())
+
+
+_TESTS: dict[str, Callable[[Entry, str, Any], bool]] = {
+    "kind": _same,
+    "protocol": _same,
+    "connection": _same,
+    "account": _same_account,
+    "verb": _same_verb,
+    "detail": _contains,
+    "data": _has_data,
+}
+
+
+def _meets(entry: Entry, wanted: Mapping[str, Any]) -> bool:
+    return all(_TESTS[name](entry, name, value) for name, value in wanted.items())
+
+
+def _failure(count: int | None, found: Sequence[Entry], considered: Sequence[Entry], wanted: Mapping[str, Any]) -> str:
+    asked = ", ".join(f"{name}={_shown(value)}" for name, value in wanted.items()) or "any entry"
+    number = "at least 1" if count is None else str(count)
+    lines = [f"expected {number} of ({asked}), found {len(found)} among {len(considered)} entries"]
+    if found:
+        lines.append("found:")
+        lines += [f"  {entry.number:>5} {_clocked(entry.at)} {entry.line()}" for entry in found[:NEAREST]]
+        lines += [f"  ... and {len(found) - NEAREST} more"] if len(found) > NEAREST else []
+    others = [(entry, misses) for entry in considered if (misses := _misses(entry, wanted))]
+    if others and (count is None or len(found) < count):
+        # Of two entries that miss equally, the later one is more often the one that the reader means.
+        others.sort(key=lambda pair: (len(pair[1]), -pair[0].number))
+        lines.append("nearest (* differs):")
+        lines += _table(wanted, others[:NEAREST])
+    return "\n".join(lines)
+
+
+def _misses(entry: Entry, wanted: Mapping[str, Any]) -> set[str]:
+    return {name for name, value in wanted.items() if not _TESTS[name](entry, name, value)}
+
+
+def _table(wanted: Mapping[str, Any], others: Sequence[tuple[Entry, set[str]]]) -> list[str]:
+    rows = [["", *wanted], ["expected", *(_shown(value) for value in wanted.values())]]
+    for entry, misses in others:
+        cells = (("*" if name in misses else "") + _shown(_looked_at(entry, name, value)) for name, value in wanted.items())
+        rows.append([f"entry {entry.number}", *cells])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return ["  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _looked_at(entry: Entry, name: str, value: Any) -> Any:
+    return {key: entry.data.get(key) for key in value} if name == "data" else getattr(entry, name)
+
+
+def _shown(value: Any) -> str:
+    text = value.value if isinstance(value, Kind) else repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _without_verb(verb: str, detail: str) -> str:
+    """Commands are journalled with or without their verb in the text; a transcript shows it once."""
+    return detail[len(verb) :].lstrip() if verb and detail.upper().startswith(verb.upper()) else detail
+
+
+def _clocked(at: datetime) -> str:
+    return at.strftime("%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03d}"

@@ -44,8 +44,10 @@ class World:
         self.store = MemoryMailStore(self.clock, self.ids)
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
+        self._authority: Authority | None = None
+        self._servers: list[Servers] = []
 
-    # The methods below are completed by the modules that they call.
+    # -- people
 
     def add_account(
         self,
@@ -67,22 +69,37 @@ class World:
     @property
     def authority(self) -> Authority:
         """The certificate authority of this world, made at first use."""
-        raise NotImplementedError
+        with self.lock:
+            if self._authority is None:
+                from postroom_simulator.net.tls import Authority
+
+                self._authority = Authority(self.hostname)
+            return self._authority
 
     def connect(self, service: str, *, timeout: float | None = None) -> MemorySocket:
         """A client's end of a new in-memory connection. Raises ConnectionRefusedError where a fault says so."""
-        raise NotImplementedError
+        from postroom_simulator.net import memory
+
+        return memory.connect(self, service, timeout)
 
     def listen(self, *, host: str = "127.0.0.1", ports: dict[str, int] | None = None) -> Servers:
         """Start the servers on sockets. `ports` maps services to ports, 0 for any free one; default: all services."""
-        raise NotImplementedError
+        from postroom_simulator.net.tcp import Servers
+
+        servers = Servers(self, host, ports)
+        self._servers.append(servers)
+        return servers
 
     def settle(self, timeout: float = 10.0) -> None:
         """Return when every connection has seen both sides close and the journal is complete."""
-        raise NotImplementedError
+        for servers in self._servers:
+            servers.settle(timeout)
 
     def close(self) -> None:
-        raise NotImplementedError
+        """Stop the servers and give the files back. Idempotent; journal and what is in memory can still be read."""
+        while self._servers:
+            self._servers.pop().close()
+        self.store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -1,0 +1,62 @@
+"""A small reader of message headers that never fails: for rules, the outbound drawer and imports."""
+
+from __future__ import annotations
+
+from email.header import decode_header, make_header
+
+__all__ = ["HeaderMap", "decoded", "read_headers"]
+
+HEADER_LIMIT = 256 * 1024
+"""Octets of a message's head that are looked at (our choice)."""
+
+
+def read_headers(octets: bytes) -> list[tuple[str, str]]:
+    """(name, value) in order, values unfolded and not decoded, octets that are no UTF-8 shown as U+FFFD.
+
+    Lines that cannot be a header field are passed over; an empty line ends the head."""
+    fields: list[tuple[str, list[str]]] = []
+    for raw in octets[:HEADER_LIMIT].split(b"\n"):
+        line = raw.rstrip(b"\r")
+        if not line:
+            break
+        if line[0] in b" \t":
+            if fields:
+                fields[-1][1].append(_text(line))
+            continue
+        name, colon, value = line.partition(b":")
+        name = name.rstrip(b" \t")
+        if colon and name and b" " not in name:
+            fields.append((_text(name), [_text(value)]))
+    return [(name, " ".join(part for part in parts if part)) for name, parts in fields]
+
+
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace").strip()
+
+
+def decoded(value: str) -> str:
+    """A header value with its encoded words (RFC 2047) read; as it is where they cannot be."""
+    if "=?" not in value:
+        return value
+    try:
+        return str(make_header(decode_header(value)))
+    except (ValueError, LookupError, AssertionError):  # what the standard library says about bad words
+        return value
+
+
+class HeaderMap(dict[str, str]):
+    """The first field of each name, as a dict whose look-ups fold case: `headers["Subject"]`. Names are kept in lower case."""
+
+    def __init__(self, octets: bytes = b"") -> None:
+        super().__init__()
+        for name, value in read_headers(octets):
+            super().setdefault(name.lower(), value)
+
+    def __getitem__(self, name: str) -> str:
+        return super().__getitem__(name.lower())
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and super().__contains__(name.lower())
+
+    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+        return super().get(name.lower(), default)

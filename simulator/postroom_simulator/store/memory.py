@@ -1,0 +1,433 @@
+"""The mail store: everything in memory but the bodies that do not fit there.
+
+Items and folders that were given out are never changed: a change puts a new value in place of the old one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from postroom_simulator.clock import Clock
+from postroom_simulator.directory import fold
+from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, StoreError, UnknownAccount
+from postroom_simulator.headers import HeaderMap
+from postroom_simulator.ids import Ids
+from postroom_simulator.store.contents import MEMORY_BUDGET, Contents
+from postroom_simulator.store.interface import Changes, Folder, Item, Outbound, Role
+from postroom_simulator.store.tree import DISTINGUISHED, Box, FolderState
+
+__all__ = ["MemoryMailStore"]
+
+MAX_FOLDER_NAME = 255
+MAX_FOLDER_DEPTH = 300
+"""Bounds of Exchange's folder tree, which clients know too."""
+
+
+class MemoryMailStore:
+    """A `MailStore` for one world. See the interface for what each method does."""
+
+    def __init__(self, clock: Clock, ids: Ids, memory_budget: int = MEMORY_BUDGET) -> None:
+        self._clock = clock
+        self._ids = ids
+        self._lock = threading.RLock()
+        self._contents = Contents(memory_budget)
+        self._boxes: dict[str, Box] = {}
+        self._folders: dict[int, FolderState] = {}
+        self._homes: dict[int, FolderState] = {}  # item uid -> its folder
+        self._outbound: dict[int, Outbound] = {}
+        self._change = 0
+
+    # -- accounts
+
+    def open_account(self, account: str, quota: int | None = None) -> None:
+        with self._lock:
+            account = fold(account)
+            if account in self._boxes:
+                return
+            box = self._boxes[account] = Box(account, quota)
+            for role, parent, name, folder_class in DISTINGUISHED:
+                above = box.roles[parent].folder.uid if parent is not None else None
+                box.roles[role] = self._new_folder(box, above, name, role, folder_class)
+
+    def close_account(self, account: str) -> None:
+        """Forget an account with all that is in it."""
+        with self._lock:
+            box = self._box(account)
+            for state in list(box.folders.values()):
+                self._discard(box, state)
+            del self._boxes[box.account]
+
+    def rename_account(self, account: str, new: str) -> None:
+        """The same mailbox under another primary address. Raises StoreError when that one is taken."""
+        with self._lock:
+            box, new = self._box(account), fold(new)
+            if new == box.account:
+                return
+            if new in self._boxes:
+                raise StoreError(f"there is a mailbox of {new!r} already")
+            self._boxes[new] = self._boxes.pop(box.account)
+            box.account = new
+            for state in box.folders.values():
+                state.folder = replace(state.folder, account=new)
+                for uid, item in state.items.items():
+                    state.items[uid] = replace(item, account=new)
+
+    def set_quota(self, account: str, quota: int | None) -> None:
+        with self._lock:
+            self._box(account).quota = quota
+
+    def quota(self, account: str) -> int | None:
+        """Octets, None: unlimited."""
+        with self._lock:
+            return self._box(account).quota
+
+    def used(self, account: str) -> int:
+        with self._lock:
+            return self._box(account).used
+
+    # -- folders
+
+    def folders(self, account: str) -> list[Folder]:
+        with self._lock:
+            return [state.folder for state in self._box(account).folders.values()]
+
+    def folder(self, account: str, role: Role) -> Folder:
+        with self._lock:
+            state = self._box(account).roles.get(role)
+            if state is None:
+                raise NoSuchFolder(f"{account!r} has no folder with the role {role!r}")
+            return state.folder
+
+    def folder_by_uid(self, uid: int) -> Folder:
+        with self._lock:
+            return self._state(uid).folder
+
+    def create_folder(self, parent: int, name: str, folder_class: str = "IPF.Note") -> Folder:
+        """Raises StoreError for a name that is empty, too long or taken by a sibling, and for too deep a tree."""
+        with self._lock:
+            above = self._state(parent).folder
+            box = self._boxes[above.account]
+            self._check_name(box, parent, name)
+            self._check_depth(parent)
+            return self._new_folder(box, parent, name, Role.NONE, folder_class).folder
+
+    def rename_folder(self, uid: int, name: str) -> Folder:
+        """Raises StoreError as `create_folder`, and for distinguished folders."""
+        with self._lock:
+            state = self._own_folder(uid, "renamed")
+            assert state.folder.parent is not None
+            self._check_name(self._boxes[state.folder.account], state.folder.parent, name, uid)
+            state.folder = replace(state.folder, name=name, change=self._next_change())
+            return state.folder
+
+    def move_folder(self, uid: int, parent: int) -> Folder:
+        """Raises StoreError as `create_folder`, for distinguished folders, below itself, and into another mailbox."""
+        with self._lock:
+            state = self._own_folder(uid, "moved")
+            above: int | None = self._state(parent).folder.uid
+            if self._state(parent).folder.account != state.folder.account:
+                raise StoreError("a folder cannot be moved into another mailbox")
+            while above is not None:
+                if above == uid:
+                    raise StoreError("a folder cannot be moved below itself")
+                above = self._state(above).folder.parent
+            self._check_name(self._boxes[state.folder.account], parent, state.folder.name, uid)
+            self._check_depth(parent)
+            state.folder = replace(state.folder, parent=parent, change=self._next_change())
+            return state.folder
+
+    def delete_folder(self, uid: int) -> None:
+        with self._lock:
+            state = self._own_folder(uid, "deleted")
+            box = self._boxes[state.folder.account]
+            doomed = [state]
+            for each in doomed:  # grows while it is walked: the whole subtree
+                doomed += box.children(each.folder.uid)
+            for each in doomed:
+                self._discard(box, each)
+            self._next_change()
+
+    # -- items
+
+    def deposit(
+        self,
+        account: str,
+        octets: bytes,
+        *,
+        folder: int | None = None,
+        received: datetime | None = None,
+        read: bool = False,
+        item_class: str = "IPM.Note",
+    ) -> Item:
+        octets = bytes(octets)
+        if received is not None and received.tzinfo is None:
+            raise ValueError(f"a message is received at an aware time, not at {received!r}: add tzinfo=UTC")
+        with self._lock:
+            box = self._box(account)
+            state = box.roles[Role.INBOX] if folder is None else self._state(folder)
+            if state.folder.account != box.account:
+                raise NoSuchFolder(f"folder {folder} does not belong to {account!r}")
+            self._check_quota(box, len(octets))
+            content = self._contents.add(octets)
+            now = self._clock.now()
+            item = Item(
+                self._ids.number("item"),
+                box.account,
+                state.folder.uid,
+                self._next_change(),
+                item_class,
+                now,
+                now,
+                now if received is None else received.astimezone(UTC),
+                read,
+                content.size,
+                content.wire_size,
+                content.digest,
+            )
+            return self._enter(box, state, item)
+
+    def create(self, folder: int, item_class: str, properties: Mapping[str, Any]) -> Item:
+        with self._lock:
+            state = self._state(folder)
+            box = self._boxes[state.folder.account]
+            kept, size = dict(properties), _weight(properties)
+            self._check_quota(box, size)
+            now, change = self._clock.now(), self._next_change()
+            uid = self._ids.number("item")
+            item = Item(
+                uid, box.account, folder, change, item_class, now, now, now, read=True, size=size, wire_size=0, properties=kept
+            )
+            return self._enter(box, state, item)
+
+    def item(self, uid: int) -> Item:
+        with self._lock:
+            return self._home(uid).items[uid]
+
+    def items(self, folder: int) -> Sequence[Item]:
+        with self._lock:
+            return list(self._state(folder).items.values())
+
+    def count(self, folder: int) -> int:
+        with self._lock:
+            return len(self._state(folder).items)
+
+    def octets(self, uid: int) -> bytes:
+        with self._lock:
+            return self._contents.octets(self._digest(uid))
+
+    def wire(self, uid: int) -> bytes:
+        with self._lock:
+            return self._contents.wire(self._digest(uid))
+
+    def set_read(self, uids: Iterable[int], read: bool) -> None:
+        with self._lock:
+            items = [self.item(uid) for uid in dict.fromkeys(uids)]
+            for item in items:
+                if item.read != read:
+                    self._replace(item, read=read)
+
+    def set_flags(self, uid: int, flags: frozenset[str]) -> Item:
+        with self._lock:
+            item = self.item(uid)
+            return item if item.flags == flags else self._replace(item, flags=frozenset(flags))
+
+    def set_properties(self, uid: int, properties: Mapping[str, Any]) -> Item:
+        with self._lock:
+            item = self.item(uid)
+            size = _weight(properties)
+            self._check_quota(self._boxes[item.account], size - item.size)
+            changed = self._replace(item, properties=dict(properties), size=size, wire_size=0, digest="")
+            if item.digest:
+                self._contents.release(item.digest)
+            return changed
+
+    def replace_octets(self, uid: int, octets: bytes) -> Item:
+        with self._lock:
+            item = self.item(uid)
+            self._check_quota(self._boxes[item.account], len(octets) - item.size)
+            content = self._contents.add(bytes(octets))
+            changed = self._replace(
+                item, properties=None, size=content.size, wire_size=content.wire_size, digest=content.digest
+            )
+            if item.digest:
+                self._contents.release(item.digest)
+            return changed
+
+    def move(self, uid: int, folder: int) -> Item:
+        """Into another mailbox too, where its quota allows."""
+        with self._lock:
+            home, target = self._home(uid), self._state(folder)
+            item = home.items[uid]
+            if target is home:
+                return item
+            source, box = self._boxes[item.account], self._boxes[target.folder.account]
+            if source is not box:
+                self._check_quota(box, item.size)
+            home.drop(uid, self._next_change())
+            source.used -= item.size
+            moved = replace(item, account=box.account, folder=folder, change=self._next_change(), modified=self._clock.now())
+            return self._enter(box, target, moved)
+
+    def delete(self, uids: Iterable[int]) -> None:
+        with self._lock:
+            homes = [(uid, self._home(uid)) for uid in dict.fromkeys(uids)]
+            for uid, home in homes:
+                item = home.items[uid]
+                home.drop(uid, self._next_change())
+                self._forget(self._boxes[item.account], item)
+
+    def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
+        """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an
+        item may be told as removed that the asker never saw."""
+        if limit is not None and limit < 1:
+            raise ValueError(f"a limit of changes is at least 1, not {limit}")
+        with self._lock:
+            state = self._state(folder)
+            changed: list[Item] = []
+            removed: list[int] = []
+            token = since
+            for change, uid in state.since(since):
+                item = state.items.get(uid)
+                if item is None and since == 0:
+                    continue
+                if limit is not None and len(changed) + len(removed) == limit:
+                    return Changes(tuple(changed), tuple(removed), token, complete=False)
+                if item is None:
+                    removed.append(uid)
+                else:
+                    changed.append(item)
+                token = change
+            return Changes(tuple(changed), tuple(removed), max(token, state.last_change))
+
+    # -- the outbound drawer
+
+    def post_outbound(self, sender: str, recipients: Iterable[str], octets: bytes) -> Outbound:
+        octets = bytes(octets)
+        with self._lock:
+            content = self._contents.add(octets)
+            outbound = Outbound(
+                self._ids.number("outbound"),
+                self._clock.now(),
+                sender,
+                tuple(recipients),
+                content.size,
+                content.digest,
+                HeaderMap(octets),
+            )
+            self._outbound[outbound.uid] = outbound
+            return outbound
+
+    def outbound(self) -> Sequence[Outbound]:
+        """In order of posting."""
+        with self._lock:
+            return list(self._outbound.values())
+
+    def outbound_octets(self, uid: int) -> bytes:
+        with self._lock:
+            if uid not in self._outbound:
+                raise NoSuchItem(f"nothing with the uid {uid} lies in the outbound drawer")
+            return self._contents.octets(self._outbound[uid].digest)
+
+    def close(self) -> None:
+        with self._lock:
+            self._contents.close()
+
+    # -- inside, with the lock held
+
+    def _next_change(self) -> int:
+        self._change += 1
+        return self._change
+
+    def _box(self, account: str) -> Box:
+        box = self._boxes.get(fold(account))
+        if box is None:
+            raise UnknownAccount(f"no mailbox was opened for {account!r}")
+        return box
+
+    def _state(self, uid: int) -> FolderState:
+        state = self._folders.get(uid)
+        if state is None:
+            raise NoSuchFolder(f"there is no folder {uid}")
+        return state
+
+    def _own_folder(self, uid: int, done: str) -> FolderState:
+        """A folder that a user made."""
+        state = self._state(uid)
+        if state.folder.role is not Role.NONE:
+            raise StoreError(f"the distinguished folder {state.folder.name!r} cannot be {done}")
+        return state
+
+    def _new_folder(self, box: Box, parent: int | None, name: str, role: Role, folder_class: str) -> FolderState:
+        uid = self._ids.number("folder")
+        state = FolderState(Folder(uid, box.account, parent, name, role, folder_class, self._next_change()))
+        self._folders[uid] = box.folders[uid] = state
+        return state
+
+    def _check_name(self, box: Box, parent: int, name: str, itself: int = 0) -> None:
+        if not name.strip() or len(name) > MAX_FOLDER_NAME:
+            raise StoreError(f"a folder's name has 1 to {MAX_FOLDER_NAME} characters")
+        if any(s.folder.name.casefold() == name.casefold() and s.folder.uid != itself for s in box.children(parent)):
+            raise StoreError(f"there is a folder {name!r} here already")
+
+    def _check_depth(self, parent: int | None) -> None:
+        depth = 0
+        while parent is not None:
+            depth += 1
+            parent = self._state(parent).folder.parent
+        if depth >= MAX_FOLDER_DEPTH:
+            raise StoreError(f"folders are nested at most {MAX_FOLDER_DEPTH} deep")
+
+    def _check_quota(self, box: Box, more: int) -> None:
+        if box.quota is not None and more > 0 and box.used + more > box.quota:
+            raise QuotaExceeded(f"{box.account!r} has {box.used} of {box.quota} octets in use, {more} more do not fit")
+
+    def _home(self, uid: int) -> FolderState:
+        home = self._homes.get(uid)
+        if home is None:
+            raise NoSuchItem(f"there is no item {uid}")
+        return home
+
+    def _digest(self, uid: int) -> str:
+        item = self.item(uid)
+        if not item.digest:
+            raise StoreError(f"item {uid} has properties, not octets")
+        return item.digest
+
+    def _enter(self, box: Box, state: FolderState, item: Item) -> Item:
+        state.put(item)
+        self._homes[item.uid] = state
+        box.used += item.size
+        return item
+
+    def _replace(self, item: Item, **values: Any) -> Item:
+        changed = replace(item, change=self._next_change(), modified=self._clock.now(), **values)
+        self._boxes[item.account].used += changed.size - item.size
+        self._homes[item.uid].put(changed)
+        return changed
+
+    def _forget(self, box: Box, item: Item) -> None:
+        del self._homes[item.uid]
+        box.used -= item.size
+        if item.digest:
+            self._contents.release(item.digest)
+
+    def _discard(self, box: Box, state: FolderState) -> None:
+        for item in state.items.values():
+            self._forget(box, item)
+        del self._folders[state.folder.uid], box.folders[state.folder.uid]
+
+
+def _weight(value: Any, depth: int = 0) -> int:
+    """Octets that properties count for: an estimate, our choice. Texts and octets count their length, all else eight."""
+    if isinstance(value, str | bytes | bytearray):
+        return len(value)
+    if depth < 32:
+        if isinstance(value, Mapping):
+            return sum(_weight(key, depth + 1) + _weight(inner, depth + 1) for key, inner in value.items())
+        if isinstance(value, list | tuple | set | frozenset):
+            return sum(_weight(inner, depth + 1) for inner in value)
+    return 8
