@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from postroom_simulator import delivery
 from postroom_simulator.clock import Clock, ManualClock
-from postroom_simulator.directory import Account, Directory, Rule
+from postroom_simulator.delivery import Delivery, RecipientStatus
+from postroom_simulator.directory import Account, Directory, Group, Rule
+from postroom_simulator.errors import WorldError
 from postroom_simulator.faults import FaultTable
 from postroom_simulator.ids import Ids
 from postroom_simulator.journal import Journal
+from postroom_simulator.pop3.settings import Pop3Service
+from postroom_simulator.store.interface import Item, Role
 from postroom_simulator.store.memory import MemoryMailStore
 
 if TYPE_CHECKING:
@@ -42,6 +48,7 @@ class World:
         self.faults = FaultTable(self.clock, self.ids.random)
         self.directory = Directory()
         self.store = MemoryMailStore(self.clock, self.ids)
+        self.pop3 = Pop3Service()
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
         self._authority: Authority | None = None
@@ -62,9 +69,96 @@ class World:
     ) -> Account:
         """A new account with its folder tree. Raises DuplicateAddress."""
         account = Account(address, password, name, tuple(aliases), (), quota, disabled, list(rules))
-        self.directory.add(account)
-        self.store.open_account(address, quota)
+        with self.lock:
+            self.directory.add(account)
+            self.store.open_account(address, quota)
         return account
+
+    def add_group(self, address: str, members: Iterable[str] = (), *, name: str = "") -> Group:
+        """An address that stands for several: accounts, groups, outside addresses. Raises DuplicateAddress."""
+        group = Group(address, tuple(members), name)
+        self.directory.add(group)
+        return group
+
+    def remove_account(self, address: str) -> None:
+        """Forget an account and its mail. Raises UnknownAccount."""
+        with self.lock:
+            account = self.directory.account(address)
+            self.directory.remove(address)
+            self.store.close_account(account.address)
+
+    def change_addresses(
+        self,
+        address: str,
+        *,
+        primary: str | None = None,
+        aliases: Iterable[str] | None = None,
+        logins: Iterable[str] | None = None,
+    ) -> Account:
+        """Give an account other addresses and logins; its mail stays. Raises UnknownAccount, DuplicateAddress."""
+        with self.lock:
+            before = self.directory.account(address).address
+            account = self.directory.change_addresses(address, primary=primary, aliases=aliases, logins=logins)
+            self.store.rename_account(before, account.address)
+            return account
+
+    def set_quota(self, address: str, quota: int | None) -> None:
+        """Octets that the account may hold, None: any number. Raises UnknownAccount."""
+        with self.lock:
+            account = self.directory.account(address)
+            account.quota = quota
+            self.store.set_quota(account.address, quota)
+
+    def authenticate(self, login: str, password: str) -> Account | None:
+        """As `Directory.authenticate`; with `accept_anyone` an unknown user name becomes an account with this password, and a known
+        one is let in with any. A login that is no address gets the world's host name."""
+        if not self.accept_anyone:
+            return self.directory.authenticate(login, password)
+        with self.lock:
+            known = self.directory.find_login(login)
+            if known is not None:
+                return None if known.disabled else known
+            try:
+                return self.add_account(login if "@" in login else f"{login}@{self.hostname}", password)
+            except WorldError:  # a group's address, or no address at all
+                return None
+
+    # -- mail
+
+    def deliver(
+        self, sender: str, recipients: Iterable[str], octets: bytes, *, protocol: str = "", connection: str = ""
+    ) -> list[Delivery]:
+        """Put a message, octet for octet, where its recipients want it: see `delivery.deliver`."""
+        return delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection)
+
+    def recipient_status(self, address: str, size: int = 0) -> RecipientStatus:
+        """What would become of a message of `size` octets (0: unknown) for this address."""
+        return delivery.recipient_status(self, address, size)
+
+    def place(
+        self,
+        address: str,
+        octets: bytes,
+        *,
+        folder: str | Role = Role.INBOX,
+        received: datetime | None = None,
+        read: bool = False,
+        sender: str = "",
+    ) -> Item:
+        """Put a message into a mailbox past its rules, as an import does. Raises UnknownAccount, QuotaExceeded."""
+        return delivery.place(self, address, octets, folder=folder, received=received, read=read, sender=sender)
+
+    def withdraw(self, uid: int, *, to: str | Role | None = None, reason: str = "test") -> None:
+        """Take an item away for good, or move it to another folder of its mailbox, journalled as REMOVED. Raises NoSuchItem."""
+        delivery.withdraw(self, uid, to=to, reason=reason)
+
+    def inbox(self, address: str) -> list[bytes]:
+        """The messages in an account's Inbox, octet for octet, in order of arrival. Raises UnknownAccount."""
+        account = self.directory.account(address)
+        folder = self.store.folder(account.address, Role.INBOX)
+        return [self.store.octets(item.uid) for item in self.store.items(folder.uid) if item.digest]
+
+    # -- the network
 
     @property
     def authority(self) -> Authority:

@@ -1,0 +1,72 @@
+"""What the server says, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+__all__ = ["END", "REPLY_LINE_LIMIT", "Answer", "Code", "Refusal", "first_line", "multi_line", "ok", "reply_line"]
+
+END = b".\r\n"
+"""Ends every multi-line reply (RFC 1939 §3)."""
+
+REPLY_LINE_LIMIT = 512
+"""Octets of a reply's first line with its CR LF (RFC 1939 §3)."""
+
+
+class Code:
+    """Response codes (RFC 2449 §8.1, RFC 3206 §4)."""
+
+    AUTH = "AUTH"  # bad credentials
+    IN_USE = "IN-USE"  # the maildrop is locked by another session
+    SYS_TEMP = "SYS/TEMP"  # try later
+    SYS_PERM = "SYS/PERM"  # somebody has to be called
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The reply to one step and what goes with it.
+
+    octets   the whole reply, CR LF and closing "." line included
+    ends     the session is over once this is said
+    tls      a handshake is due once this is said
+    offers   number of the message that is handed out whole with this
+    bad      counts as a bad command
+    """
+
+    octets: bytes
+    ends: bool = False
+    tls: bool = False
+    offers: int | None = None
+    bad: bool = False
+
+
+class Refusal(Exception):
+    """The command is answered "-ERR". `code` is one of `Code`; `bad` marks a client that does not speak the protocol, to be
+    told from a command that could not be carried out."""
+
+    def __init__(self, text: str, code: str | None = None, *, bad: bool = False) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+        self.bad = bad
+
+
+def reply_line(status: str, text: str = "") -> bytes:
+    """One reply line. Text from outside (a fault, a setting) cannot smuggle a second line or pass the limit."""
+    line = f"{status} {text}".rstrip(" ").encode("ascii", "backslashreplace")
+    return bytes(c if 0x20 <= c < 0x7F else 0x3F for c in line[: REPLY_LINE_LIMIT - 2]) + b"\r\n"
+
+
+def ok(text: str) -> Answer:
+    return Answer(reply_line("+OK", text))
+
+
+def multi_line(text: str, lines: Iterable[bytes]) -> Answer:
+    """`lines` with their CR LF and already stuffed."""
+    return Answer(b"".join((reply_line("+OK", text), *lines, END)))
+
+
+def first_line(octets: bytes) -> str:
+    """The first line of a reply, for the journal."""
+    return octets[: octets.find(b"\r\n")].decode("ascii", "backslashreplace")

@@ -1,0 +1,293 @@
+"""One POP3 conversation, sans I/O: framing, faults, journal and ends around the commands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from postroom_simulator import faults
+from postroom_simulator.journal import Kind
+from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State
+from postroom_simulator.pop3.login import MECHANISMS, decode_base64
+from postroom_simulator.pop3.maildrop import uidl
+from postroom_simulator.pop3.replies import Answer, Code, Refusal, first_line, reply_line
+from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, parse_keyword, printable
+from postroom_simulator.session import Outgoing
+
+if TYPE_CHECKING:
+    from postroom_simulator.pop3.settings import Pop3Service
+    from postroom_simulator.session import SessionContext
+
+__all__ = ["Pop3Session"]
+
+_SUSPENDING = (faults.Delay, faults.Drip)
+_ENDING = (faults.Cut, faults.LoseReply, faults.AcceptThenReset)
+
+_HIDDEN = "***"
+
+
+class Pop3Session:
+    """Implements `postroom_simulator.session.Session`.
+
+    Steps are taken in order, one at a time: the greeting, each command line, each answer in an AUTH exchange. Before a step the
+    fault table is asked; `_waiting` holds the step that a Stall put off. While more than `settings.pending_output` octets
+    wait in `take()`, no further step is taken; `take()` goes on with what is left, so whoever drains until it
+    returns nothing gets everything.
+
+    What is given to `receive_data` between `wants_tls` and `tls_established()` never came through TLS and is dropped.
+    """
+
+    def __init__(self, context: SessionContext, service: Pop3Service | None = None) -> None:
+        self._context = context
+        self._service = service if service is not None else context.world.pop3
+        self._settings = self._service.settings
+        self._dialogue = Dialogue(context, self._service)
+        self._lines = LineReader()
+        self._out: list[Outgoing] = []
+        self._pending = 0
+        self._closed = False
+        self._wants_tls = False
+        self._suspended = True  # until the greeting is said
+        self._waiting: Callable[[], None] | None = None
+        self._first_line = True
+        self._bad = 0
+        self._commands = 0
+
+    # -- what the connection sees
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    @property
+    def wants_tls(self) -> bool:
+        return self._wants_tls
+
+    @property
+    def idle_limit(self) -> float | None:
+        return self._settings.idle_limit
+
+    @property
+    def account(self) -> str | None:
+        return self._dialogue.address
+
+    @property
+    def state(self) -> State:
+        return self._dialogue.state
+
+    def start(self) -> None:
+        self._suspended = False
+        self._step("greeting", "", lambda: Answer(reply_line("+OK", f"{self._context.world.hostname} POP3 ready")))
+
+    def receive_data(self, octets: bytes) -> None:
+        if self._closed or self._wants_tls:
+            return
+        self._lines.feed(octets)
+        self._run()
+        if len(self._lines) > self._settings.held_input:
+            self._end()
+
+    def receive_eof(self) -> None:
+        self._end()
+
+    def timeout(self) -> None:
+        """No UPDATE, nothing said (RFC 1939 §3)."""
+        self._end()
+
+    def take(self) -> list[Outgoing]:
+        taken, self._out = self._out, []
+        held_back = self._pending > self._settings.pending_output
+        self._pending = 0
+        if held_back:
+            self._run()
+        return taken
+
+    def resume(self) -> None:
+        if self._closed:
+            return
+        self._suspended = False
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            waiting()
+        self._run()
+
+    def tls_established(self) -> None:
+        self._wants_tls = False
+        self._context.secure = True
+
+    # -- lines
+
+    def _run(self) -> None:
+        """Carry out what is complete."""
+        while not (self._closed or self._suspended or self._wants_tls) and self._pending <= self._settings.pending_output:
+            exchanging = self._dialogue.exchange is not None
+            line = self._lines.next_line(self._settings.auth_line_limit if exchanging else self._settings.line_limit)
+            if line is None:
+                return
+            first, self._first_line = self._first_line, False
+            if first and looks_like_http(line.octets):
+                self._context.note(Kind.NOTE, detail="this is HTTP: connection ended")
+                self._end()
+            elif exchanging:
+                self._take_response(line)
+            else:
+                self._take_command(line)
+
+    def _take_command(self, line: Line) -> None:
+        if self._dialogue.state is State.AUTHORIZATION:
+            self._commands += 1
+        try:
+            verb, command, arguments = self._parse(line)
+        except _Malformed as malformed:
+            verb, refusal = malformed.verb, malformed.refusal
+            self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=malformed.shown)
+            self._step(verb, verb, lambda: self._refuse(refusal))
+            return
+        self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=_redacted(verb, command, arguments))
+        self._step(verb, verb, lambda: self._act(verb, command, arguments))
+
+    def _parse(self, line: Line) -> tuple[str, Command, list[bytes]]:
+        """The row and the arguments. Raises `_Malformed`; of a line that is no command nothing is shown, for it may be a
+        password that went astray."""
+        size = f"({len(line.octets)} octets)"
+        if line.too_long:
+            raise _Malformed("", "line too long", "(over the limit)")
+        if not printable(line.octets):
+            raise _Malformed("", "only printable ASCII here", size)
+        parsed = parse_keyword(line.octets)
+        verb, rest = parsed if parsed is not None else ("", None)
+        command = COMMANDS.get(verb)
+        if command is None or self._dialogue.hides(command.capability):
+            raise _Malformed(verb if command is not None else "", "unknown command", size)
+        arguments = command.arity.split(rest)
+        if arguments is None:
+            raise _Malformed(verb, "wrong number of arguments", _HIDDEN if rest else "")
+        return verb, command, arguments
+
+    def _act(self, verb: str, command: Command, arguments: list[bytes]) -> Answer:
+        """The step that a command is."""
+        dialogue = self._dialogue
+        if verb != "PASS":
+            dialogue.user = None  # PASS comes immediately after USER (RFC 1939 §7)
+        if dialogue.state not in command.states:
+            when = "before" if dialogue.state is State.TRANSACTION else "after"
+            return self._refuse(Refusal(f"{verb} works {when} login only", bad=True))
+        try:
+            return command.handler(dialogue, *arguments)
+        except Refusal as refusal:
+            return self._refuse(refusal)
+
+    def _take_response(self, line: Line) -> None:
+        """The client's answer in an AUTH exchange (RFC 5034 §4)."""
+        self._context.note(Kind.COMMAND, account=self.account, detail="*" if line.octets == b"*" else _HIDDEN)
+        self._step("auth", "AUTH", lambda: self._respond(line))
+
+    def _respond(self, line: Line) -> Answer:
+        exchange, self._dialogue.exchange = self._dialogue.exchange, None
+        if exchange is None:
+            raise RuntimeError("an answer without an AUTH exchange")
+        try:
+            if line.too_long:
+                raise Refusal("line too long", bad=True)
+            if line.octets == b"*":
+                raise Refusal("authentication cancelled")
+            return self._dialogue.advance(exchange, decode_base64(line.octets))
+        except Refusal as refusal:
+            return self._refuse(refusal)
+
+    def _refuse(self, refusal: Refusal) -> Answer:
+        code = refusal.code
+        if code is not None and (
+            self._dialogue.hides("RESP-CODES") or (code == Code.AUTH and self._dialogue.hides("AUTH-RESP-CODE"))
+        ):
+            code = None
+        return Answer(reply_line("-ERR", f"[{code}] {refusal.text}" if code else refusal.text), bad=refusal.bad)
+
+    # -- steps and their faults
+
+    def _step(self, point: str, verb: str, act: Callable[[], Answer]) -> None:
+        """Take a step as the fault table lets it be taken. `point` names it there, `verb` in the journal."""
+        effect = self._context.fault(point, self.account) if point else None
+        if effect is None:
+            self._say(verb, act(), None)
+        elif isinstance(effect, faults.Reply):
+            self._say_instead(point, verb, effect)
+        elif isinstance(effect, faults.Stall):
+            self._suspended = True
+            self._waiting = lambda: self._say(verb, act(), None)
+            self._out.append(Outgoing(b"", effect))
+        elif isinstance(effect, faults.Drop | faults.Refuse):
+            self._out.append(Outgoing(b"", effect if isinstance(effect, faults.Drop) else faults.Drop("rst")))
+            self._end()
+        else:
+            self._say(verb, act(), effect)
+
+    def _say_instead(self, point: str, verb: str, effect: faults.Reply) -> None:
+        """A fault's words for the step. A greeting of "-ERR" is the end; an AUTH exchange is over with any."""
+        if point == "auth":
+            self._dialogue.exchange = None
+        refused = not effect.code.startswith("+")
+        self._say(verb, Answer(reply_line(effect.code, effect.text), ends=refused and point == "greeting"), None)
+
+    def _say(self, verb: str, answer: Answer, effect: faults.Effect | None) -> None:
+        octets, ends = answer.octets, answer.ends
+        if answer.bad:
+            self._bad += 1
+        if self._had_enough() and not ends:
+            octets, ends = reply_line("-ERR", "too many commands that lead nowhere"), True
+        self._context.note(Kind.REPLY, account=self.account, verb=verb, detail=first_line(octets))
+        if answer.offers is not None and not _loses(effect, len(octets)):
+            self._note_offered(answer.offers)
+        self._out.append(Outgoing(octets, effect))
+        self._pending += len(octets)
+        if ends or isinstance(effect, _ENDING):
+            self._end()
+            return
+        if answer.tls:
+            self._lines.clear()  # what came in the clear must not be run as if it had come encrypted (RFC 2595 §4)
+            self._wants_tls = True
+        self._suspended = isinstance(effect, _SUSPENDING)
+
+    def _had_enough(self) -> bool:
+        if self._bad >= self._settings.bad_commands:
+            return True
+        return self._dialogue.state is State.AUTHORIZATION and self._commands >= self._settings.commands_before_login
+
+    def _note_offered(self, number: int) -> None:
+        item = self._dialogue.maildrop.item(number)
+        data = {"uid": item.uid, "uidl": uidl(item), "octets": item.wire_size}
+        self._context.note(Kind.OFFERED, account=self.account, verb="RETR", data=data)
+
+    def _end(self) -> None:
+        """The end, whatever led to it: the lock is let go, nothing is removed, nothing more is read."""
+        self._closed = True
+        self._suspended = False
+        self._wants_tls = False
+        self._waiting = None
+        self._lines.clear()
+        self._dialogue.release()
+
+
+class _Malformed(Exception):
+    """A line that is no command. `shown` is what a journal may know of it."""
+
+    def __init__(self, verb: str, text: str, shown: str) -> None:
+        super().__init__(text)
+        self.verb = verb
+        self.shown = shown
+        self.refusal = Refusal(text, bad=True)
+
+
+def _redacted(verb: str, command: Command, arguments: list[bytes]) -> str:
+    shown = arguments if command.secret is None else arguments[: command.secret]
+    words = [argument.decode("ascii") for argument in shown]
+    if verb == "AUTH" and words and words[0].upper() not in MECHANISMS:
+        words = [_HIDDEN]  # base64 that lost its mechanism
+    return " ".join([*words, *([_HIDDEN] if len(shown) < len(arguments) else [])])
+
+
+def _loses(effect: faults.Effect | None, octets: int) -> bool:
+    """Whether the client cannot get the reply whole."""
+    if isinstance(effect, faults.Cut):
+        return effect.octets < octets
+    return isinstance(effect, faults.LoseReply)

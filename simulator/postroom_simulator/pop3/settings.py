@@ -1,0 +1,75 @@
+"""What a world's POP3 service offers and tolerates, and the state that its sessions share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from postroom_simulator.directory import fold
+
+__all__ = ["Hold", "MaildropLocks", "Pop3Service", "Pop3Settings"]
+
+
+@dataclass(slots=True)
+class Pop3Settings:
+    """Limits and offers; changes hold for sessions that start afterwards and for the next command of those that run.
+
+    line_limit             octets of a command line with CR LF. RFC 2449 §4 says 255; more is taken, as real servers do
+    auth_line_limit        octets of a line inside an AUTH exchange
+    idle_limit             seconds without input, then the session ends without UPDATE. RFC 1939 §3 asks for at least 600
+    bad_commands           so many commands that are none, and the session ends
+    commands_before_login  so many commands without a login, and the session ends
+    plaintext_without_tls  whether USER, PASS and AUTH PLAIN work on an open line; a test server says yes
+    hidden                 capabilities that are neither announced nor there ("UIDL", "TOP", "USER", "SASL", "STLS", "CAPA",
+                           "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "IMPLEMENTATION")
+    implementation         what CAPA says of the program; "" says nothing
+    pending_output         octets waiting to be sent above which no further command is taken up until they were fetched
+    held_input             octets kept while the session is suspended; more ends it
+    """
+
+    line_limit: int = 4096
+    auth_line_limit: int = 12288
+    idle_limit: float | None = 600.0
+    bad_commands: int = 20
+    commands_before_login: int = 100
+    plaintext_without_tls: bool = True
+    hidden: frozenset[str] = frozenset()
+    implementation: str = "Postroom"
+    pending_output: int = 4 * 1024 * 1024
+    held_input: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hold:
+    """A maildrop held by somebody: a connection's name, or one that a test makes up for a session that died unnoticed."""
+
+    account: str
+    holder: str
+
+
+class MaildropLocks:
+    """Who holds which maildrop (RFC 1939 §4: exclusive, from login to the end of the session)."""
+
+    def __init__(self) -> None:
+        self._holds: dict[str, Hold] = {}
+
+    def acquire(self, account: str, holder: str) -> Hold | None:
+        """The hold, or None when somebody has the maildrop (the same holder too)."""
+        hold = Hold(fold(account), holder)
+        return hold if self._holds.setdefault(hold.account, hold) is hold else None  # one step under every thread
+
+    def release(self, hold: Hold) -> None:
+        """Let go. Idempotent."""
+        if self._holds.get(hold.account) is hold:
+            del self._holds[hold.account]
+
+    def holder(self, account: str) -> str | None:
+        hold = self._holds.get(fold(account))
+        return hold.holder if hold is not None else None
+
+
+@dataclass(slots=True)
+class Pop3Service:
+    """A world's POP3 service: its settings, and the locks of its maildrops by account address."""
+
+    settings: Pop3Settings = field(default_factory=Pop3Settings)
+    locks: MaildropLocks = field(default_factory=MaildropLocks)

@@ -1,0 +1,100 @@
+"""Octets to command lines, and lines to keywords and numbers. Everything here is bounded, and nothing guesses."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+__all__ = ["Line", "LineReader", "looks_like_http", "parse_keyword", "parse_number", "printable"]
+
+_KEYWORD = re.compile(rb"[A-Za-z0-9]{1,16}")
+_NUMBER = re.compile(rb"[0-9]{1,10}")
+_PRINTABLE = re.compile(rb"[\x20-\x7e]*")
+_HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) ", re.IGNORECASE)
+
+_KEPT_OF_LONG_LINES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line without its CR LF. Of a line over the limit only the beginning is kept, and `too_long` is set."""
+
+    octets: bytes
+    too_long: bool = False
+
+
+class LineReader:
+    """Cuts octets into lines at CR LF and at nothing else (mail-protocol-pitfalls 1).
+
+    Lines are found only when asked for, so a limit may change from line to line, and what was not asked for can be
+    forgotten (`clear`). A line that passes the limit without an end is thrown away while it comes in: an unfinished line
+    costs at most the limit, and its tail is never taken for a line of its own.
+    """
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._searched = 0
+        self._beginning: bytes | None = None  # of a line that is being thrown away
+
+    def feed(self, octets: bytes) -> None:
+        self._buffer += octets
+
+    def clear(self) -> None:
+        """Forget everything that was not yet asked for."""
+        self._buffer.clear()
+        self._searched = 0
+        self._beginning = None
+
+    def __len__(self) -> int:
+        """Octets held."""
+        return len(self._buffer)
+
+    def next_line(self, limit: int) -> Line | None:
+        """The next whole line, or None until more comes. `limit` counts octets with the CR LF."""
+        end = self._buffer.find(b"\r\n", self._searched)
+        if end < 0:
+            self._discard_over(limit)
+            self._searched = max(0, len(self._buffer) - 1)  # the last octet may be the CR of a CR LF
+            return None
+        if self._beginning is not None or end + 2 > limit:
+            beginning = self._beginning if self._beginning is not None else bytes(self._buffer[: min(end, _KEPT_OF_LONG_LINES)])
+            line = Line(beginning, too_long=True)
+        else:
+            line = Line(bytes(self._buffer[:end]))
+        del self._buffer[: end + 2]
+        self._searched = 0
+        self._beginning = None
+        return line
+
+    def _discard_over(self, limit: int) -> None:
+        if self._beginning is None and len(self._buffer) < limit:
+            return
+        if self._beginning is None:
+            self._beginning = bytes(self._buffer[:_KEPT_OF_LONG_LINES])
+        del self._buffer[:-1]
+
+
+def printable(line: bytes) -> bool:
+    """Whether the line has only the octets that RFC 2449 §3 admits: 0x20 to 0x7E."""
+    return _PRINTABLE.fullmatch(line) is not None
+
+
+def parse_keyword(line: bytes) -> tuple[str, bytes | None] | None:
+    """The keyword in upper case and what follows the first space (None: no space), or None where no keyword stands.
+
+    Folds ASCII only: `bytes.upper` knows no other letters.
+    """
+    keyword, space, rest = line.partition(b" ")
+    if _KEYWORD.fullmatch(keyword) is None:
+        return None
+    return keyword.upper().decode("ascii"), rest if space else None
+
+
+def parse_number(digits: bytes) -> int | None:
+    """1 to 10 ASCII digits as a number, else None. `int()` alone would take signs, blanks, "_" and digits of other scripts."""
+    return int(digits) if _NUMBER.fullmatch(digits) is not None else None
+
+
+def looks_like_http(line: bytes) -> bool:
+    """Whether a browser was made to talk to this port (mail-protocol-pitfalls 1)."""
+    return _HTTP.match(line) is not None
