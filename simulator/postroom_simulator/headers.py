@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from email.header import decode_header, make_header
 
-__all__ = ["HeaderMap", "decoded", "read_headers"]
+__all__ = ["HeaderMap", "decoded", "head_end", "read_headers"]
 
 HEADER_LIMIT = 256 * 1024
 """Octets of a message's head that are looked at (our choice)."""
+
+
+def head_end(octets: bytes) -> int:
+    """Where the head ends: behind the line end before the first empty line, or where the octets or HEADER_LIMIT end."""
+    ends = [found + 1 for mark in (b"\n\n", b"\n\r\n") if (found := octets.find(mark, 0, HEADER_LIMIT)) >= 0]
+    return min(ends, default=min(len(octets), HEADER_LIMIT))
 
 
 def read_headers(octets: bytes) -> list[tuple[str, str]]:
@@ -15,7 +21,7 @@ def read_headers(octets: bytes) -> list[tuple[str, str]]:
 
     Lines that cannot be a header field are passed over; an empty line ends the head."""
     fields: list[tuple[str, list[str]]] = []
-    for raw in octets[:HEADER_LIMIT].split(b"\n"):
+    for raw in octets[: head_end(octets)].split(b"\n"):
         line = raw.rstrip(b"\r")
         if not line:
             break

@@ -15,7 +15,7 @@ from postroom_simulator.errors import ExpectationFailed
 if TYPE_CHECKING:
     from postroom_simulator.clock import Clock
 
-__all__ = ["DETAIL_LIMIT", "Entry", "Journal", "Kind"]
+__all__ = ["DETAIL_LIMIT", "Entry", "Journal", "Kind", "printable"]
 
 DETAIL_LIMIT = 1000
 """Characters of `Entry.detail` that are kept (our choice); longer ones end in an ellipsis."""

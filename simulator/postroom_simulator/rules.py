@@ -1,0 +1,213 @@
+"""What an account's rules make of a message: a pure decision, and the messages that forwarding writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from email import message_from_bytes
+from email.header import Header
+from email.message import Message
+from email.utils import format_datetime, getaddresses
+
+from postroom_simulator.directory import Account, Rule, fold
+from postroom_simulator.headers import HeaderMap, decoded, head_end, read_headers
+
+__all__ = ["LOOP_HEADER", "MAX_HOPS", "Forward", "Letter", "Verdict", "judge", "write"]
+
+LOOP_HEADER = "X-Loop"
+"""Each message that a rule writes carries one for every account whose rules it passed; an account never sends on a message that
+carries its own (our choice of header, the oldest in use)."""
+
+MAX_HOPS = 100
+"""Received fields with which a message counts as running in a circle (RFC 5321 §6.3 asks for at least 100)."""
+
+QUOTE_LIMIT = 256 * 1024
+"""Characters of the original that `forward_to` quotes (our choice)."""
+
+
+class Letter:
+    """A message as rules look at it."""
+
+    def __init__(self, octets: bytes) -> None:
+        self.octets = octets
+        self.headers = HeaderMap(octets)
+        self._fields = read_headers(octets)
+
+    def header(self, name: str) -> str:
+        """The first such field, decoded; "" where there is none."""
+        return decoded(self.headers.get(name) or "")
+
+    def recipients(self) -> set[str]:
+        """Addresses in To and Cc, folded."""
+        values = [value for name, value in self._fields if name.lower() in ("to", "cc")]
+        try:
+            return {fold(address) for _, address in getaddresses(values) if address}
+        except RecursionError:  # comments in comments in comments
+            return set()
+
+    def loops(self) -> list[str]:
+        return [value for name, value in self._fields if name.lower() == LOOP_HEADER.lower()]
+
+    def hops(self) -> int:
+        return sum(name.lower() == "received" for name, _ in self._fields)
+
+    def may_pass(self, account: Account) -> bool:
+        """Whether the account's rules may send this on."""
+        return self.hops() < MAX_HOPS and fold(account.address) not in map(fold, self.loops())
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """A message to write. `how` is "attachment", "quote" or "redirect"."""
+
+    how: str
+    recipients: tuple[str, ...]
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What rules decided: where the message goes (`move_to`: folder name or role; `delete`: to Deleted Items), whether it counts as
+    read, what is sent on, and the name of the rule that moved it."""
+
+    move_to: str | None = None
+    delete: bool = False
+    read: bool = False
+    forwards: tuple[Forward, ...] = ()
+    moved_by: str = ""
+
+
+def judge(rules: Iterable[Rule], letter: Letter) -> Verdict:
+    """Walk the rules in order up to one that stops. Of several that move or delete, the first decides (our choice)."""
+    move_to: str | None = None
+    delete = read = False
+    moved_by = ""
+    forwards: list[Forward] = []
+    for rule in rules:
+        if not rule.enabled or not _applies(rule, letter):
+            continue
+        read = read or rule.mark_read
+        if not (move_to or delete) and (rule.move_to or rule.delete):
+            delete, move_to, moved_by = rule.delete, None if rule.delete else rule.move_to, rule.name
+        forwards += [Forward(how, to, rule.name) for how, to in _sent_on(rule) if to]
+        if rule.stop:
+            break
+    return Verdict(move_to, delete, read, tuple(forwards), moved_by)
+
+
+def _applies(rule: Rule, letter: Letter) -> bool:
+    if rule.from_contains is not None and rule.from_contains.casefold() not in letter.header("From").casefold():
+        return False
+    if rule.subject_contains is not None and rule.subject_contains.casefold() not in letter.header("Subject").casefold():
+        return False
+    return rule.sent_to is None or fold(rule.sent_to) in letter.recipients()
+
+
+def _sent_on(rule: Rule) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return (
+        ("attachment", rule.forward_as_attachment_to),
+        ("quote", rule.forward_to),
+        ("redirect", rule.redirect_to),
+    )
+
+
+# -- writing what is sent on
+
+
+def write(
+    forward: Forward, account: Account, letter: Letter, *, now: datetime, token: Callable[[int], str], hostname: str
+) -> bytes:
+    """The octets of a message that a rule sends. `token` makes random hexadecimal text."""
+    prefix = "Resent-" if forward.how == "redirect" else ""
+    fields = [
+        (f"{prefix}From", _mailbox(account.name, account.address)),
+        (f"{prefix}To", ", ".join(forward.recipients)),
+        (f"{prefix}Date", format_datetime(now)),
+        (f"{prefix}Message-ID", f"<{token(24)}@{hostname}>"),
+        *((LOOP_HEADER, address) for address in (*(letter.loops() if not prefix else ()), account.address)),
+    ]
+    if forward.how == "redirect":
+        newline = b"\n" if b"\r\n" not in letter.octets[: head_end(letter.octets)] and b"\n" in letter.octets else b"\r\n"
+        return _lines(fields, newline) + letter.octets
+    fields += [("Subject", _encoded("FW: " + letter.header("Subject"))), ("MIME-Version", "1.0")]
+    if forward.how == "attachment":
+        return _as_attachment(fields, letter, token)
+    return _as_quote(fields, letter)
+
+
+def _as_attachment(fields: list[tuple[str, str]], letter: Letter, token: Callable[[int], str]) -> bytes:
+    """multipart/mixed with an empty text and the original's exact octets as message/rfc822 (RFC 2046 §5.2.1)."""
+    boundary = f"=_{token(32)}"
+    while boundary.encode() in letter.octets:
+        boundary = f"=_{token(32)}"
+    encoding = "7bit" if letter.octets.isascii() else "8bit"
+    fields += [("Content-Type", f'multipart/mixed; boundary="{boundary}"'), ("Content-Transfer-Encoding", encoding)]
+    inner = [
+        ("Content-Type", "message/rfc822"),
+        ("Content-Disposition", "attachment"),
+        ("Content-Transfer-Encoding", encoding),
+    ]
+    text = _lines([("Content-Type", 'text/plain; charset="us-ascii"')]) + b"\r\n"
+    mark = f"--{boundary}".encode()
+    parts = (_lines(fields), mark, text, mark, _lines(inner), letter.octets, mark + b"--", b"")
+    head, first, body, second, inner_head, octets, last, end = parts
+    return b"\r\n".join((head, first, body, second, inner_head + b"\r\n" + octets, last, end))
+
+
+def _as_quote(fields: list[tuple[str, str]], letter: Letter) -> bytes:
+    """text/plain in UTF-8 with the original's first fields and its text below a line, as mail clients do."""
+    shown = [f"{name}: {letter.header(name)}" for name in ("From", "Date", "To", "Cc", "Subject") if letter.header(name)]
+    text = "\n".join(["", "-----Original Message-----", *shown, "", _text_of(letter.octets)])
+    body = text.replace("\r\n", "\n").encode("utf-8", "replace")
+    fields += [("Content-Type", 'text/plain; charset="utf-8"'), ("Content-Transfer-Encoding", "base64")]
+    return _lines(fields) + b"\r\n" + _base64(body)
+
+
+def _base64(octets: bytes) -> bytes:
+    from base64 import encodebytes
+
+    return encodebytes(octets).replace(b"\n", b"\r\n")
+
+
+def _text_of(octets: bytes) -> str:
+    """The first text/plain part, else the first text of any kind, else nothing."""
+    try:
+        message: Message = message_from_bytes(octets)
+        texts = [part for part in message.walk() if part.get_content_maintype() == "text"]
+    except (RecursionError, ValueError):  # nested too deep, or nothing the parser takes for a message
+        return ""
+    texts.sort(key=lambda part: part.get_content_subtype() != "plain")
+    if not texts:
+        return ""
+    payload = texts[0].get_payload(decode=True)
+    raw = payload if isinstance(payload, bytes) else b""
+    try:
+        text = raw.decode(texts[0].get_content_charset() or "utf-8", "replace")
+    except LookupError:  # a charset that nobody knows
+        text = raw.decode("utf-8", "replace")
+    return text[:QUOTE_LIMIT]
+
+
+def _lines(fields: Sequence[tuple[str, str]], newline: bytes = b"\r\n") -> bytes:
+    text = "".join(f"{name}: {value}\r\n" for name, value in fields)
+    return text.encode("utf-8", "replace").replace(b"\r\n", newline)
+
+
+def _mailbox(name: str, address: str) -> str:
+    if not name:
+        return address
+    if not name.isascii():
+        return f"{_encoded(name)} <{address}>"
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{_plain(escaped)}" <{address}>'
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text if c.isprintable())
+
+
+def _encoded(text: str) -> str:
+    """As RFC 2047 wants it; long lines folded."""
+    text = _plain(text)[:2000]
+    return text if text.isascii() and len(text) < 900 else Header(text, "utf-8").encode(linesep="\r\n")
