@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from postroom.clock import Clock
 from postroom.errors import RuleViolated
@@ -139,7 +139,7 @@ class Deployment:
         for name in list(self.organizations):
             self._close(name)
 
-    def __enter__(self) -> Deployment:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -42,8 +42,10 @@ class DeploymentSettings:
             if not isinstance(value := getattr(self, f.name), bool)
             and (value < 0 or (value == 0 and f.name not in _MAY_BE_ZERO))
         ]
-        for kind in ("active", "idle"):
-            if getattr(self, f"{kind}_mailbox_minimum_backoff") > getattr(self, f"{kind}_mailbox_maximum_backoff"):
-                problems.append(f"{kind}_mailbox_minimum_backoff is larger than {kind}_mailbox_maximum_backoff")
+        problems += [
+            f"{kind}_mailbox_minimum_backoff is larger than {kind}_mailbox_maximum_backoff"
+            for kind in ("active", "idle")
+            if getattr(self, f"{kind}_mailbox_minimum_backoff") > getattr(self, f"{kind}_mailbox_maximum_backoff")
+        ]
         if problems:
             raise SettingsError(problems)

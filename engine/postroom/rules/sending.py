@@ -1,0 +1,118 @@
+"""SendEmail: may this email be sent, and by whom? (server-side-sync reference 7.2, 7.5)"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postroom.model.attributes import Lookup
+from postroom.model.options import EmailStatus
+
+__all__ = ["Author", "Party", "SendProblem", "SendRequest", "SendVerdict", "check_send", "may_send_as"]
+
+
+class SendProblem(StrEnum):
+    """Stable codes; ours. The text of SEND_AS is the published one."""
+
+    NOT_OUTGOING = "NotOutgoing"
+    NOT_A_DRAFT = "NotADraft"
+    SENDER = "InvalidSender"
+    SENDER_ADDRESS = "SenderHasNoAddress"
+    NO_RECIPIENTS = "NoRecipients"
+    RECIPIENT_ADDRESS = "RecipientHasNoAddress"
+    UNRESOLVED = "UnresolvedParties"
+    SEND_AS = "SendAsDenied"
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """A sender or recipient: the record, or None when unresolved, and the address that would be used (empty: none)."""
+
+    reference: Lookup | None
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who asks to send, and what bears on sending in another's name.
+
+    privileged      holds "Send Email as Another User"
+    sender_allows   the From user lets others send on his or her behalf (usersettings.issendasallowed)
+    reads_queue     may read the From queue
+    """
+
+    user_id: str | None
+    system: bool = False
+    privileged: bool = False
+    sender_allows: bool = False
+    reads_queue: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class SendRequest:
+    outgoing: bool
+    status: EmailStatus
+    senders: Sequence[Party]
+    recipients: Sequence[Party]
+    author: Author
+    allow_unresolved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SendVerdict:
+    """None in `problem`: it may be sent."""
+
+    problem: SendProblem | None = None
+    detail: str = ""
+
+    @property
+    def allowed(self) -> bool:
+        return self.problem is None
+
+
+def check_send(request: SendRequest) -> SendVerdict:
+    """The first thing that speaks against sending. A draft may be sent, and a failed email again."""
+    if not request.outgoing:
+        return SendVerdict(SendProblem.NOT_OUTGOING, "only an outgoing email can be sent")
+    if request.status not in (EmailStatus.DRAFT, EmailStatus.FAILED):
+        return SendVerdict(SendProblem.NOT_A_DRAFT, f"the email is {request.status.name.lower().replace('_', ' ')}")
+    return _sender(request) or _recipients(request) or SendVerdict()
+
+
+def _sender(request: SendRequest) -> SendVerdict | None:
+    if len(request.senders) != 1:
+        return SendVerdict(SendProblem.SENDER, f"an email has one sender, not {len(request.senders)}")
+    sender = request.senders[0]
+    if sender.reference is None or sender.reference.entity not in ("systemuser", "queue"):
+        return SendVerdict(SendProblem.SENDER, "the sender must be a user or a queue")
+    if not sender.address:
+        return SendVerdict(SendProblem.SENDER_ADDRESS, "the sender has no address")
+    if not may_send_as(sender.reference, request.author):
+        return SendVerdict(SendProblem.SEND_AS, "User does not have send-as privilege")
+    return None
+
+
+def _recipients(request: SendRequest) -> SendVerdict | None:
+    if not request.recipients:
+        return SendVerdict(SendProblem.NO_RECIPIENTS, "the email has no recipients")
+    unresolved = [party.address for party in request.recipients if party.reference is None]
+    if unresolved and not request.allow_unresolved:
+        return SendVerdict(SendProblem.UNRESOLVED, f"unresolved recipients: {', '.join(unresolved[:5])}")
+    without = [party for party in request.recipients if not party.address]
+    if len(without) == len(request.recipients):
+        return SendVerdict(SendProblem.NO_RECIPIENTS, "no recipient has an address")
+    if any(party.reference is None for party in without):
+        return SendVerdict(SendProblem.RECIPIENT_ADDRESS, "an unresolved recipient has no address")
+    return None
+
+
+def may_send_as(sender: Lookup, author: Author) -> bool:
+    """A user sends as itself; as another user with the privilege and that user's consent; as a queue it may read."""
+    if author.system:
+        return True
+    if sender.entity == "queue":
+        return author.reads_queue
+    if sender.id == author.user_id:
+        return True
+    return author.privileged and author.sender_allows

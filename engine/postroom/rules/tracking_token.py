@@ -1,0 +1,70 @@
+"""Tracking tokens: made, appended to a subject, found in one (server-side-sync reference 4.5).
+
+`CRM:0001001`: prefix, one digit for online/offline (fixed), the user's number, the user's message counter.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+__all__ = ["DESIGNATOR", "TokenLayout", "append_token", "find_token", "make_token", "prefixes_of"]
+
+DESIGNATOR = "0"
+HISTORY_SEPARATOR = ";"
+"""Between the current prefix and earlier ones in organization.trackingprefix; suggested by the reference."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLayout:
+    """prefixes: the current one first, then the history. Digits 1..10 and 1..9."""
+
+    prefixes: tuple[str, ...] = ("CRM:",)
+    base: int = 0
+    user_digits: int = 3
+    counter_digits: int = 3
+    counter_limit: int = 999
+
+
+def prefixes_of(history: str | None) -> tuple[str, ...]:
+    """The prefixes in `organization.trackingprefix`, current one first. Empty: tokens are off."""
+    return tuple(prefix for part in (history or "").split(HISTORY_SEPARATOR) if (prefix := part.strip()))
+
+
+def make_token(layout: TokenLayout, user_number: int, counter: int) -> str:
+    """`user_number` counts from 1 within the deployment, `counter` from 0; both wrap to their digits."""
+    number = (layout.base + user_number) % 10**layout.user_digits
+    turns = min(layout.counter_limit, 10**layout.counter_digits - 1) + 1
+    return f"{layout.prefixes[0]}{DESIGNATOR}{number:0{layout.user_digits}d}{counter % turns:0{layout.counter_digits}d}"
+
+
+def append_token(subject: str, token: str, limit: int = 255) -> str:
+    """The token at the end of the subject, one space before it; the subject is cut to fit. A token longer than `limit` is dropped and
+    the subject cut (MaximumSubjectLengthOnMailServer)."""
+    if not token:
+        return subject[:limit]
+    if len(token) >= limit:
+        return subject[:limit]
+    room = limit - len(token) - 1
+    kept = subject[:room].rstrip()
+    return f"{kept} {token}" if kept else token
+
+
+@lru_cache(maxsize=64)
+def _pattern(layout: TokenLayout) -> re.Pattern[str]:
+    prefixes = "|".join(re.escape(prefix) for prefix in sorted(layout.prefixes, key=len, reverse=True))
+    return re.compile(rf"({prefixes})(\d{{{1 + layout.user_digits + layout.counter_digits}}})(?!\d)", re.IGNORECASE)
+
+
+def find_token(subject: str, layout: TokenLayout) -> str | None:
+    """The last token in a subject, with the prefix spelled as configured; None when there is none."""
+    if not layout.prefixes:
+        return None
+    found = None
+    for match in _pattern(layout).finditer(subject):
+        found = match
+    if found is None:
+        return None
+    spelled = next(prefix for prefix in layout.prefixes if prefix.casefold() == found[1].casefold())
+    return spelled + found[2]
