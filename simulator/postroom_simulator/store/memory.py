@@ -310,7 +310,7 @@ class MemoryMailStore:
         with self._lock:
             content = self._contents.add(octets)
             outbound = Outbound(
-                self._ids.number("outbound"),
+                self._ids.number("item"),  # one sequence, so that a uid in the journal means one thing
                 self._clock.now(),
                 sender,
                 tuple(recipients),
