@@ -16,7 +16,9 @@ from postroom_simulator.errors import WorldError
 from postroom_simulator.faults import FaultTable
 from postroom_simulator.ids import Ids
 from postroom_simulator.journal import Journal
+from postroom_simulator.net.registry import Connections
 from postroom_simulator.pop3.settings import Pop3Service
+from postroom_simulator.smtp.settings import SmtpService
 from postroom_simulator.store.interface import Item, Role
 from postroom_simulator.store.memory import MemoryMailStore
 
@@ -48,7 +50,9 @@ class World:
         self.faults = FaultTable(self.clock, self.ids.random)
         self.directory = Directory()
         self.store = MemoryMailStore(self.clock, self.ids)
+        self.connections = Connections(self.clock)
         self.pop3 = Pop3Service()
+        self.smtp = SmtpService()
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
         self._authority: Authority | None = None
@@ -185,14 +189,14 @@ class World:
         return servers
 
     def settle(self, timeout: float = 10.0) -> None:
-        """Return when every connection has seen both sides close and the journal is complete."""
-        for servers in self._servers:
-            servers.settle(timeout)
+        """Return when every connection has seen both sides close and the journal is complete: see `Connections.settle`."""
+        self.connections.settle(timeout)
 
     def close(self) -> None:
         """Stop the servers and give the files back. Idempotent; journal and what is in memory can still be read."""
         while self._servers:
             self._servers.pop().close()
+        self.connections.close()
         self.store.close()
 
     def __enter__(self) -> Self:

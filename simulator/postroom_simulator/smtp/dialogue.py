@@ -1,0 +1,307 @@
+"""How the server listens and speaks: aiosmtpd's `SMTP`, without socket, selector, timer or thread.
+
+Everything that leans on aiosmtpd's insides is here; the verbs are in `server`. What is taken from it: sessions, envelopes, the
+tables of verbs and their syntax, HELP, NOOP, RSET and VRFY. What is replaced, and why, is in dependencies reference 3.1: its loop ends
+lines at a lone LF, gives up after five bad commands, makes a table of all its members for every connection, and says replies line by
+line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from postroom_simulator.faults import AcceptThenReset, Cut, Delay, Drip, Drop, Effect, LoseReply, Refuse, Reply, Stall
+from postroom_simulator.journal import Kind
+from postroom_simulator.session import Outgoing, SessionContext
+from postroom_simulator.smtp.loop import SteppedLoop
+from postroom_simulator.smtp.replies import render
+from postroom_simulator.smtp.settings import SmtpSettings
+from postroom_simulator.smtp.text import LineBuffer, TooLong
+
+__all__ = ["Command", "Dialogue", "Over"]
+
+log = logging.getLogger("postroom_simulator.smtp")
+
+_VERB = re.compile(rb"[A-Za-z][A-Za-z0-9-]{0,31}\Z")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HTTP = re.compile(rb"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT|PRI) ")
+_BAD = frozenset({"500", "501", "502", "503", "504", "555"})
+"""Replies that count as a bad command."""
+
+
+class Over(Exception):
+    """The dialogue has ended: nothing more is read or said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One row of the table of verbs.
+
+    method     of the server class: takes it and the argument (None: there was none)
+    argument   "none": one is answered 501; "some": none is answered 501 with the syntax of the method
+    check      looks at the state; gives the reply that refuses the command in it, or None
+    before_tls allowed before STARTTLS where that is required
+    """
+
+    method: Callable[[Any, str | None], Awaitable[None]]
+    argument: Literal["none", "any", "some"] = "any"
+    check: Callable[[Any], str | None] | None = None
+    before_tls: bool = False
+
+
+class _NoTransport(asyncio.Transport):
+    """What aiosmtpd is given for a transport. Nothing is ever written to it; `push` keeps the replies."""
+
+    def is_closing(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        pass
+
+
+_TRANSPORT = _NoTransport()
+
+
+@functools.cache
+def _made_once() -> dict[str, Any]:
+    """The attributes that aiosmtpd's constructor gives every server, made for one and shared by all: it looks through all members
+    of itself and its handler each time. What belongs to one connection is not among them."""
+    loop = SteppedLoop()
+    own = asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), lambda *_: None, loop=loop)
+    made = SMTP(None, hostname="localhost", enable_SMTPUTF8=True, auth_require_tls=False, loop=loop)
+    return {name: value for name, value in vars(made).items() if name not in vars(own) and name != "loop"}
+
+
+class Dialogue(SMTP):
+    """Lines in, replies out. Subclasses give the table `commands`."""
+
+    commands: ClassVar[dict[str, Command]] = {}
+    session: Session
+    envelope: Envelope
+
+    def __init__(self, context: SessionContext, settings: SmtpSettings, loop: SteppedLoop) -> None:
+        # Not SMTP.__init__: see _made_once.
+        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop=loop)
+        self.__dict__.update(_made_once())
+        self.loop = loop
+        self.hostname = context.world.hostname
+        self._smtp_methods = {verb: command.method for verb, command in self.commands.items()}
+        self.context = context
+        self.settings = settings
+        self.outgoing: list[Outgoing] = []
+        self.over = False
+        self.suspended = False
+        self.wants_tls = False
+        self.account: str | None = None
+        self.input = LineBuffer()
+        self._waiter: asyncio.Future[None] | None = None  # of whatever the coroutine waits for
+        self._verb = ""  # what is being answered; "" is the greeting
+        self._effect: Effect | None = None  # waits for the next reply
+        self._bad_commands = 0
+        self._auth_failures = 0
+        self.auth_tried = False
+        self._closing = False  # with the next reply
+        self._refused = False  # the greeting was a refusal: RFC 5321 §3.1
+
+    # -- driven from outside
+
+    def begin(self) -> None:
+        self.connection_made(_TRANSPORT)
+
+    def end(self) -> None:
+        """The connection is gone, or is to be closed without another word."""
+        self.over = True
+        self.connection_lost(None)
+
+    def data_received(self, data: bytes) -> None:
+        self.input.feed(data)
+        if not self.suspended and not self.wants_tls:
+            self.wake()
+
+    def wake(self) -> None:
+        """What the coroutine waits for is there."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        asyncio.StreamReaderProtocol.connection_lost(self, error)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        self.transport = None
+        self.input.clear()
+
+    def _reset_timeout(self, duration: float | None = None) -> None:
+        """No timer: the connection driver owns the idle limit."""
+
+    def forget_transaction(self) -> None:
+        self.envelope = self._create_envelope()
+
+    async def _wait(self) -> None:
+        self._waiter = self.loop.create_future()
+        await self._waiter
+
+    async def _suspend(self) -> None:
+        """Until `resume`. Input is kept meanwhile."""
+        self.suspended = True
+        await self._wait()
+
+    # -- speaking
+
+    async def push(self, status: str | bytes) -> None:
+        """Say a reply. Every reply passes here and through `say`: it gets its enhanced code, its journal entry and the effect of
+        a fault. Refusals of bad commands are counted; after too many the connection ends.
+
+        Raises Over when the connection ends with it."""
+        reply = status if isinstance(status, str) else status.decode("utf-8", "backslashreplace")
+        if reply[:3] in _BAD:
+            self._bad_commands += 1
+            if self._bad_commands >= self.settings.max_bad_commands:
+                reply = "421 4.7.0 too many bad commands"
+        await self._push(reply)
+
+    async def _push(self, reply: str) -> None:
+        self.say(reply)
+        if self.over:
+            raise Over
+        if self.suspended:
+            await self._suspend()
+
+    def say(self, reply: str) -> None:
+        """The part of `push` that waits for nothing."""
+        octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.settings.extensions)
+        effect, self._effect = self._effect, None
+        self.context.note(Kind.REPLY, verb=self._verb, detail=first, account=self.account)
+        self.outgoing.append(Outgoing(octets, effect))
+        self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
+        self.suspended = not self.over and isinstance(effect, Delay | Drip)
+
+    def say_timeout(self) -> None:
+        self._effect = None
+        self.say("421 4.4.2 idle for too long")
+
+    async def step(self, at: str, account: str | None = None) -> bool:
+        """Ask what happens at this step; False when a fault has answered in its place. A stall with an end is waited for here, what
+        acts on the reply is kept for it. Raises Over when the connection ends."""
+        effect = self.context.fault(at, account or self.account)
+        self._effect = None
+        if effect is None or isinstance(effect, Refuse):
+            return True
+        if isinstance(effect, Reply):
+            await self._push(f"{effect.code} {effect.text}")
+            return False
+        if isinstance(effect, Drop):
+            self.cut_off(effect)
+        if isinstance(effect, Stall):
+            await self.hold(effect)
+        else:
+            self._effect = effect
+        return True
+
+    async def hold(self, effect: Stall | Delay) -> None:
+        """Say nothing and wait until the effect is over."""
+        self.outgoing.append(Outgoing(b"", effect))
+        await self._suspend()
+
+    def cut_off(self, effect: Effect) -> None:
+        """End the connection without a word."""
+        self.outgoing.append(Outgoing(b"", effect))
+        self.over = True
+        raise Over
+
+    # -- listening
+
+    async def _handle_client(self) -> None:
+        """The dialogue, from greeting to end. In the place of aiosmtpd's own loop."""
+        try:
+            if await self.step("greeting"):
+                await self.push(f"220 {self.hostname} ESMTP Postroom simulator")
+            else:
+                self._refused = True
+            line = await self.next_line(self.settings.max_command)
+            if isinstance(line, bytes) and _HTTP.match(line.upper()):
+                self.context.note(Kind.NOTE, detail="HTTP on a mail port: closed (cross-protocol request)")
+                raise Over
+            while True:
+                await self._take_line(line)
+                line = await self.next_line(self.settings.max_command)
+        except Over:
+            self.over = True
+
+    async def next_line(self, limit: int) -> bytes | TooLong:
+        """The next complete line, without its end."""
+        while True:
+            line = self.input.take_line(limit, self.settings.max_auth)
+            if line is not None:
+                return line
+            await self._wait()
+
+    async def _take_line(self, line: bytes | TooLong) -> None:
+        try:
+            if isinstance(line, bytes):
+                await self._take_command(line)
+            else:
+                self._verb = "?"
+                await self.push("421 4.7.0 endless line" if line.endless else "500 5.5.6 line too long")
+        except Exception as error:
+            if isinstance(error, Over):
+                raise
+            # A mistake of ours must neither end the server nor look like success to the client.
+            log.exception("%s: %s failed", self.context.connection, self._verb)
+            self._effect = None
+            await self.push(f"451 4.3.0 internal error ({type(error).__name__})")
+
+    async def _take_command(self, line: bytes) -> None:
+        """Journal, fault, checks from the table, then the verb's method."""
+        name, _, rest = line.partition(b" ")
+        verb = name.upper().decode("ascii") if _VERB.match(name) else "?"
+        arg = rest.strip(b" \t").decode("utf-8", "surrogateescape") or None
+        command = self.commands.get(verb)
+        if command is None and self.auth_tried:
+            verb = "?"  # it may well be a password
+        self._verb = verb
+        shown = self.redacted(verb, arg) if command or self.auth_tried else line.decode("latin-1")
+        self.context.note(Kind.COMMAND, verb=verb, detail=shown, account=self.account)
+        if not await self.step(verb, self.claimed_account(verb, arg)):
+            return
+        refusal = self._refusal(command, line, verb, arg)
+        if refusal is not None:
+            await self.push(refusal)
+        elif command is not None:
+            await command.method(self, arg)
+
+    def _refusal(self, command: Command | None, line: bytes, verb: str, arg: str | None) -> str | None:
+        """Why the command is not carried out at all, as a reply."""
+        if self._refused and verb != "QUIT":
+            return "503 5.5.1 no service here"  # RFC 5321 §3.1
+        if command is None:
+            return "500 5.5.2 command not recognized"
+        if b"\0" in line:
+            return "500 5.5.2 NUL in a command"
+        if _CONTROL.search(line):
+            return "501 5.5.2 control characters in a command"
+        if command.argument == "none" and arg:
+            return f"501 5.5.4 {verb} takes no argument"
+        if command.argument == "some" and not arg:
+            return f"501 5.5.4 syntax: {command.method.__smtp_syntax__}"  # type: ignore[attr-defined]
+        if self.settings.require_tls and not self.context.secure and not command.before_tls:
+            return "530 5.7.0 must issue a STARTTLS command first"
+        return command.check(self) if command.check else None
+
+    # -- what the verbs know better
+
+    def redacted(self, verb: str, arg: str | None) -> str:
+        """The argument as the journal may show it."""
+        raise NotImplementedError
+
+    def claimed_account(self, verb: str, arg: str | None) -> str | None:
+        """The account that a command says to be, where its argument tells."""
+        raise NotImplementedError

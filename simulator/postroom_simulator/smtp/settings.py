@@ -1,0 +1,71 @@
+"""What can be set about an SMTP server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["EXTENSIONS", "SmtpService", "SmtpSettings"]
+
+EXTENSIONS = ("SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "HELP")
+"""Every extension that the server knows, in the order in which EHLO lists them."""
+
+Relay = Literal["anyone", "authenticated", "nobody"]
+
+
+@dataclass(slots=True)
+class SmtpSettings:
+    """One server's ways; changes hold for the next command of sessions that run, too. Limits are mail-protocol-pitfalls 8; what has no source there is our choice.
+
+    extensions        offered after EHLO; without one of them its parameters and commands are unknown too
+    mechanisms        of AUTH, in the order offered; names of `sasl.MECHANISMS`
+    auth_without_tls  offer AUTH on a line that is not encrypted. True is our choice: tests and loopback (RFC 4954 §4 wants
+                      it asked for); False answers 538
+    require_auth      MAIL before AUTH is answered 530
+    require_tls       all but EHLO, HELO, NOOP, RSET, QUIT, HELP and STARTTLS is answered 530 on an unencrypted line (RFC 3207 §4)
+    relay             whose mail for people unknown here goes to the outbound drawer; others get 550 5.7.1
+    strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2; otherwise kept as it is and noted
+    trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
+    max_octets        of a message, without the dots of transparency (RFC 1870 §4)
+    max_command       octets of a command line with its end; `max_auth` in AUTH and its answers (RFC 4954 §4)
+    max_bad_commands  the last of so many ends the connection with 421; so does the last of `max_auth_failures`
+    idle_limit        seconds without input before 421 (RFC 5321 §4.5.3.2.7); None: no limit
+    """
+
+    extensions: tuple[str, ...] = EXTENSIONS
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
+    auth_without_tls: bool = True
+    require_auth: bool = False
+    require_tls: bool = False
+    relay: Relay = "anyone"
+    strict_line_ends: bool = False
+    trace: bool = True
+    max_octets: int = 25 * 2**20
+    max_recipients: int = 1_000
+    max_command: int = 4_096
+    max_auth: int = 12_288
+    max_bad_commands: int = 20
+    max_auth_failures: int = 5
+    idle_limit: float | None = 300.0
+
+    def __post_init__(self) -> None:
+        unknown = [name for name in self.extensions if name not in EXTENSIONS]
+        if unknown:
+            raise ValueError(f"unknown SMTP extension {unknown[0]!r}: known are {', '.join(EXTENSIONS)}")
+        if self.relay not in ("anyone", "authenticated", "nobody"):
+            raise ValueError(f"relay is 'anyone', 'authenticated' or 'nobody', not {self.relay!r}")
+        for name in ("max_octets", "max_recipients", "max_command", "max_auth", "max_bad_commands", "max_auth_failures"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        from postroom_simulator.smtp.sasl import MECHANISMS
+
+        for name in self.mechanisms:
+            if name not in MECHANISMS:
+                raise ValueError(f"unknown AUTH mechanism {name!r}: known are {', '.join(MECHANISMS)}")
+
+
+@dataclass(slots=True)
+class SmtpService:
+    """A world's SMTP service."""
+
+    settings: SmtpSettings = field(default_factory=SmtpSettings)

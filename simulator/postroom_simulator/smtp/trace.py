@@ -1,0 +1,33 @@
+"""The `Received:` line in front of an accepted message: RFC 5321 §4.4."""
+
+from __future__ import annotations
+
+import re
+from email.utils import format_datetime
+
+from aiosmtpd.smtp import Envelope, Session
+
+from postroom_simulator.session import SessionContext
+
+__all__ = ["received_line"]
+
+_UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]-]")
+
+
+def received_line(context: SessionContext, session: Session, envelope: Envelope, account: str | None, queue_id: str) -> bytes:
+    """One folded header field with its line end, at the world's time. A sole recipient is named, several never are (RFC 5321 §7.2)."""
+    name = _UNFIT.sub("?", session.host_name or "")[:255]
+    peer = f"IPv6:{context.client_address}" if ":" in context.client_address else context.client_address
+    only = f"\r\n\tfor <{envelope.rcpt_tos[0]}>" if len(envelope.rcpt_tos) == 1 else ""
+    line = (
+        f"Received: from {name} ([{peer}])\r\n\tby {context.world.hostname} with {_protocol(context, session, envelope, account)}"
+        f" id {queue_id}{only};\r\n\t{format_datetime(context.world.clock.now())}\r\n"
+    )
+    return line.encode("utf-8")
+
+
+def _protocol(context: SessionContext, session: Session, envelope: Envelope, account: str | None) -> str:
+    """The registered name of what was spoken: RFC 3848, RFC 6531 §4.3."""
+    if not session.extended_smtp:
+        return "SMTP"
+    return ("UTF8SMTP" if envelope.smtp_utf8 else "ESMTP") + ("S" if context.secure else "") + ("A" if account else "")
