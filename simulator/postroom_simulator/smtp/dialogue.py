@@ -35,6 +35,9 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HTTP = re.compile(rb"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT|PRI) ")
 _BAD = frozenset({"500", "501", "502", "503", "504", "555"})
 """Replies that count as a bad command."""
+_TIMEOUT = "timeout"
+HELD = 16 * 2**20
+"""Octets kept for a session that is suspended or waits for its handshake; more ends it (our choice)."""
 
 
 class Over(Exception):
@@ -125,6 +128,8 @@ class Dialogue(SMTP):
         self.input.feed(data)
         if not self.suspended and not self.wants_tls:
             self.wake()
+        elif len(self.input) > HELD:
+            self.end()
 
     def wake(self) -> None:
         """What the coroutine waits for is there."""
@@ -179,13 +184,14 @@ class Dialogue(SMTP):
         """The part of `push` that waits for nothing."""
         octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.settings.extensions)
         effect, self._effect = self._effect, None
-        self.context.note(Kind.REPLY, verb=self._verb, detail=first, account=self.account)
+        verb = "" if self._verb == _TIMEOUT else self._verb
+        self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account)
         self.outgoing.append(Outgoing(octets, effect))
         self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
         self.suspended = not self.over and isinstance(effect, Delay | Drip)
 
     def say_timeout(self) -> None:
-        self._effect = None
+        self._verb, self._effect = _TIMEOUT, None
         self.say("421 4.4.2 idle for too long")
 
     async def step(self, at: str, account: str | None = None) -> bool:

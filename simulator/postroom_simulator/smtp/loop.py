@@ -44,7 +44,7 @@ class SteppedLoop(base_events.BaseEventLoop):
         task._log_destroy_pending = False  # type: ignore[attr-defined]
         return task
 
-    def call_at(self, *_: Any, **__: Any) -> asyncio.TimerHandle:
+    def call_at(self, *_: Any, **__: Any) -> asyncio.TimerHandle:  # type: ignore[override]
         """Refused: limits of time belong to the connection driver, on the world's clock."""
         raise NotImplementedError("a stepped loop has no timers: use Session.idle_limit and Session.timeout")
 

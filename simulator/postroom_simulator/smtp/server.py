@@ -265,7 +265,7 @@ class SmtpServer(Dialogue):
         while isinstance(outcome, bytes):
             await self.push("334 " + b64encode(outcome).decode("ascii"))
             line = await self.next_line(self.settings.max_auth)
-            self.context.note(Kind.COMMAND, verb="auth", detail="***", account=self.account)
+            self.context.note(Kind.COMMAND, detail="*" if line == b"*" else "***", account=self.account)
             answer = _answer(exchange, line)
             if not await self.step("auth", self._address_of(answer)):
                 return None
@@ -278,7 +278,7 @@ class SmtpServer(Dialogue):
         account = self.context.world.authenticate(claim.login, claim.password)
         ok = account is not None
         known = account.address if account is not None else self._address_of(claim)
-        self.context.note(Kind.LOGIN, verb="AUTH", account=known, detail=mechanism, data={"ok": ok})
+        self.context.note(Kind.LOGIN, account=known, detail=mechanism, data={"ok": ok})
         if account is not None:
             self.account = account.address
             self.session.authenticated = True
@@ -345,8 +345,8 @@ class SmtpServer(Dialogue):
         "RSET": Command(SMTP.smtp_RSET, "none", before_tls=True),
         "NOOP": Command(SMTP.smtp_NOOP, before_tls=True),
         "VRFY": Command(smtp_VRFY, "some"),
-        "EXPN": Command(SMTP.smtp_EXPN),
-        "HELP": Command(SMTP.smtp_HELP, before_tls=True),  # type: ignore[arg-type]
+        "EXPN": Command(SMTP.smtp_EXPN),  # type: ignore[arg-type]
+        "HELP": Command(SMTP.smtp_HELP, before_tls=True),
         "QUIT": Command(smtp_QUIT, "none", before_tls=True),
     }
     """Every verb: what it does, what it needs. HELP, the refusals and the tests read this table."""
