@@ -1,0 +1,112 @@
+"""The store of one organization: records, leases, secrets, the memory of providers, the ledger.
+
+store = OrganizationStore.open("sqlite://", clock=clock)
+with store.transaction(fence) as tx:
+    tx.create(Mailbox(name="Sales"))
+with store.reading() as tx:
+    tx.find(Mailbox, statecode=0, order_by=("name",))
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from postroom.clock import Clock
+from postroom.errors import StoreError
+from postroom.model import EmailColumns
+from postroom.store import leases
+from postroom.store.database import Database, open_database
+from postroom.store.leases import Fence
+from postroom.store.tables import TABLES, metadata
+from postroom.store.transaction import Transaction
+
+if TYPE_CHECKING:
+    from postroom.store.secrets import KeyRing
+
+__all__ = ["TABLES", "Fence", "OrganizationStore", "Transaction", "metadata"]
+
+
+def _random_id() -> str:
+    return str(uuid.uuid4())
+
+
+class OrganizationStore:
+    """One database. Transactions do not nest: a thread ends one before it opens the next, on every database alike."""
+
+    def __init__(
+        self, database: Database, *, clock: Clock, keys: KeyRing | None, ids: Callable[[], str], email_columns: EmailColumns
+    ) -> None:
+        self._database = database
+        self.clock = clock
+        self.keys = keys
+        self.new_id = ids
+        self.email_columns = email_columns
+        self._active = threading.local()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        url: str = "sqlite://",
+        *,
+        clock: Clock,
+        keys: KeyRing | None = None,
+        ids: Callable[[], str] = _random_id,
+        email_columns: EmailColumns | None = None,
+    ) -> OrganizationStore:
+        """`sqlite://` in memory, `sqlite:///path`, `postgresql+psycopg://...`; tables are made where there are none.
+
+        `keys` encrypts passwords (without: reading or writing one is an error); `ids` gives the ids of new records (a seeded source
+        makes them repeatable); `email_columns` adds custom email-enabled entities. Raises StoreError, NewerDatabase.
+        """
+        database = open_database(url)
+        return cls(database, clock=clock, keys=keys, ids=ids, email_columns=email_columns or EmailColumns())
+
+    @contextmanager
+    def transaction(self, fence: Fence | None = None) -> Iterator[Transaction]:
+        """Read and write; committed at the end. With a fence: raises StaleRun at once when the lease was lost, nothing written."""
+        self._enter()
+        try:
+            with self._database.write() as connection:
+                tx = Transaction(self, connection, writable=True)
+                if fence is not None:
+                    leases.check(tx, fence)
+                yield tx
+        finally:
+            self._active.now = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Transaction]:
+        """A read-only snapshot; takes no write lock."""
+        self._enter()
+        try:
+            with self._database.read() as connection:
+                yield Transaction(self, connection, writable=False)
+        finally:
+            self._active.now = False
+
+    def _enter(self) -> None:
+        if self._closed:
+            raise StoreError("the store is closed")
+        if getattr(self._active, "now", False):
+            raise StoreError("this thread has a transaction open in this store: end it first, or pass it on")
+        self._active.now = True
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._closed = True
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<OrganizationStore on {self._database.engine.dialect.name}>"

@@ -1,0 +1,215 @@
+"""Opening databases and beginning transactions: SQLite in memory, SQLite files, PostgreSQL.
+
+* In memory: a copy of an image made once per process (dependencies reference 3.5); one thread only, any other raises WrongThread.
+* File: WAL, synchronous=FULL (what is committed survives a power cut), BEGIN IMMEDIATE behind the write lane.
+* PostgreSQL: each write transaction takes one advisory lock first. Ours: writers of one organization then queue up exactly as on
+  SQLite, so that read-then-update loses nothing and no transaction has to be repeated; readers never wait.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol, cast
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.pool import StaticPool
+
+from postroom.errors import StoreError, WrongThread
+from postroom.store.lane import WriteLane, lane_of
+from postroom.store.tables import register_all
+
+__all__ = ["Database", "open_database"]
+
+_ADVISORY_LOCK = 0x506F7374726F6F6D  # "Postroom"
+_BUSY_MS = 5000
+
+
+class Database(Protocol):
+    """One open database. `write` and `read` give a connection inside a transaction; an exception rolls it back."""
+
+    engine: Engine
+
+    def write(self) -> Any: ...
+    def read(self) -> Any: ...
+    def close(self) -> None: ...
+
+
+def open_database(url: str) -> Database:
+    """Raises StoreError for an address that is not understood or does not answer."""
+    try:
+        address = sa.make_url(url)
+    except ArgumentError:
+        raise StoreError(
+            "not a database address; examples: sqlite://, sqlite:///path, postgresql+psycopg://host/name"
+        ) from None
+    if address.get_backend_name() == "sqlite" and address.get_driver_name() == "pysqlite":
+        if address.database in (None, "", ":memory:"):
+            return MemoryDatabase()
+        return FileDatabase(address)
+    if address.drivername == "postgresql+psycopg":
+        return PostgresDatabase(address)
+    raise StoreError(f"cannot keep records in {address.drivername!r}; use sqlite or postgresql+psycopg")
+
+
+def _no_driver_transactions(connection: Any, _: object) -> None:
+    """We say BEGIN ourselves: left alone, the driver begins at the first write and loses updates read before it (3.5)."""
+    connection.isolation_level = None
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    if connection.get_execution_options().get("postroom_write"):
+        raw.execute("PRAGMA query_only=0")
+        raw.execute("BEGIN IMMEDIATE")
+    else:
+        raw.execute("PRAGMA query_only=1")
+        raw.execute("BEGIN")
+
+
+@contextmanager
+def _transaction(engine: Engine) -> Iterator[Connection]:
+    try:
+        with engine.begin() as connection:
+            yield connection
+    except OperationalError as trouble:
+        raise StoreError(f"the database refused: {trouble.orig}") from trouble
+
+
+class _Image:
+    """The octets of a database with all tables and nothing in it, and one dialect whose compiled statements all share."""
+
+    def __init__(self) -> None:
+        metadata = register_all()
+        engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        event.listen(engine, "connect", _no_driver_transactions)
+        with engine.connect() as connection:
+            metadata.create_all(connection, checkfirst=False)
+            raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
+            self.octets = raw.serialize()
+        self.url, self.dialect, self.tables = engine.url, engine.dialect, len(metadata.tables)
+        self.compiled: dict[Any, Any] = {}
+        engine.dispose()
+
+    @classmethod
+    def current(cls) -> _Image:
+        global _image  # noqa: PLW0603  # made once a process, on first use
+        with _image_guard:
+            if _image is None or _image.tables != len(register_all().tables):
+                _image = cls()
+            return _image
+
+
+_image: _Image | None = None
+_image_guard = threading.Lock()
+
+
+class MemoryDatabase:
+    """A fresh database in memory, for the thread that opens it."""
+
+    def __init__(self) -> None:
+        image = _Image.current()
+        raw = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        raw.deserialize(image.octets)
+        raw.execute("PRAGMA foreign_keys=ON")
+        # the dialect is shared, so that statements compiled for one store serve the next
+        pool = StaticPool(cast(Any, lambda: raw), dialect=image.dialect)
+        self.engine = Engine(pool, image.dialect, image.url, execution_options={"compiled_cache": image.compiled})
+        event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(postroom_write=True)
+        self._thread = threading.get_ident()
+
+    def _check_thread(self) -> None:
+        if threading.get_ident() != self._thread:
+            raise WrongThread("a store in memory serves only the thread that opened it; use a file for several")
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self._check_thread()
+        with _transaction(self._writer) as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        self._check_thread()
+        with _transaction(self.engine) as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class FileDatabase:
+    """A database file. Its folder must exist; the tables are made when the file is new."""
+
+    def __init__(self, address: URL) -> None:
+        assert address.database is not None
+        path = Path(address.database).absolute()
+        if not path.parent.is_dir():
+            raise StoreError(f"{path.parent} is not a folder")
+        self._lane: WriteLane = lane_of(str(path.resolve()))
+        self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
+        event.listen(self.engine, "connect", self._configure)
+        event.listen(self.engine, "begin", _begin_sqlite)
+        self._writer = self.engine.execution_options(postroom_write=True)
+
+    @staticmethod
+    def _configure(connection: Any, record: object) -> None:
+        _no_driver_transactions(connection, record)
+        # busy_timeout first: switching to WAL itself may meet another opener
+        for pragma in (f"busy_timeout={_BUSY_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        self._lane.acquire()
+        try:
+            with _transaction(self._writer) as connection:
+                yield connection
+        finally:
+            self._lane.release()
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _transaction(self.engine) as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+class PostgresDatabase:
+    """A PostgreSQL database through psycopg 3."""
+
+    def __init__(self, address: URL) -> None:
+        try:
+            self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
+        except (ImportError, NoSuchModuleError) as missing:
+            raise StoreError("PostgreSQL needs the extra: pip install postroom[postgres]") from missing
+        self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with _transaction(self.engine) as connection:
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with _transaction(self._reader) as connection:
+            yield connection
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def refusal(trouble: DBAPIError) -> str:
+    """What the database said, without the statement and its parameters (they may hold mail)."""
+    return str(trouble.orig).splitlines()[0] if trouble.orig else "no reason given"

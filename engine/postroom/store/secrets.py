@@ -1,0 +1,7 @@
+"""Placeholder until secrets land."""
+
+from __future__ import annotations
+
+
+class KeyRing:
+    pass
