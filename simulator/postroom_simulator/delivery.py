@@ -7,12 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import cached_property
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from postroom_simulator.directory import Account, Group, fold
 from postroom_simulator.errors import QuotaExceeded
+from postroom_simulator.headers import subject_of
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter, Verdict, judge, write
+from postroom_simulator.store.contents import wire_length, with_line_ends
 from postroom_simulator.store.interface import Folder, Item, Role
 
 if TYPE_CHECKING:
@@ -80,7 +84,7 @@ class _Letterbox:
     recipients: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass
 class _Job:
     """A message on its way. `rule` names what wrote it, "" for one that came from outside."""
 
@@ -90,6 +94,18 @@ class _Job:
     protocol: str = ""
     connection: str = ""
     rule: str = ""
+
+    @cached_property
+    def subject(self) -> str:
+        return subject_of(self.octets)
+
+    def wire_digest(self, digest: str) -> str:
+        """SHA-256 of the octets as a client of a line protocol has them: every line ended by CR LF, unstuffed."""
+        return digest if wire_length(self.octets)[0] == len(self.octets) else self._wire_digest
+
+    @cached_property
+    def _wire_digest(self) -> str:
+        return sha256(with_line_ends(self.octets)).hexdigest()
 
 
 def deliver(
@@ -148,7 +164,7 @@ def place(
         account = world.directory.account(address)
         target = find_folder(world, account, folder)
         item = world.store.deposit(account.address, octets, folder=target.uid, received=received, read=read)
-        _journal(world, _Job(sender, (address,), b""), account.address, item.uid, (address,), _named(target), item.digest)
+        _journal(world, _Job(sender, (address,), octets), account.address, item.uid, (address,), _named(target), item.digest)
         return item
 
 
@@ -283,7 +299,16 @@ def _journal(
     address: str = "",
 ) -> None:
     recipient = recipients[0]
-    data = {"uid": uid, "sender": job.sender, "recipient": recipient, "folder": folder, "digest": digest}
+    data: dict[str, object] = {
+        "uid": uid,
+        "sender": job.sender,
+        "recipient": recipient,
+        "folder": folder,
+        "subject": job.subject,
+        "digest": digest,
+    }
+    if account is not None:
+        data["wire_digest"] = job.wire_digest(digest)
     if len(recipients) > 1:
         data["recipients"] = recipients
     if address and address != recipient:

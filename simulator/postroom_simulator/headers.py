@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from email.header import decode_header, make_header
 
-__all__ = ["HeaderMap", "decoded", "head_end", "read_headers"]
+__all__ = ["HeaderMap", "decoded", "head_end", "read_headers", "subject_of"]
 
 HEADER_LIMIT = 256 * 1024
 """Octets of a message's head that are looked at (our choice)."""
+
+SUBJECT_LIMIT = 400
 
 
 def head_end(octets: bytes) -> int:
@@ -38,6 +41,15 @@ def read_headers(octets: bytes) -> list[tuple[str, str]]:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace").strip()
+
+
+_SUBJECT = re.compile(rb"^subject[ \t]*:([^\n]*(?:\n[ \t][^\n]*){0,20})", re.IGNORECASE | re.MULTILINE)
+
+
+def subject_of(octets: bytes) -> str:
+    """The decoded subject, without reading all other fields; "" where there is none. At most SUBJECT_LIMIT characters."""
+    match = _SUBJECT.search(octets, 0, head_end(octets))
+    return decoded(" ".join(match[1][: 4 * SUBJECT_LIMIT].decode("utf-8", "replace").split()))[:SUBJECT_LIMIT] if match else ""
 
 
 def decoded(value: str) -> str:

@@ -97,9 +97,8 @@ class Entry:
         if self.detail and not (self.kind is Kind.COMMAND and self.detail == self.verb):
             words.append(_without_verb(self.verb, self.detail) if self.kind is Kind.COMMAND else self.detail)
         if self.data and arrow is None:
-            words.append(
-                " ".join(f"{name}={_shown(value[:12] if name == 'digest' else value)}" for name, value in self.data.items())
-            )
+            shown = ((name, value[:12] if name.endswith("digest") else value) for name, value in self.data.items())
+            words.append(" ".join(f"{name}={_shown(value)}" for name, value in shown))
         return " ".join(words)
 
 

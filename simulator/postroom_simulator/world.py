@@ -15,7 +15,7 @@ from postroom_simulator.directory import Account, Directory, Group, Rule
 from postroom_simulator.errors import WorldError
 from postroom_simulator.faults import FaultTable
 from postroom_simulator.ids import Ids
-from postroom_simulator.journal import Journal
+from postroom_simulator.journal import Journal, Kind
 from postroom_simulator.net.registry import Connections
 from postroom_simulator.pop3.settings import Pop3Service
 from postroom_simulator.smtp.settings import SmtpService
@@ -161,6 +161,18 @@ class World:
         account = self.directory.account(address)
         folder = self.store.folder(account.address, Role.INBOX)
         return [self.store.octets(item.uid) for item in self.store.items(folder.uid) if item.digest]
+
+    def reset_uidls(self, address: str | None = None) -> None:
+        """Every message in the Inbox of one account (None: of all) gets a new unique id, as when a server was restored from a
+        backup. Journalled, old uid and new."""
+        with self.lock:
+            accounts = self.directory.accounts() if address is None else [self.directory.account(address)]
+            for account in accounts:
+                numbers = self.store.renumber(self.store.folder(account.address, Role.INBOX).uid)
+                for old, new in numbers.items():
+                    self.journal.add(
+                        Kind.NOTE, account=account.address, detail="a new unique id", data={"uid": new, "before": old}
+                    )
 
     # -- the network
 

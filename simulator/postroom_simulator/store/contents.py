@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from postroom_simulator.errors import StoreError
 
-__all__ = ["MEMORY_BUDGET", "Content", "Contents", "wire_form", "wire_length"]
+__all__ = ["MEMORY_BUDGET", "Content", "Contents", "wire_form", "wire_length", "with_line_ends"]
 
 MEMORY_BUDGET = 64 * 1024 * 1024
 """Octets of all messages together that stay in memory (our choice)."""
@@ -24,12 +24,16 @@ def wire_length(octets: bytes) -> tuple[int, bool]:
     return len(octets) + lone + 2 * unended, not (lone or unended or dotted)
 
 
-def wire_form(octets: bytes) -> bytes:
-    """As a line protocol sends it (RFC 1939 §3, RFC 5321 §4.5.2): line ends CR LF, the last line ended, leading dots doubled; the
-    closing "." line is left out. A lone CR stays."""
+def with_line_ends(octets: bytes) -> bytes:
+    """Every line ended by CR LF, the last one too. A lone CR stays."""
     octets = octets.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    if octets and not octets.endswith(b"\n"):
-        octets += b"\r\n"
+    return octets if not octets or octets.endswith(b"\n") else octets + b"\r\n"
+
+
+def wire_form(octets: bytes) -> bytes:
+    """As a line protocol sends it (RFC 1939 §3, RFC 5321 §4.5.2): with its line ends, leading dots doubled; the closing "." line is
+    left out."""
+    octets = with_line_ends(octets)
     if octets.startswith(b"."):
         octets = b"." + octets
     return octets.replace(b"\n.", b"\n..")

@@ -280,6 +280,20 @@ class MemoryMailStore:
                 home.drop(uid, self._next_change())
                 self._forget(self._boxes[item.account], item)
 
+    def renumber(self, folder: int) -> dict[int, int]:
+        """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
+        with self._lock:
+            state = self._state(folder)
+            numbers: dict[int, int] = {}
+            for item in list(state.items.values()):
+                state.drop(item.uid, self._next_change())
+                del self._homes[item.uid]
+                renewed = replace(item, uid=self._ids.number("item"), change=self._next_change())
+                state.put(renewed)
+                self._homes[renewed.uid] = state
+                numbers[item.uid] = renewed.uid
+            return numbers
+
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
         """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an
         item may be told as removed that the asker never saw."""
