@@ -16,7 +16,7 @@ from enum import Enum, StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from postroom.clock import Clock
-from postroom.errors import Cancelled
+from postroom.errors import Cancelled, ProviderError
 from postroom.mime.values import OutgoingMessage, ParsedMessage
 from postroom.model.verdict import ReasonCode, Verdict
 
@@ -129,12 +129,16 @@ class RecipientResult:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The report on one claimed email."""
+    """The report on one claimed email.
+
+    `attempted` is False when the email itself was never tried (no connection, credentials refused, run cancelled): it stays pending
+    and the try is not counted against it (reference 7.4)."""
 
     result: SubmissionResult
     recipients: tuple[RecipientResult, ...] = ()
     reply: str = ""
     retry_after: timedelta | None = None
+    attempted: bool = True
 
 
 class EmailGateway(Protocol):
@@ -267,7 +271,8 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """Counts of one run. `more`: there is more to do at once. `error`: what ended the run early, its progress kept."""
+    """Counts of one run. `more`: there is more to do at once. `error`: what ended the run early, its progress kept (an error that
+    ended a run without any progress is raised instead; `Cancelled` is always told here)."""
 
     processed: int = 0
     delivered: int = 0
@@ -275,6 +280,7 @@ class RunOutcome:
     failed: int = 0
     more: bool = False
     retry_after: timedelta | None = None
+    error: ProviderError | None = None
 
 
 @dataclass(slots=True)

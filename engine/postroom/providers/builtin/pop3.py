@@ -1,0 +1,141 @@
+"""Mail from a POP3 server (RFC 1939, RFC 2449, RFC 2595), left there or deleted once it is stored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from postroom.errors import AuthError, ConnectionFailed, MessageError, PermissionDenied, ProtocolError, TransientError
+from postroom.providers.base import Fetched, Listed, MailboxProvider, MailboxState
+from postroom.providers.builtin.pop3_dialogue import Pop3Dialogue, Refused
+from postroom.providers.contract import Capability, CheckReport, Direction, ProviderEnv, ProviderSpec, RunContext
+from postroom.providers.lines import Overlong
+from postroom.providers.secret import Secret
+
+__all__ = ["Pop3Config", "Pop3Provider"]
+
+NUMBERED = re.compile(rb"([1-9][0-9]{0,9}) +([^ ]{1,280})[ \t]*\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Pop3Config:
+    """Where the mailbox is, and what to do there.
+
+    tls             "none", "implicit" (usually port 995) or "starttls" (STLS); when asked for it is required
+    delete          delete messages once they are stored; otherwise they stay
+    message_octets  a longer message is parked, not stored
+    pipelining      use it when the server offers it
+    """
+
+    host: str
+    port: int
+    user: str
+    password: Secret = field(repr=False)
+    tls: Literal["none", "implicit", "starttls"] = "implicit"
+    delete: bool = False
+    message_octets: int = 25 * 1024 * 1024
+    listing_octets: int = 64 * 1024 * 1024
+    pipelining: bool = True
+
+
+class Pop3Provider(MailboxProvider[Pop3Config]):
+    """Polls one POP3 maildrop."""
+
+    spec: ClassVar[ProviderSpec[Pop3Config, MailboxState]] = ProviderSpec(
+        "pop3",
+        Direction.INBOUND,
+        Pop3Config,
+        MailboxState,
+        capabilities=frozenset({Capability.STATEFUL, Capability.CHECK, Capability.DELETE}),
+    )
+
+    def __init__(self, config: Pop3Config, env: ProviderEnv) -> None:
+        super().__init__(config, env)
+        self.deletes = config.delete
+        self._dialogue: Pop3Dialogue | None = None
+
+    @property
+    def _line(self) -> Pop3Dialogue:
+        if self._dialogue is None:
+            raise ConnectionFailed("not connected")
+        return self._dialogue
+
+    def on_check(self, ctx: RunContext[MailboxState]) -> CheckReport:
+        """Log in, look, leave. Nothing is changed."""
+        try:
+            self.open_mailbox(ctx)
+            try:
+                reply = self._line.command("STAT")
+            except Refused as refused:
+                raise refused.as_error() from refused
+            self.close_mailbox(ctx)
+            found = re.match(rb"([0-9]{1,10}) ", reply + b" ")
+            return CheckReport(f"logged in; {found[1].decode()} messages" if found else "logged in")
+        finally:
+            self.abandon_mailbox()
+
+    def on_close(self) -> None:
+        self.abandon_mailbox()
+
+    # -- hooks
+
+    def open_mailbox(self, ctx: RunContext[MailboxState]) -> None:
+        config = self.config
+        self._dialogue = dialogue = Pop3Dialogue(
+            ctx.net, config.host, config.port, ctx.timeout, implicit=config.tls == "implicit"
+        )
+        if config.tls == "starttls":
+            dialogue.start_tls()
+        dialogue.login(config.user, config.password)
+        dialogue.pipelined = config.pipelining and "PIPELINING" in dialogue.capabilities()
+
+    def list_messages(self, ctx: RunContext[MailboxState]) -> Sequence[Listed]:
+        """By UIDL; without it, by LIST and with no keys. Raises ProtocolError for a listing that is none."""
+        try:
+            keyed, text = True, self._line.text("UIDL", self.config.listing_octets)
+        except Refused as refused:
+            if refused.code:
+                raise refused.as_error() from refused
+            ctx.log("pop3.no_uidl", "the server has no stable names; every message is retrieved in every run")
+            keyed, text = False, self._list()
+        found = []
+        for line in text.split(b"\r\n")[:-1]:
+            match = NUMBERED.match(line)
+            if match is None:
+                raise ProtocolError("the listing holds a line that is no number and name")
+            found.append(Listed(match[2].decode("ascii", "backslashreplace") if keyed else "", int(match[1])))
+        return found
+
+    def _list(self) -> bytes:
+        try:
+            return self._line.text("LIST", self.config.listing_octets)
+        except Refused as refused:
+            raise refused.as_error() from refused
+
+    def retrieve_messages(self, ctx: RunContext[MailboxState], wanted: Sequence[Listed]) -> Iterator[Fetched]:  # noqa: ARG002
+        texts = self._line.texts([f"RETR {listed.place}" for listed in wanted], self.config.message_octets)
+        for listed, text in zip(wanted, texts, strict=True):
+            if isinstance(text, bytes):
+                yield Fetched(listed, text)
+            elif isinstance(text, Overlong):
+                yield Fetched(listed, text.head, MessageError(str(text), source_key=listed.key, permanent=True))
+            else:
+                error = text.as_error()
+                if isinstance(error, TransientError | PermissionDenied | AuthError):
+                    raise error
+                yield Fetched(listed, b"", MessageError(str(error), source_key=listed.key, reply=error.reply))
+
+    def dispose_messages(self, ctx: RunContext[MailboxState], settled: Sequence[Listed]) -> None:
+        for listed, refused in zip(settled, self._line.commands([f"DELE {one.place}" for one in settled]), strict=True):
+            if refused is not None:
+                ctx.log("pop3.not_deleted", str(refused), key=listed.key)
+
+    def close_mailbox(self, ctx: RunContext[MailboxState]) -> None:  # noqa: ARG002
+        self._line.quit()
+
+    def abandon_mailbox(self) -> None:
+        dialogue, self._dialogue = self._dialogue, None
+        if dialogue is not None:
+            dialogue.abandon()
