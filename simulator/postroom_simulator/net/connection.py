@@ -1,0 +1,589 @@
+"""One connection: a session, the faults that act on its octets, TLS, limits, and its lines in the journal.
+
+Like the session it owns no socket: a transport feeds `data_received`, `eof_received` and `connection_lost`, and does what it is told.
+Everything happens under the world's lock, in the thread of the transport (or of the timer that fired).
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from postroom_simulator.faults import AcceptThenReset, Close, Cut, Delay, Drip, Drop, Garble, Refuse, Stall
+from postroom_simulator.journal import Kind
+from postroom_simulator.net.effects import drops, garbled
+from postroom_simulator.net.registry import Cancellable, Timers
+from postroom_simulator.net.tls import TlsLayer, reason
+from postroom_simulator.session import Outgoing, Session, SessionContext
+
+if TYPE_CHECKING:
+    from postroom_simulator.world import World
+
+__all__ = ["HANDSHAKE_LIMIT", "HELD_LIMIT", "PROTOCOLS", "Connection", "SessionFactory", "Transport", "make_session"]
+
+PROTOCOLS = {"pop3": "pop3", "pop3s": "pop3", "smtp": "smtp", "submission": "smtp", "smtps": "smtp"}
+"""The protocol of each service; connections are counted and journalled by it."""
+
+IMPLICIT_TLS = frozenset({"pop3s", "smtps"})
+HANDSHAKE_LIMIT = 60.0
+"""Seconds of the world's clock for a TLS handshake (our choice)."""
+HELD_LIMIT = 256 * 1024
+"""Octets of input kept while nothing may be acted on; above it reading pauses (our choice)."""
+PIECE = 32 * 1024
+"""Octets of input given to the session at once."""
+FLUSH_AT = 64 * 1024
+"""Octets of output gathered before they are handed to the transport."""
+BUSY = {"pop3": b"-ERR [SYS/TEMP] too many connections\r\n", "smtp": b"421 4.7.0 too many connections\r\n"}
+"""Said instead of a greeting when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8)."""
+
+
+class Transport(Protocol):
+    """What a connection asks of the line below it. After `close` or `abort` nothing more is written."""
+
+    def write(self, octets: bytes) -> None: ...
+
+    def close(self) -> None:
+        """In order: what was written is sent, then the end."""
+        ...
+
+    def abort(self) -> None:
+        """By reset, after what was written has been sent where that is possible."""
+        ...
+
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+@dataclass(slots=True)
+class ConnectionContext(SessionContext):
+    """A session's context that remembers the last command, for error texts."""
+
+    service: str = ""
+    last_command: str = ""
+
+    def note(
+        self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
+    ) -> None:
+        if kind is Kind.COMMAND:
+            self.last_command = verb
+        SessionContext.note(self, kind, verb=verb, detail=detail, account=account, data=data)
+
+
+SessionFactory = Callable[[str, SessionContext], Session]
+"""Makes the session of a service."""
+
+
+def make_session(service: str, context: SessionContext) -> Session:
+    """The session that belongs to a service."""
+    if PROTOCOLS[service] == "pop3":
+        from postroom_simulator.pop3.session import Pop3Session
+
+        return Pop3Session(context)
+    from postroom_simulator.smtp.session import SmtpSession
+
+    return SmtpSession(context)
+
+
+class Connection:
+    """The server's end of one connection.
+
+    name         "pop3-1", "smtp-3": counted by world and protocol
+    refused      a fault refused it: the client never saw it accepted
+    client_gone  the client sends no more
+    """
+
+    def __init__(
+        self,
+        world: World,
+        service: str,
+        transport: Transport,
+        *,
+        timers: Timers,
+        client_address: str = "127.0.0.1",
+        sessions: SessionFactory = make_session,
+    ) -> None:
+        self.world = world
+        self.service = service
+        self.client_address = client_address
+        self.refused = False
+        self.client_gone = False
+        self.name = ""
+        self.session: Session | None = None
+        self._transport = transport
+        self._timers = timers
+        self._sessions = sessions
+        self._context: ConnectionContext
+        self._outgoing: deque[Outgoing] = deque()
+        self._unsent: list[bytes] = []
+        self._unsent_size = 0
+        self._held = bytearray()  # as it came over the line
+        self._plain = bytearray()  # decrypted, not yet given to the session
+        self._tls: TlsLayer | None = None
+        self._handshaking = False
+        self._handshake_octets = 0
+        self._cut: Cut | None = None  # of the greeting, then of the handshake
+        self._suspended = False
+        self._timer: Cancellable | None = None  # ends the suspension, or the handshake
+        self._idle_timer: Cancellable | None = None
+        self._idle_due = 0.0
+        self._last_input = world.clock.monotonic()
+        self._peer_slow = False
+        self._reading_paused = False
+        self._running = False
+        self._eof_told = False
+        self._ended = False
+        self._lost = False
+        self._timed_out = False
+        self._waits = "a command"
+
+    # -- what the transport calls
+
+    def open(self) -> None:
+        """The line is there."""
+        with self.world.lock:
+            protocol = PROTOCOLS[self.service]
+            fits = self.world.connections.admit(self)
+            self.name = f"{protocol}-{self.world.ids.number(f'connection {protocol}')}"
+            self._context = ConnectionContext(
+                self.world, protocol, self.name, client_address=self.client_address, service=self.service
+            )
+            self._context.note(Kind.CONNECTED, data={"service": self.service})
+            self._run(self._answer_connect if fits else self._turn_away)
+
+    def data_received(self, octets: bytes) -> None:
+        """Any number of octets came from the client. Harmless after the end."""
+        with self.world.lock:
+            if self._ended or self.client_gone:
+                return
+            self._held += octets
+            self._last_input = self.world.clock.monotonic()
+            self._run()
+
+    def eof_received(self) -> None:
+        """The client sends no more; it may still read."""
+        with self.world.lock:
+            if not self.client_gone:
+                self.client_gone = True
+                self._run()
+                self.world.connections.notify()
+
+    def connection_lost(self) -> None:
+        """The line is gone, in both directions."""
+        with self.world.lock:
+            self._lost = True
+            self.eof_received()
+            if self._ended:
+                self.world.connections.leave(self)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it asks: nothing more is acted on until `resume_writing`."""
+        self._peer_slow = True
+
+    def resume_writing(self) -> None:
+        with self.world.lock:
+            self._peer_slow = False
+            self._last_input = self.world.clock.monotonic()
+            self._run()
+
+    # -- what others ask
+
+    @property
+    def ended(self) -> bool:
+        """The server's side has ended."""
+        return self._ended
+
+    @property
+    def waits_for_timer(self) -> bool:
+        """Nothing goes on before a timer has fired."""
+        return self._suspended and self._timer is not None and not self._ended
+
+    @property
+    def stalled_for_ever(self) -> bool:
+        return self._suspended and self._timer is None and not self._ended
+
+    def describe(self) -> str:
+        """One line for error texts: who, after which command, waiting for what."""
+        last = self._context.last_command or "none"
+        waits = "the client's end" if self._ended else self._waits
+        return f"{self.name} ({self.service}): last command {last}, the server waits for {waits}"
+
+    def shut(self) -> None:
+        """The world closes."""
+        with self.world.lock:
+            self._end("server", "rst")
+            self.world.connections.leave(self)
+
+    # -- the one loop
+
+    def _run(self, first: Callable[[], None] | None = None) -> None:
+        """Do `first`, then go on until nothing more can be done now. Calls from inside find the loop running and leave the work
+        to it."""
+        if self._running:
+            return
+        self._running = True
+        try:
+            if first is not None:
+                first()
+            while not self._ended and self._step():
+                pass
+        except Exception as error:
+            self._context.note(Kind.NOTE, detail=f"internal error: {type(error).__name__}")
+            self._end("server", "rst")
+            raise
+        finally:
+            self._running = False
+            self._flush()
+        self._control_reading()
+        self._watch_idleness()
+
+    def _step(self) -> bool:
+        """Do the next thing; False when there is none."""
+        if self._suspended:
+            return self._give_up_stalled()
+        if self._outgoing:
+            self._say(self._outgoing.popleft())
+            return True
+        session = self.session
+        if self._peer_slow and not self.client_gone and not (session is not None and session.closed):
+            return False
+        if self._handshaking:
+            return self._shake_hands()
+        if session is None:
+            return False
+        self._outgoing.extend(session.take())  # a session keeps back what is much at once, until the rest was taken
+        if self._outgoing:
+            return True
+        if session.closed:
+            self._end("timeout" if self._timed_out else "client" if self._eof_told else "server", "fin")
+            return False
+        if session.wants_tls:
+            self._held.clear()  # sent before it knew our answer: not to be trusted (RFC 3207 §4.2, RFC 2595 §4)
+            self._plain.clear()
+            self._begin_tls()
+            return True
+        return self._hear(session) or self._tell_eof(session)
+
+    def _give_up_stalled(self) -> bool:
+        """A stall without end is over when the client leaves: the step is never taken."""
+        if self.client_gone and self._timer is None:
+            self._end("client", "fin")
+        return False
+
+    def _tell_eof(self, session: Session) -> bool:
+        if not self.client_gone or self._eof_told:
+            return False
+        self._eof_told = True
+        session.receive_eof()
+        self._outgoing.extend(session.take())
+        if not self._outgoing:
+            self._end("client", "fin")
+        return True
+
+    # -- hearing
+
+    def _hear(self, session: Session) -> bool:
+        """Give the session its next piece. False when all that came is an unfinished TLS record."""
+        if self._held:
+            if self._tls is None:
+                self._plain += self._held
+                self._held.clear()
+            else:
+                self._decrypt(self._tls)
+        if not self._plain or self._ended:
+            return False
+        session.receive_data(self._next_piece())
+        return True
+
+    def _next_piece(self) -> bytes:
+        """Not all at once: a client may ask for a thousand messages in one go, and the session is drained after each piece."""
+        piece = bytes(memoryview(self._plain)[:PIECE])
+        del self._plain[:PIECE]
+        return piece
+
+    def _decrypt(self, tls: TlsLayer) -> None:
+        tls.feed(self._held)
+        self._held.clear()
+        try:
+            plain, ended = tls.read()
+        except ssl.SSLError as error:
+            self._context.note(Kind.NOTE, detail=f"TLS failed: {reason(error)}")
+            self._keep(tls.take())
+            self._end("server", "fin")
+            return
+        self._keep(tls.take())
+        self._plain += plain
+        self.client_gone = self.client_gone or ended
+
+    # -- saying
+
+    def _say(self, out: Outgoing) -> None:
+        """Write octets as their effect wants it."""
+        effect = out.effect
+        if drops(effect):
+            self._end("fault", effect.how)
+        elif isinstance(effect, Cut):
+            self._cut_off(out.octets, effect.octets, effect.how)
+        elif isinstance(effect, AcceptThenReset):
+            self._cut_off(out.octets, effect.octets, "rst")
+        elif isinstance(effect, Delay):
+            self._suspend(effect.seconds, "the end of a delay", lambda: self._finish_step(out.octets))
+        elif isinstance(effect, Stall):
+            self._suspend(effect.seconds, "the end of a stall", lambda: self._finish_step(out.octets))
+        elif isinstance(effect, Drip):
+            self._drip(out.octets, effect)
+        elif isinstance(effect, Garble):
+            self._write(garbled(out.octets, effect.octets, self.world.ids.random))
+        else:
+            self._write(out.octets)
+
+    def _cut_off(self, octets: bytes, count: int, how: Close) -> None:
+        self._write(octets[:count])
+        self._end("fault", how)
+
+    def _drip(self, octets: bytes, drip: Drip) -> None:
+        """The first piece at once, each further one `seconds` later."""
+        self._write(octets[: drip.octets])
+        self._flush()
+        rest = octets[drip.octets :]
+        if rest:
+            self._suspend(drip.seconds, "the next octets of a drip", lambda: self._drip(rest, drip))
+        else:
+            self._finish_step(b"")
+
+    def _finish_step(self, octets: bytes) -> None:
+        """A suspending effect is over: say what was kept back and let the session go on."""
+        self._write(octets)
+        if self.session is not None:
+            self.session.resume()
+            self._outgoing.extend(self.session.take())
+
+    def _write(self, octets: bytes) -> None:
+        if not octets:
+            return
+        if self._tls is not None and not self._handshaking:
+            self._tls.write(octets)
+            octets = self._tls.take()
+        self._keep(octets)
+
+    def _keep(self, octets: bytes) -> None:
+        """For the line, in the order in which it came."""
+        if octets:
+            self._unsent.append(octets)
+            self._unsent_size += len(octets)
+            if self._unsent_size >= FLUSH_AT:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._unsent:
+            octets = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+            self._unsent.clear()
+            self._unsent_size = 0
+            if not self._lost:
+                self._transport.write(octets)
+
+    # -- waiting
+
+    def _suspend(self, seconds: float | None, waits: str, then: Callable[[], None]) -> None:
+        """Act on nothing until `seconds` have passed (None: for ever), then do `then` and go on."""
+        self._suspended = True
+        self._waits = waits if seconds is not None else "nothing: it stalls for ever"
+        self._timer = None if seconds is None else self._timers.call_later(seconds, lambda: self._wake(then))
+        self.world.connections.notify()
+
+    def _wake(self, then: Callable[[], None]) -> None:
+        with self.world.lock:
+            if self._ended or not self._suspended:
+                return
+            self._suspended = False
+            self._timer = None
+            self._waits = "a command"
+            self._last_input = self.world.clock.monotonic()
+            self._run(then)
+
+    def _watch_idleness(self) -> None:
+        """Keep one timer that is due no later than the idle limit. It looks when it fires, so that input costs no timer."""
+        session = self.session
+        if self._ended or session is None or self._handshaking:
+            return
+        limit = session.idle_limit
+        if limit is None:
+            return
+        due = self._last_input + limit
+        if self._idle_timer is None or due < self._idle_due - 1e-6:
+            self._set_idle_timer(due)
+
+    def _set_idle_timer(self, due: float) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+        self._idle_due = due
+        self._idle_timer = self._timers.call_later(due - self.world.clock.monotonic(), self._look_idle)
+
+    def _look_idle(self) -> None:
+        with self.world.lock:
+            self._idle_timer = None
+            session = self.session
+            if self._ended or session is None or session.idle_limit is None:
+                return
+            now = self.world.clock.monotonic()
+            due = (now if self._suspended or self._handshaking else self._last_input) + session.idle_limit
+            if due > now + 1e-6:
+                self._set_idle_timer(due)
+                return
+            self._timed_out = True
+            if self._peer_slow:  # it does not even read: nobody would hear a farewell
+                self._end("timeout", "rst")
+                return
+            self._run(session.timeout)
+
+    def _control_reading(self) -> None:
+        """Hold no more than the limit of what may not be acted on yet."""
+        full = not self._ended and len(self._held) + len(self._plain) > HELD_LIMIT
+        if full != self._reading_paused and not self._lost:
+            self._reading_paused = full
+            (self._transport.pause_reading if full else self._transport.resume_reading)()
+
+    # -- beginning
+
+    def _answer_connect(self) -> None:
+        effect = self._context.fault("connect")
+        if isinstance(effect, Refuse):
+            self.refused = True
+            self._end("fault", "rst")
+        elif isinstance(effect, AcceptThenReset) and effect.octets == 0:
+            self._end("fault", "rst")
+        elif isinstance(effect, AcceptThenReset):
+            self._cut = Cut(effect.octets, "rst")
+            self._begin()
+        elif isinstance(effect, Drop):
+            self._end("fault", effect.how)
+        elif isinstance(effect, Delay | Stall):
+            self._suspend(effect.seconds, "the end of a delay", self._begin)
+        else:
+            self._begin()
+
+    def _turn_away(self) -> None:
+        """There are too many already."""
+        self._context.note(Kind.NOTE, detail="too many connections")
+        if self.service not in IMPLICIT_TLS:
+            self._write(BUSY[self._context.protocol])
+        self._end("server", "fin")
+
+    def _begin(self) -> None:
+        if self.service in IMPLICIT_TLS:
+            self._begin_tls()
+        else:
+            self._greet()
+
+    def _greet(self) -> None:
+        session = self.session = self._sessions(self.service, self._context)
+        session.start()
+        self._outgoing.extend(session.take())
+        if self._cut is not None and self._outgoing:
+            self._outgoing[0] = Outgoing(self._outgoing[0].octets, self._cut)
+
+    # -- TLS
+
+    def _begin_tls(self) -> None:
+        effect = self._context.fault("tls", self.session.account if self.session is not None else None)
+        if isinstance(effect, Drop):
+            self._end("fault", effect.how)
+        elif isinstance(effect, Delay | Stall):
+            self._make_tls(None)
+            self._suspend(effect.seconds, "the end of a delay", self._arm_handshake)
+        else:
+            self._make_tls(effect if isinstance(effect, Cut) else None)
+            self._arm_handshake()
+
+    def _make_tls(self, cut: Cut | None) -> None:
+        self._flush()
+        self._tls = TlsLayer(self.world.authority.server_context(), server_side=True)
+        self._handshaking = True
+        self._handshake_cut = cut
+
+    def _arm_handshake(self) -> None:
+        self._waits = "a TLS handshake"
+        self._timer = self._timers.call_later(HANDSHAKE_LIMIT, self._handshake_late)
+
+    def _handshake_late(self) -> None:
+        with self.world.lock:
+            if self._handshaking and not self._ended:
+                self._context.note(Kind.TLS, detail="failed: time-out")
+                self._end("timeout", "fin")
+
+    def _shake_hands(self) -> bool:
+        tls = self._tls
+        assert tls is not None
+        if not self._held:
+            if self.client_gone:
+                self._context.note(Kind.TLS, detail="failed: connection closed")
+                self._end("client", "fin")
+            return False
+        tls.feed(self._held)
+        self._held.clear()
+        try:
+            done = tls.handshake()
+        except ssl.SSLError as error:
+            self._keep(tls.take())
+            self._context.note(Kind.TLS, detail=f"failed: {reason(error)}")
+            self._end("server", "fin")
+            return False
+        if self._send_handshake(tls.take(), done) and done:
+            self._secured(tls)
+        return True
+
+    def _send_handshake(self, octets: bytes, done: bool) -> bool:
+        """False when a fault cut it off: at its octet, or at the end of a shorter handshake."""
+        cut = self._handshake_cut
+        if cut is not None and (self._handshake_octets + len(octets) >= cut.octets or done):
+            self._keep(octets[: max(0, cut.octets - self._handshake_octets)])
+            self._end("fault", cut.how)
+            return False
+        self._handshake_octets += len(octets)
+        self._keep(octets)
+        return True
+
+    def _secured(self, tls: TlsLayer) -> None:
+        self._handshaking = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._waits = "a command"
+        self._context.secure = True
+        self._context.note(Kind.TLS, detail="established")
+        if self.session is None:
+            self._greet()
+        else:
+            self.session.tls_established()
+            self._outgoing.extend(self.session.take())
+        self._plain += tls.read()[0]  # what came in one piece with the end of the handshake
+
+    # -- the end
+
+    def _end(self, who: str, how: Close) -> None:
+        """End the server's side once: `who` is the journal's word for it."""
+        if self._ended:
+            return
+        self._ended = True
+        for timer in (self._timer, self._idle_timer):
+            if timer is not None:
+                timer.cancel()
+        self._held.clear()
+        self._plain.clear()
+        self._outgoing.clear()
+        session = self.session
+        if session is not None and not session.closed:
+            session.receive_eof()
+            session.take()
+        if how == "fin" and who != "fault" and self._tls is not None and not self._handshaking:
+            self._tls.say_goodbye()
+            self._keep(self._tls.take())
+        self._flush()
+        self._context.note(Kind.CLOSED, detail=who, account=session.account if session is not None else None)
+        if self._lost:
+            self.world.connections.leave(self)
+        else:
+            (self._transport.close if how == "fin" else self._transport.abort)()
+            self.world.connections.notify()

@@ -1,0 +1,27 @@
+"""What faults do to octets."""
+
+from __future__ import annotations
+
+import random
+from typing import TypeGuard
+
+from postroom_simulator.faults import Drop, Effect, LoseReply
+
+__all__ = ["drops", "garbled"]
+
+
+def drops(effect: Effect | None) -> TypeGuard[Drop | LoseReply]:
+    """Whether nothing is said and the connection ends."""
+    return isinstance(effect, Drop | LoseReply)
+
+
+def garbled(octets: bytes, count: int, chance: random.Random) -> bytes:
+    """Change `count` octets (as many as there are, if fewer) to others. CR and LF stay, and none appear."""
+    places = [place for place, octet in enumerate(octets) if octet not in b"\r\n"]
+    changed = bytearray(octets)
+    for place in chance.sample(places, min(count, len(places))):
+        other = chance.randrange(253)  # of the 256: all but CR, LF and what was there
+        for taken in sorted((10, 13, octets[place])):
+            other += other >= taken
+        changed[place] = other
+    return bytes(changed)
