@@ -118,10 +118,10 @@ class MailboxProvider(PollingProvider[C, MailboxState]):
 
     # -- hooks: the message
 
-    def parse_message(self, octets: bytes) -> ParsedMessage:
+    def parse_message(self, ctx: RunContext[MailboxState], octets: bytes) -> ParsedMessage:
         from postroom.mime.parse import parse_message
 
-        return parse_message(octets)
+        return parse_message(octets, monotonic=ctx.clock.monotonic)
 
     def received_on(self, ctx: RunContext[MailboxState], message: ParsedMessage) -> datetime:
         """POP3 has no received time: topmost Received, else Date, else now (server-side-sync reference 4.2)."""
@@ -321,7 +321,7 @@ class _MailboxRun:
         if not self.pending:
             self.pending_since = self.ctx.clock.monotonic()
         provider, ctx = self.provider, self.ctx
-        message = provider.parse_message(fetched.octets)
+        message = provider.parse_message(ctx, fetched.octets)
         offer = IncomingOffer(
             fetched.listed.key, fetched.octets, message, provider.received_on(ctx, message), provider.env.mailbox
         )
