@@ -57,8 +57,7 @@ class LineReader:
             self._searched = max(0, len(self._buffer) - 1)  # the last octet may be the CR of a CR LF
             return None
         if self._beginning is not None or end + 2 > limit:
-            beginning = self._beginning if self._beginning is not None else bytes(self._buffer[: min(end, _KEPT_OF_LONG_LINES)])
-            line = Line(beginning, too_long=True)
+            line = Line(self._beginning or bytes(self._buffer[: _kept(limit)]), too_long=True)
         else:
             line = Line(bytes(self._buffer[:end]))
         del self._buffer[: end + 2]
@@ -70,8 +69,13 @@ class LineReader:
         if self._beginning is None and len(self._buffer) < limit:
             return
         if self._beginning is None:
-            self._beginning = bytes(self._buffer[:_KEPT_OF_LONG_LINES])
+            self._beginning = bytes(self._buffer[: _kept(limit)])
         del self._buffer[:-1]
+
+
+def _kept(limit: int) -> int:
+    """So much of a line over the limit is there however it was cut."""
+    return min(_KEPT_OF_LONG_LINES, limit - 1)
 
 
 def printable(line: bytes) -> bool:
