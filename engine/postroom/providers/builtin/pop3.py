@@ -89,7 +89,6 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
         if config.tls == "starttls":
             dialogue.start_tls()
         dialogue.login(config.user, config.password)
-        dialogue.pipelined = config.pipelining and "PIPELINING" in dialogue.capabilities()
 
     def list_messages(self, ctx: RunContext[MailboxState]) -> Sequence[Listed]:
         """By UIDL; without it, by LIST and with no keys. Raises ProtocolError for a listing that is none."""
@@ -115,6 +114,8 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
             raise refused.as_error() from refused
 
     def retrieve_messages(self, ctx: RunContext[MailboxState], wanted: Sequence[Listed]) -> Iterator[Fetched]:  # noqa: ARG002
+        if self.config.pipelining and len(wanted) > 1:
+            self._line.pipelined = "PIPELINING" in self._line.capabilities()
         texts = self._line.texts([f"RETR {listed.place}" for listed in wanted], self.config.message_octets)
         for listed, text in zip(wanted, texts, strict=True):
             if isinstance(text, bytes):

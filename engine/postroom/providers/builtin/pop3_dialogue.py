@@ -209,24 +209,31 @@ class Pop3Dialogue:
         self._client.secure()
 
     def login(self, user: str, password: Secret) -> None:
-        """USER and PASS, or AUTH PLAIN where it is offered and USER is not. Only [AUTH] or a plain refusal means that the
+        """USER and PASS, or AUTH PLAIN where USER is refused and PLAIN is offered. Only [AUTH] or a plain refusal means that the
         credentials are wrong (RFC 3206); nothing of the credentials enters an error."""
         if not user:
             raise ConfigError("there is no user name")
-        offered = self.capabilities()
-        plain = "PLAIN" in self._auth and "USER" not in offered
         try:
-            if plain:
-                self._auth_plain(user, password)
-            else:
-                self.command(f"USER {user}", "USER")
+            if self._user_is_known(user):
                 self.command(f"PASS {password.reveal()}", "PASS")
+            else:
+                self._auth_plain(user, password)
         except Refused as refused:
             error = refused.as_error()
             if isinstance(error, ProtocolError):
                 error = AuthError("the server refused the credentials", reply=refused.reply, code=refused.code)
             raise error from None
         self._capabilities = None
+
+    def _user_is_known(self, user: str) -> bool:
+        """Whether USER was taken. CAPA is asked only when it was not: a poll that finds nothing should cost few turns."""
+        try:
+            self.command(f"USER {user}", "USER")
+        except Refused as refused:
+            if refused.code or "USER" in self.capabilities() or "PLAIN" not in self._auth:
+                raise
+            return False
+        return True
 
     def _auth_plain(self, user: str, password: Secret) -> None:
         answer = base64.b64encode(f"\0{user}\0{password.reveal()}".encode()).decode("ascii")

@@ -1,0 +1,142 @@
+"""What an error means (server-side-sync reference 3.4, section 10): one table, and nothing else decides it.
+
+Published: nature (transient, permanent), scope (email, mailbox, profile), the alert levels, the code strings where the string is
+one of section 10. Ours: the numbers (TraceLog.tracecode is not published; 1xxx incoming, 2xxx outgoing, 3xxx ACT, 4xxx test and
+configuration, as the reference suggests) and the strings of errors that have none there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from postroom import errors
+from postroom.rules.operation import Operation
+
+__all__ = ["TABLE", "AlertLevel", "ErrorClass", "Nature", "Row", "Scope", "classify"]
+
+
+class Nature(StrEnum):
+    """NONE: a normal end (cancelled). STALE: another run has the mailbox, nothing may be written."""
+
+    TRANSIENT = "transient"
+    PERMANENT = "permanent"
+    NONE = "none"
+    STALE = "stale"
+
+
+class Scope(StrEnum):
+    EMAIL = "email"
+    MAILBOX = "mailbox"
+    PROFILE = "profile"
+
+
+class AlertLevel(IntEnum):
+    """TraceLog.level, published numbers. NONE: no alert."""
+
+    NONE = 0
+    INFORMATION = 1
+    WARNING = 2
+    ERROR = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table. `number` is added to the operation's thousands; `names` by operation, "*" for the others.
+    `timeout`: the postponement for time-outs applies (MailboxBackoffOnTimeout)."""
+
+    error: type[BaseException]
+    nature: Nature
+    scope: Scope
+    number: int
+    names: dict[str, str]
+    code: str = ""
+    timeout: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorClass:
+    """The judgement.
+
+    tracecode   number for TraceLog.tracecode
+    name        "Email Server Error Code": the string in the alert's details
+    level       Warning for transient, Error for permanent, none for a normal end
+    timeout     whether the server was too slow (another postponement may apply)
+    """
+
+    nature: Nature
+    scope: Scope
+    tracecode: int
+    name: str
+    level: AlertLevel
+    timeout: bool = False
+
+    @property
+    def counts(self) -> bool:
+        """Whether the mailbox's counter of transient failures goes up: email-level failures never count against the mailbox."""
+        return self.nature is Nature.TRANSIENT and self.scope is not Scope.EMAIL
+
+
+_T, _P = Nature.TRANSIENT, Nature.PERMANENT
+_E, _M, _F = Scope.EMAIL, Scope.MAILBOX, Scope.PROFILE
+
+TABLE: tuple[Row, ...] = (
+    # The first row that fits decides: special before general; a row with a code fits only errors that carry it.
+    Row(errors.Cancelled, Nature.NONE, _M, 0, {"*": "Cancelled"}),
+    Row(errors.StaleRun, Nature.STALE, _M, 1, {"*": "MailboxLockLost"}),
+    Row(errors.ConfigError, _P, _F, 10, {"*": "InvalidEmailServerProfileConfiguration"}),
+    Row(
+        errors.AuthError,
+        _P,
+        _M,
+        20,
+        {
+            "incoming": "IncomingEmailAuthenticationError",
+            "outgoing": "OutgoingEmailAuthenticationError",
+            "*": "AuthenticationError",
+        },
+    ),
+    Row(errors.PermissionDenied, _P, _M, 21, {"*": "ErrorQuotaExceeded"}, code="ErrorQuotaExceeded"),
+    Row(errors.PermissionDenied, _P, _M, 22, {"*": "Forbidden"}),
+    Row(errors.TlsError, _P, _M, 23, {"*": "SecureConnectionError"}),
+    Row(errors.ServerTimeout, _T, _M, 30, {"*": "Socket returned exception TimedOut"}, timeout=True),
+    Row(errors.ConnectionFailed, _T, _M, 31, {"*": "Socket returned exception ConnectionRefused"}, code="refused"),
+    Row(errors.ConnectionFailed, _T, _M, 32, {"*": "Socket returned exception HostNotFound"}, code="dns"),
+    Row(errors.ConnectionFailed, _T, _M, 33, {"*": "Socket returned exception ConnectionReset"}),
+    Row(errors.ProtocolError, _T, _M, 34, {"*": "UnexpectedServerResponse"}),
+    Row(
+        errors.TransientError, _T, _M, 35, {"*": "ErrorInternalServerTransientError"}, code="ErrorInternalServerTransientError"
+    ),
+    Row(errors.TransientError, _T, _M, 36, {"*": "Http server returned ServiceUnavailable exception"}, code="503"),
+    Row(errors.TransientError, _T, _M, 37, {"*": "ServerBusy"}),
+    # permanent or not is the message's own affair: its attempts are counted with it (reference 3.5)
+    Row(errors.MessageError, _T, _E, 40, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "MessageError"}),
+    Row(errors.StateError, _P, _M, 50, {"*": "InvalidMailboxState"}),
+    Row(errors.StoreError, _T, _M, 60, {"incoming": "IncomingMailboxInternalCrmError", "*": "InternalCrmError"}),
+    Row(errors.OrganizationError, _T, _M, 61, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "Crm.80040265"}),
+    Row(errors.PostroomError, _T, _M, 62, {"incoming": "IncomingMailboxInternalCrmError", "*": "InternalCrmError"}),
+    # A mistake in a provider or in the engine: bounded by the counter like every transient error.
+    Row(BaseException, _T, _M, 90, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "Crm.80040265"}),
+)
+
+THOUSANDS = {
+    Operation.INCOMING: 1000,
+    Operation.OUTGOING: 2000,
+    Operation.ACT: 3000,
+    Operation.TEST: 4000,
+    Operation.RETENTION: 4500,
+}
+
+LEVELS = {_T: AlertLevel.WARNING, _P: AlertLevel.ERROR, Nature.NONE: AlertLevel.NONE, Nature.STALE: AlertLevel.NONE}
+
+
+def classify(error: BaseException, operation: Operation = Operation.INCOMING) -> ErrorClass:
+    """Judge an error by its class and, where a row names one, its code."""
+    row = next(
+        row for row in TABLE if isinstance(error, row.error) and (not row.code or row.code == getattr(error, "code", ""))
+    )
+    nature = row.nature
+    if isinstance(error, errors.MessageError) and error.permanent:
+        nature = _P
+    name = row.names.get(operation.value, row.names["*"])
+    return ErrorClass(nature, row.scope, THOUSANDS[operation] + row.number, name, LEVELS[nature], row.timeout)
