@@ -34,26 +34,26 @@ class State(Flag):
 
 
 class Arity(Enum):
-    """How many arguments a keyword takes. `REST` is one argument that may hold spaces."""
+    """How many arguments a keyword takes, and whether the last may hold spaces."""
 
-    NONE = (0, 0)
-    ONE = (1, 1)
-    OPTIONAL = (0, 1)
-    ONE_OR_TWO = (1, 2)
-    TWO = (2, 2)
-    REST = (1, -1)
+    NONE = (0, 0, False)
+    ONE = (1, 1, False)
+    OPTIONAL = (0, 1, False)
+    ONE_OR_TWO = (1, 2, False)
+    TWO = (2, 2, False)
+    REST = (1, 1, True)
+
+    def __init__(self, least: int, most: int, spaces: bool) -> None:
+        self.least = least
+        self.most = most
+        self.spaces = spaces
 
     def split(self, rest: bytes | None) -> list[bytes] | None:
         """The arguments, or None when they are too few, too many or empty. `rest`: what follows the first space, if any."""
-        least, most = self.value
         if rest is None:
-            arguments = []
-        elif most < 0:
-            arguments = [rest]
-        else:
-            arguments = rest.split(b" ", most)  # one more than admitted is enough to refuse
-        fits = least <= len(arguments) <= abs(most)
-        return arguments if fits and all(arguments) else None
+            return None if self.least else []
+        arguments = [rest] if self.spaces else rest.split(b" ", self.most)  # one more than admitted is enough to refuse
+        return arguments if self.least <= len(arguments) <= self.most and all(arguments) else None
 
 
 class Dialogue:
@@ -83,7 +83,8 @@ class Dialogue:
         return self._maildrop
 
     def hides(self, capability: str | None) -> bool:
-        return capability in self.service.settings.hidden
+        hidden = self.service.settings.hidden
+        return bool(hidden) and capability in hidden
 
     @property
     def may_send_password(self) -> bool:

@@ -23,7 +23,7 @@ class Code:
     SYS_PERM = "SYS/PERM"  # somebody has to be called
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs more than the rest of it
 class Answer:
     """The reply to one step and what goes with it.
 

@@ -11,7 +11,7 @@ from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State
 from postroom_simulator.pop3.login import MECHANISMS, decode_base64
 from postroom_simulator.pop3.maildrop import uidl
 from postroom_simulator.pop3.replies import Answer, Code, Refusal, first_line, reply_line
-from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, parse_keyword, printable
+from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, split_keyword
 from postroom_simulator.session import Outgoing
 
 if TYPE_CHECKING:
@@ -149,16 +149,15 @@ class Pop3Session:
     def _parse(self, line: Line) -> tuple[str, Command, list[bytes]]:
         """The row and the arguments. Raises `_Malformed`; of a line that is no command nothing is shown, for it may be a
         password that went astray."""
-        size = f"({len(line.octets)} octets)"
         if line.too_long:
             raise _Malformed("", "line too long", "(over the limit)")
         if not printable(line.octets):
-            raise _Malformed("", "only printable ASCII here", size)
-        parsed = parse_keyword(line.octets)
-        verb, rest = parsed if parsed is not None else ("", None)
+            raise _Malformed("", "only printable ASCII here", f"({len(line.octets)} octets)")
+        keyword, rest = split_keyword(line.octets)
+        verb = keyword.decode("ascii")
         command = COMMANDS.get(verb)
         if command is None or self._dialogue.hides(command.capability):
-            raise _Malformed(verb if command is not None else "", "unknown command", size)
+            raise _Malformed("" if command is None else verb, "unknown command", f"({len(line.octets)} octets)")
         arguments = command.arity.split(rest)
         if arguments is None:
             raise _Malformed(verb, "wrong number of arguments", _HIDDEN if rest else "")
@@ -279,11 +278,12 @@ class _Malformed(Exception):
 
 
 def _redacted(verb: str, command: Command, arguments: list[bytes]) -> str:
-    shown = arguments if command.secret is None else arguments[: command.secret]
-    words = [argument.decode("ascii") for argument in shown]
-    if verb == "AUTH" and words and words[0].upper() not in MECHANISMS:
-        words = [_HIDDEN]  # base64 that lost its mechanism
-    return " ".join([*words, *([_HIDDEN] if len(shown) < len(arguments) else [])])
+    if command.secret is None:
+        return b" ".join(arguments).decode("ascii")
+    shown = [argument.decode("ascii") for argument in arguments[: command.secret]]
+    if verb == "AUTH" and shown[0].upper() not in MECHANISMS:
+        return _HIDDEN  # base64 that lost its mechanism
+    return " ".join([*shown, *([_HIDDEN] if len(shown) < len(arguments) else [])])
 
 
 def _loses(effect: faults.Effect | None, octets: int) -> bool:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["Line", "LineReader", "looks_like_http", "parse_keyword", "parse_number", "printable"]
+__all__ = ["Line", "LineReader", "looks_like_http", "parse_number", "printable", "split_keyword"]
 
-_KEYWORD = re.compile(rb"[A-Za-z0-9]{1,16}")
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) ", re.IGNORECASE)
@@ -15,7 +14,7 @@ _HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PR
 _KEPT_OF_LONG_LINES = 64
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: that costs more than the line
 class Line:
     """One line without its CR LF. Of a line over the limit only the beginning is kept, and `too_long` is set."""
 
@@ -83,15 +82,13 @@ def printable(line: bytes) -> bool:
     return _PRINTABLE.fullmatch(line) is not None
 
 
-def parse_keyword(line: bytes) -> tuple[str, bytes | None] | None:
-    """The keyword in upper case and what follows the first space (None: no space), or None where no keyword stands.
+def split_keyword(line: bytes) -> tuple[bytes, bytes | None]:
+    """The keyword in upper case, and what follows the first space (None: no space).
 
     Folds ASCII only: `bytes.upper` knows no other letters.
     """
     keyword, space, rest = line.partition(b" ")
-    if _KEYWORD.fullmatch(keyword) is None:
-        return None
-    return keyword.upper().decode("ascii"), rest if space else None
+    return keyword.upper(), rest if space else None
 
 
 def parse_number(digits: bytes) -> int | None:
