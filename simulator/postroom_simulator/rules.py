@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
-from email.header import Header
 from email.message import Message
 from email.utils import format_datetime, getaddresses
 
+from postroom_simulator.compose import base64_lines, encoded, entity, field_lines, mailbox, multipart
 from postroom_simulator.directory import Account, Rule, fold
 from postroom_simulator.headers import HeaderMap, decoded, head_end, read_headers
 
@@ -121,7 +121,7 @@ def write(
     """The octets of a message that a rule sends. `token` makes random hexadecimal text."""
     prefix = "Resent-" if forward.how == "redirect" else ""
     fields = [
-        (f"{prefix}From", _mailbox(account.name, account.address)),
+        (f"{prefix}From", mailbox(account.name, account.address)),
         (f"{prefix}To", ", ".join(forward.recipients)),
         (f"{prefix}Date", format_datetime(now)),
         (f"{prefix}Message-ID", f"<{token(24)}@{hostname}>"),
@@ -129,8 +129,8 @@ def write(
     ]
     if forward.how == "redirect":
         newline = b"\n" if b"\r\n" not in letter.octets[: head_end(letter.octets)] and b"\n" in letter.octets else b"\r\n"
-        return _lines(fields, newline) + letter.octets
-    fields += [("Subject", _encoded("FW: " + letter.header("Subject"))), ("MIME-Version", "1.0")]
+        return field_lines(fields, newline) + letter.octets
+    fields += [("Subject", encoded("FW: " + letter.header("Subject"))), ("MIME-Version", "1.0")]
     if forward.how == "attachment":
         return _as_attachment(fields, letter, token)
     return _as_quote(fields, letter)
@@ -141,18 +141,11 @@ def _as_attachment(fields: list[tuple[str, str]], letter: Letter, token: Callabl
     boundary = f"=_{token(32)}"
     while boundary.encode() in letter.octets:
         boundary = f"=_{token(32)}"
-    encoding = "7bit" if letter.octets.isascii() else "8bit"
-    fields += [("Content-Type", f'multipart/mixed; boundary="{boundary}"'), ("Content-Transfer-Encoding", encoding)]
-    inner = [
-        ("Content-Type", "message/rfc822"),
-        ("Content-Disposition", "attachment"),
-        ("Content-Transfer-Encoding", encoding),
-    ]
-    text = _lines([("Content-Type", 'text/plain; charset="us-ascii"')]) + b"\r\n"
-    mark = f"--{boundary}".encode()
-    parts = (_lines(fields), mark, text, mark, _lines(inner), letter.octets, mark + b"--", b"")
-    head, first, body, second, inner_head, octets, last, end = parts
-    return b"\r\n".join((head, first, body, second, inner_head + b"\r\n" + octets, last, end))
+    encoding = ("Content-Transfer-Encoding", "7bit" if letter.octets.isascii() else "8bit")
+    text = entity([("Content-Type", 'text/plain; charset="us-ascii"')], b"")
+    original = entity([("Content-Type", "message/rfc822"), ("Content-Disposition", "attachment"), encoding], letter.octets)
+    fields += [("Content-Type", f'multipart/mixed; boundary="{boundary}"'), encoding]
+    return entity(fields, multipart(boundary, [text, original]))
 
 
 def _as_quote(fields: list[tuple[str, str]], letter: Letter) -> bytes:
@@ -161,13 +154,7 @@ def _as_quote(fields: list[tuple[str, str]], letter: Letter) -> bytes:
     text = "\n".join(["", "-----Original Message-----", *shown, "", _text_of(letter.octets)])
     body = text.replace("\r\n", "\n").encode("utf-8", "replace")
     fields += [("Content-Type", 'text/plain; charset="utf-8"'), ("Content-Transfer-Encoding", "base64")]
-    return _lines(fields) + b"\r\n" + _base64(body)
-
-
-def _base64(octets: bytes) -> bytes:
-    from base64 import encodebytes
-
-    return encodebytes(octets).replace(b"\n", b"\r\n")
+    return entity(fields, base64_lines(body))
 
 
 def _text_of(octets: bytes) -> str:
@@ -187,27 +174,3 @@ def _text_of(octets: bytes) -> str:
     except LookupError:  # a charset that nobody knows
         text = raw.decode("utf-8", "replace")
     return text[:QUOTE_LIMIT]
-
-
-def _lines(fields: Sequence[tuple[str, str]], newline: bytes = b"\r\n") -> bytes:
-    text = "".join(f"{name}: {value}\r\n" for name, value in fields)
-    return text.encode("utf-8", "replace").replace(b"\r\n", newline)
-
-
-def _mailbox(name: str, address: str) -> str:
-    if not name:
-        return address
-    if not name.isascii():
-        return f"{_encoded(name)} <{address}>"
-    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{_plain(escaped)}" <{address}>'
-
-
-def _plain(text: str) -> str:
-    return "".join(c for c in text if c.isprintable())
-
-
-def _encoded(text: str) -> str:
-    """As RFC 2047 wants it; long lines folded."""
-    text = _plain(text)[:2000]
-    return text if text.isascii() and len(text) < 900 else Header(text, "utf-8").encode(linesep="\r\n")
