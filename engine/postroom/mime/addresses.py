@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from postroom.mime.values import Address
@@ -63,30 +62,39 @@ def comparison_key(address: str) -> str:
     return address.strip().casefold()
 
 
-@dataclass(slots=True)
 class _Element:
-    """What stands between two separators. `chunks` are runs of tokens without blanks between them."""
+    """What stands between two separators: chunks (runs of tokens without blanks between them), as written and as a name shows them."""
 
-    chunks: list[str] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    angle: str | None = None
-    comment: str = ""
-    glued: bool = False
+    __slots__ = ("_names", "_raw", "angle", "comment", "glued")
+
+    def __init__(self) -> None:
+        self._raw: list[list[str]] = []
+        self._names: list[list[str]] = []
+        self.angle: str | None = None
+        self.comment = ""
+        self.glued = False
 
     def add(self, raw: str, name: str) -> None:
         if self.angle is not None:
             return  # text after the closing bracket
-        if self.glued and self.chunks:
-            self.chunks[-1] += raw
-            self.names[-1] += name
-        else:
-            self.chunks.append(raw)
-            self.names.append(name)
-        self.glued = True
+        if not self.glued:
+            self._raw.append([])
+            self._names.append([])
+            self.glued = True
+        self._raw[-1].append(raw)
+        self._names[-1].append(name)
+
+    @property
+    def chunks(self) -> list[str]:
+        return ["".join(pieces) for pieces in self._raw]
+
+    @property
+    def names(self) -> list[str]:
+        return ["".join(pieces) for pieces in self._names]
 
     @property
     def empty(self) -> bool:
-        return not self.chunks and self.angle is None
+        return not self._raw and self.angle is None
 
 
 class _Reader:
@@ -191,26 +199,21 @@ class _Reader:
     def _flush(self, *, comma: bool) -> None:
         element, self.element = self.element, _Element()
         carried, self.carried = self.carried, ""
-        if element.empty:
-            return
-        address = self._address(element)
+        address = None if element.empty else self._address(element)
         if address is None:
-            if element.angle is None and comma and not any("@" in chunk for chunk in element.chunks):
+            if comma and element.angle is None and not element.empty and not any("@" in chunk for chunk in element.chunks):
                 # `Doe, John <j@x>`: an unquoted comma in the name
                 self.carried = f"{carried}{' '.join(element.names)}, "
-                return
-            if element.angle != "":  # `<>` and an empty group are nobody, not somebody unusable
-                self.unusable += 1
+            else:  # `<>` is nobody, not somebody unusable
+                self.unusable += bool(carried) + (not element.empty and element.angle != "")
             return
         if len(self.found) >= self.limit:
             self.overflow = True
             return
-        name = address.name
-        if carried and element.angle is not None:
-            name = f"{carried}{name}"
-        elif carried:
+        if carried and element.angle is None:
             self.unusable += 1
-        self.found.append(Address(address.address, _decoded(name)))
+            carried = ""
+        self.found.append(Address(address.address, _decoded(carried + address.name)))
 
     def _address(self, element: _Element) -> Address | None:
         """The element's address with its name still encoded."""

@@ -13,7 +13,7 @@ _LOOKED_AT: Final = 200
 
 _COMMENT: Final = re.compile(r"\([^()]*\)")
 _ZONE: Final = r"(?:\s*(?P<zone>[+-]\d{1,2}:?\d{2}(?!\d)|(?:GMT|UTC|UT)?[+-]\d{1,2}(?!\d)|[A-Za-z]{1,5}\b))?"
-_TIME: Final = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,]\d{1,9})?)?"
+_TIME: Final = r"(?P<hour>\d{1,2})[:.](?P<minute>\d{1,2})(?:[:.](?P<second>\d{1,2})(?:[.,]\d{1,9})?)?"
 _FORMS: Final = (
     # Tue, 21 Nov 2023 10:00:00 +0100; also 21-Nov-23 and 21. November 2023
     re.compile(

@@ -42,6 +42,6 @@ def _cap(label: str) -> str:
     stem, dot, extension = label.rpartition(".")
     if not dot or not stem or len(extension.encode("utf-8")) > 20:
         stem, extension = label, ""
-    room = MAX_FILENAME_OCTETS - len(extension.encode("utf-8")) - 1
+    room = MAX_FILENAME_OCTETS - (len(extension.encode("utf-8")) + 1 if extension else 0)
     cut = stem.encode("utf-8")[:room].decode("utf-8", "ignore").rstrip(". ")
     return f"{cut}.{extension}" if extension else cut
