@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from sqlalchemy.engine import Connection
+
 from postroom.clock import Clock
 from postroom.errors import StoreError
 from postroom.model import EmailColumns
@@ -70,32 +72,41 @@ class OrganizationStore:
     @contextmanager
     def transaction(self, fence: Fence | None = None) -> Iterator[Transaction]:
         """Read and write; committed at the end. With a fence: raises StaleRun at once when the lease was lost, nothing written."""
-        self._enter()
-        try:
-            with self._database.write() as connection:
-                tx = Transaction(self, connection, writable=True)
-                if fence is not None:
-                    leases.check(tx, fence)
-                yield tx
-        finally:
-            self._active.now = False
+        self._check_open()
+        if self._current() is not None:
+            raise StoreError("this thread has a transaction open in this store: end it first, or pass it on")
+        with self._database.write() as connection, self._as_current(connection):
+            tx = Transaction(self, connection, writable=True)
+            if fence is not None:
+                leases.check(tx, fence)
+            yield tx
 
     @contextmanager
     def reading(self) -> Iterator[Transaction]:
-        """A read-only snapshot; takes no write lock."""
-        self._enter()
-        try:
-            with self._database.read() as connection:
-                yield Transaction(self, connection, writable=False)
-        finally:
-            self._active.now = False
+        """A read-only snapshot; takes no write lock. Inside a transaction of the same thread it reads within that one."""
+        self._check_open()
+        current = self._current()
+        if current is not None:
+            yield Transaction(self, current, writable=False)
+            return
+        with self._database.read() as connection, self._as_current(connection):
+            yield Transaction(self, connection, writable=False)
 
-    def _enter(self) -> None:
+    def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store is closed")
-        if getattr(self._active, "now", False):
-            raise StoreError("this thread has a transaction open in this store: end it first, or pass it on")
-        self._active.now = True
+
+    def _current(self) -> Connection | None:
+        found: Connection | None = getattr(self._active, "connection", None)
+        return found
+
+    @contextmanager
+    def _as_current(self, connection: Connection) -> Iterator[None]:
+        self._active.connection = connection
+        try:
+            yield
+        finally:
+            self._active.connection = None
 
     def close(self) -> None:
         """Idempotent."""

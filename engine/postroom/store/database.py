@@ -11,17 +11,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
-from postroom.errors import StoreError, WrongThread
+from postroom.errors import DuplicateRecord, StoreError, WrongThread
+from postroom.store import schema
 from postroom.store.lane import WriteLane, lane_of
 from postroom.store.tables import register_all
 
@@ -36,8 +37,8 @@ class Database(Protocol):
 
     engine: Engine
 
-    def write(self) -> Any: ...
-    def read(self) -> Any: ...
+    def write(self) -> AbstractContextManager[Connection]: ...
+    def read(self) -> AbstractContextManager[Connection]: ...
     def close(self) -> None: ...
 
 
@@ -66,12 +67,20 @@ def _no_driver_transactions(connection: Any, _: object) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     raw = connection.connection.driver_connection
     assert raw is not None
-    if connection.get_execution_options().get("postroom_write"):
-        raw.execute("PRAGMA query_only=0")
-        raw.execute("BEGIN IMMEDIATE")
-    else:
-        raw.execute("PRAGMA query_only=1")
-        raw.execute("BEGIN")
+    try:
+        if connection.get_execution_options().get("postroom_write"):
+            raw.execute("PRAGMA query_only=0")
+            raw.execute("BEGIN IMMEDIATE")
+        else:
+            raw.execute("PRAGMA query_only=1")
+            raw.execute("BEGIN")
+    except sqlite3.Error as trouble:
+        raise StoreError(f"the database cannot begin a transaction: {trouble}") from trouble
+
+
+def first_line(trouble: DBAPIError) -> str:
+    """What the database said, without the statement, its parameters and PostgreSQL's DETAIL (they may hold mail)."""
+    return (str(trouble.orig).splitlines() or ["no reason given"])[0]
 
 
 @contextmanager
@@ -79,8 +88,23 @@ def _transaction(engine: Engine) -> Iterator[Connection]:
     try:
         with engine.begin() as connection:
             yield connection
-    except OperationalError as trouble:
-        raise StoreError(f"the database refused: {trouble.orig}") from trouble
+    except IntegrityError as trouble:
+        raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
+    except DatabaseError as trouble:
+        raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
+
+
+def _make_ready(database: Database) -> None:
+    """Make or bring forward the tables; closes the database when that fails. Raises StoreError, NewerDatabase."""
+    try:
+        with database.read() as connection:
+            current = schema.is_current(connection)
+        if not current:
+            with database.write() as connection:
+                schema.prepare(connection)
+    except BaseException:
+        database.close()
+        raise
 
 
 class _Image:
@@ -159,6 +183,7 @@ class FileDatabase:
         event.listen(self.engine, "connect", self._configure)
         event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(postroom_write=True)
+        _make_ready(self)
 
     @staticmethod
     def _configure(connection: Any, record: object) -> None:
@@ -194,6 +219,7 @@ class PostgresDatabase:
         except (ImportError, NoSuchModuleError) as missing:
             raise StoreError("PostgreSQL needs the extra: pip install postroom[postgres]") from missing
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        _make_ready(self)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -208,8 +234,3 @@ class PostgresDatabase:
 
     def close(self) -> None:
         self.engine.dispose()
-
-
-def refusal(trouble: DBAPIError) -> str:
-    """What the database said, without the statement and its parameters (they may hold mail)."""
-    return str(trouble.orig).splitlines()[0] if trouble.orig else "no reason given"

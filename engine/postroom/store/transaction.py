@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from postroom.errors import DuplicateRecord, InvalidValue, NotWritable, RecordNotFound, StoreError
 from postroom.model import ENTITIES, GenericRecord, Lookup, Record, entity_class
 from postroom.store import generic, search
 from postroom.store import statements as made
+from postroom.store.database import first_line
 from postroom.store.rows import Shape, shape_of
 from postroom.store.tables import secret
 
@@ -57,9 +58,9 @@ class Transaction:
         try:
             return self.connection.execute(statement, parameters)
         except IntegrityError as trouble:
-            raise DuplicateRecord(f"a uniqueness rule of the store: {trouble.orig.__class__.__name__}") from trouble
-        except OperationalError as trouble:
-            raise StoreError(f"the database refused: {trouble.orig}") from trouble
+            raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
+        except DatabaseError as trouble:
+            raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:

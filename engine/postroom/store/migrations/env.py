@@ -1,0 +1,15 @@
+"""Alembic's entry: the connection comes from `postroom.store.migrations`, with its transaction open."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from postroom.store.tables import register_all
+
+connection = context.config.attributes.get("connection")
+if connection is None:
+    raise SystemExit("migrations run through postroom.store, which opens the database")
+
+# SQLite alters tables by copying them; batch mode writes that for both databases
+context.configure(connection=connection, target_metadata=register_all(), render_as_batch=True, transactional_ddl=True)
+context.run_migrations()
