@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from pop3_talk import BOB, DOTTED, GREETING, LOGIN, PLAIN, WELCOME, Talk, inbox, make_world, plant
+from pop3_talk import BOB, DOTTED, GREETING, LOGIN, PASSWORD, PLAIN, WELCOME, Talk, inbox, make_world, plant
 
 from postroom_simulator.faults import Cut, Delay, Drip, Drop, Effect, Garble, LoseReply, Reply, Stall
 from postroom_simulator.journal import Kind
@@ -231,3 +231,21 @@ def test_faults_of_an_account_act_after_login() -> None:
     talk = Talk(world)
     assert talk.say(b"CAPA\r\n").startswith(b"+OK")
     assert talk.say(LOGIN + b"CAPA\r\n") == WELCOME + b"-ERR not you\r\n"
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("USER", b"USER bob\r\n"),
+        ("PASS", b"USER bob\r\nPASS nope\r\n"),
+        ("AUTH", b"AUTH PLAIN " + GOOD + b"\r\n"),
+        ("auth", b"AUTH PLAIN\r\n" + GOOD + b"\r\n"),
+    ],
+)
+def test_faults_of_an_account_act_where_it_is_named(at: str, said: bytes) -> None:
+    world = make_world()
+    world.add_account("eve@example.test", PASSWORD)
+    plant(world, at, Reply("-ERR", "not you"), account=BOB)
+    eve = base64.b64encode(b"\0eve\0" + PASSWORD.encode())
+    assert b"not you" not in Talk(world).say(said.replace(b"bob", b"eve").replace(GOOD, eve))
+    assert Talk(world).say(said).endswith(b"-ERR not you\r\n")

@@ -6,14 +6,22 @@ dispatcher did, from the row. They return an `Answer` or raise `Refusal`, and kn
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from typing import TYPE_CHECKING
 
 from postroom_simulator.errors import SimulatorError
 from postroom_simulator.journal import Kind
-from postroom_simulator.pop3.login import MECHANISMS, Authenticator, Exchange, decode_base64, encode_base64
+from postroom_simulator.pop3.login import (
+    MECHANISMS,
+    Authenticator,
+    Exchange,
+    Mechanism,
+    claimed_name,
+    decode_base64,
+    encode_base64,
+)
 from postroom_simulator.pop3.maildrop import Maildrop, uidl
 from postroom_simulator.pop3.replies import END, Answer, Code, Refusal, multi_line, ok, reply_line
 from postroom_simulator.pop3.syntax import parse_number
@@ -68,6 +76,8 @@ class Dialogue:
         """Named by USER, until the next command (RFC 1939 §7: PASS comes immediately after)."""
         self.exchange: Exchange | None = None
         """An AUTH exchange that waits for the client's answer."""
+        self.mechanism: Mechanism | None = None
+        """Of the last AUTH."""
         self.account: Account | None = None
         self._maildrop: Maildrop | None = None
         self._hold: Hold | None = None
@@ -98,18 +108,31 @@ class Dialogue:
         """From AUTHORIZATION to TRANSACTION: the lock, then the snapshot. Raises `Refusal` and stays where it was."""
         hold = self.service.locks.acquire(account.address, self.context.connection)
         if hold is None:
-            self._note_login(account, ok=False, detail="maildrop in use")
+            self._note_login(account.address, ok=False, detail="maildrop in use")
             raise Refusal("the maildrop is in use by another session", Code.IN_USE)
         try:
             self._maildrop = Maildrop.open(self.context.world.store, account.address)
         except SimulatorError:
             self.service.locks.release(hold)
-            self._note_login(account, ok=False, detail="maildrop cannot be opened")
+            self._note_login(account.address, ok=False, detail="maildrop cannot be opened")
             raise Refusal("the maildrop cannot be opened", Code.SYS_TEMP) from None
         self.account, self._hold = account, hold
         self.state = State.TRANSACTION
-        self._note_login(account, ok=True)
+        self._note_login(account.address, ok=True)
         return ok("maildrop locked and ready")
+
+    def concerned(self, verb: str, arguments: Sequence[bytes]) -> str | None:
+        """Address of the account that a command is about: who is logged in, else whom the command claims to be."""
+        if self.account is not None:
+            return self.account.address
+        name: str | None = None
+        if verb == "USER":
+            name = arguments[0].decode("ascii")
+        elif verb == "PASS":
+            name = self.user
+        elif verb == "AUTH" and len(arguments) == 2:
+            name = claimed_name(MECHANISMS.get(arguments[0].upper().decode("ascii")), arguments[1])
+        return self.authenticator.named(name)
 
     def advance(self, exchange: Exchange, response: bytes | None) -> Answer:
         """Take an AUTH exchange one step further, to another challenge or to its end: a login or a `Refusal`.
@@ -121,7 +144,7 @@ class Dialogue:
         except StopIteration as end:
             return self.log_in(end.value)
         except Refusal as refusal:
-            self.note_failure(refusal)
+            self.note_failure(refusal, self.mechanism.names(response) if self.mechanism and response else None)
             raise
         self.exchange = exchange
         return Answer(b"+ " + encode_base64(challenge) + b"\r\n")
@@ -137,12 +160,11 @@ class Dialogue:
         if self._hold is not None:
             self.service.locks.release(self._hold)
 
-    def note_failure(self, refusal: Refusal) -> None:
+    def note_failure(self, refusal: Refusal, name: str | None) -> None:
         if refusal.code == Code.AUTH:
-            self._note_login(None, ok=False, detail=refusal.text)
+            self._note_login(self.authenticator.named(name), ok=False, detail=refusal.text)
 
-    def _note_login(self, account: Account | None, *, ok: bool, detail: str = "") -> None:
-        address = account.address if account is not None else None
+    def _note_login(self, address: str | None, *, ok: bool, detail: str = "") -> None:
         self.context.note(Kind.LOGIN, account=address, detail=detail, data={"ok": ok})
 
 
@@ -183,7 +205,7 @@ def _pass(dialogue: Dialogue, password: bytes) -> Answer:
     try:
         account = dialogue.authenticator.password(user, password.decode("ascii"))
     except Refusal as refusal:
-        dialogue.note_failure(refusal)
+        dialogue.note_failure(refusal, user)
         raise
     return dialogue.log_in(account)
 
@@ -198,6 +220,7 @@ def _auth(dialogue: Dialogue, name: bytes, initial: bytes | None = None) -> Answ
     if initial is not None and not mechanism.client_first:
         raise Refusal("this mechanism takes no initial response", bad=True)
     response = None if initial is None else b"" if initial == b"=" else decode_base64(initial)
+    dialogue.mechanism = mechanism
     exchange = mechanism.start(dialogue.authenticator)
     if response is not None:
         next(exchange)  # the challenge that an initial response answers is empty and never sent

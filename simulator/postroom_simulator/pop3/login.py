@@ -9,14 +9,13 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from postroom_simulator.errors import WorldError
 from postroom_simulator.pop3.replies import Code, Refusal
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
     from postroom_simulator.world import World
 
-__all__ = ["MECHANISMS", "Authenticator", "Exchange", "Mechanism", "decode_base64", "encode_base64"]
+__all__ = ["MECHANISMS", "Authenticator", "Exchange", "Mechanism", "claimed_name", "decode_base64", "encode_base64"]
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -33,11 +32,15 @@ class Authenticator:
 
     def password(self, login: str, password: str) -> Account:
         """The account. Raises `Refusal` with one constant text, whatever was wrong (RFC 3206 §4: [AUTH])."""
-        account = self._anyone(login, password) if self._world.accept_anyone else None
-        account = account or self._world.directory.authenticate(login, password)
-        if account is None or account.disabled:
+        account = self._world.authenticate(login, password)
+        if account is None:
             raise self.failure()
         return account
+
+    def named(self, login: str | None) -> str | None:
+        """The address of the account that a user name means, before anything was proved."""
+        account = self._world.directory.find_login(login) if login else None
+        return account.address if account is not None else None
 
     def same_account(self, login: str, account: Account) -> bool:
         return self._world.directory.find_login(login) is account
@@ -45,16 +48,6 @@ class Authenticator:
     @staticmethod
     def failure() -> Refusal:
         return Refusal("authentication failed", Code.AUTH)
-
-    def _anyone(self, login: str, password: str) -> Account | None:
-        """Whoever comes has an account, made at once; a name without a domain gets the world's."""
-        known = self._world.directory.find_login(login)
-        if known is not None:
-            return known
-        try:
-            return self._world.add_account(login if "@" in login else f"{login}@{self._world.hostname}", password)
-        except WorldError:
-            return None
 
 
 def _plain(authenticator: Authenticator) -> Exchange:
@@ -72,21 +65,28 @@ def _plain(authenticator: Authenticator) -> Exchange:
     return account
 
 
+def _plain_name(response: bytes) -> str | None:
+    parts = response.split(b"\0")
+    return parts[1].decode("utf-8", "replace") if len(parts) == 3 else None
+
+
 @dataclass(frozen=True, slots=True)
 class Mechanism:
     """A row of the table.
 
+    names         the user name that a response claims, if it has one: whose step this is has to be known before it is taken
     client_first  the client speaks first, so it may send an initial response (RFC 5034 §4)
     plaintext     the password crosses the line
     """
 
     start: Callable[[Authenticator], Exchange]
+    names: Callable[[bytes], str | None]
     client_first: bool = True
     plaintext: bool = True
 
 
 MECHANISMS: dict[str, Mechanism] = {
-    "PLAIN": Mechanism(_plain),
+    "PLAIN": Mechanism(_plain, _plain_name),
 }
 
 
@@ -98,6 +98,16 @@ def decode_base64(octets: bytes) -> bytes:
         return base64.b64decode(octets, validate=True)
     except binascii.Error:
         raise Refusal("malformed base64", bad=True) from None
+
+
+def claimed_name(mechanism: Mechanism | None, encoded: bytes) -> str | None:
+    """The user name in a response as it came over the line, or None: none there, none readable, no such mechanism."""
+    if mechanism is None:
+        return None
+    try:
+        return mechanism.names(decode_base64(encoded))
+    except Refusal:
+        return None
 
 
 def encode_base64(octets: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from postroom_simulator import faults
 from postroom_simulator.journal import Kind
 from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State
-from postroom_simulator.pop3.login import MECHANISMS, decode_base64
+from postroom_simulator.pop3.login import MECHANISMS, claimed_name, decode_base64
 from postroom_simulator.pop3.maildrop import uidl
 from postroom_simulator.pop3.replies import Answer, Code, Refusal, first_line, reply_line
 from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, split_keyword
@@ -77,7 +77,7 @@ class Pop3Session:
 
     def start(self) -> None:
         self._suspended = False
-        self._step("greeting", "", lambda: Answer(reply_line("+OK", f"{self._context.world.hostname} POP3 ready")))
+        self._step("greeting", "", None, lambda: Answer(reply_line("+OK", f"{self._context.world.hostname} POP3 ready")))
 
     def receive_data(self, octets: bytes) -> None:
         if self._closed or self._wants_tls:
@@ -141,10 +141,10 @@ class Pop3Session:
         except _Malformed as malformed:
             verb, refusal = malformed.verb, malformed.refusal
             self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=malformed.shown)
-            self._step(verb, verb, lambda: self._refuse(refusal))
+            self._step(verb, verb, self.account, lambda: self._refuse(refusal))
             return
         self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=_redacted(verb, command, arguments))
-        self._step(verb, verb, lambda: self._act(verb, command, arguments))
+        self._step(verb, verb, self._dialogue.concerned(verb, arguments), lambda: self._act(verb, command, arguments))
 
     def _parse(self, line: Line) -> tuple[str, Command, list[bytes]]:
         """The row and the arguments. Raises `_Malformed`; of a line that is no command nothing is shown, for it may be a
@@ -179,7 +179,8 @@ class Pop3Session:
     def _take_response(self, line: Line) -> None:
         """The client's answer in an AUTH exchange (RFC 5034 §4)."""
         self._context.note(Kind.COMMAND, account=self.account, detail="*" if line.octets == b"*" else _HIDDEN)
-        self._step("auth", "AUTH", lambda: self._respond(line))
+        name = claimed_name(self._dialogue.mechanism, line.octets)
+        self._step("auth", "AUTH", self._dialogue.authenticator.named(name), lambda: self._respond(line))
 
     def _respond(self, line: Line) -> Answer:
         exchange, self._dialogue.exchange = self._dialogue.exchange, None
@@ -204,9 +205,10 @@ class Pop3Session:
 
     # -- steps and their faults
 
-    def _step(self, point: str, verb: str, act: Callable[[], Answer]) -> None:
-        """Take a step as the fault table lets it be taken. `point` names it there, `verb` in the journal."""
-        effect = self._context.fault(point, self.account) if point else None
+    def _step(self, point: str, verb: str, concerned: str | None, act: Callable[[], Answer]) -> None:
+        """Take a step as the fault table lets it be taken. `point` names it there, `verb` in the journal; `concerned` is the
+        account that it is about, as far as that is known."""
+        effect = self._context.fault(point, concerned) if point else None
         if effect is None:
             self._say(verb, act(), None)
         elif isinstance(effect, faults.Reply):
