@@ -22,7 +22,16 @@ from postroom_simulator.session import Outgoing, Session, SessionContext
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["HANDSHAKE_LIMIT", "HELD_LIMIT", "PROTOCOLS", "Connection", "SessionFactory", "Transport", "make_session"]
+__all__ = [
+    "DISCARD_LIMIT",
+    "HANDSHAKE_LIMIT",
+    "HELD_LIMIT",
+    "PROTOCOLS",
+    "Connection",
+    "SessionFactory",
+    "Transport",
+    "make_session",
+]
 
 PROTOCOLS = {"pop3": "pop3", "pop3s": "pop3", "smtp": "smtp", "submission": "smtp", "smtps": "smtp"}
 """The protocol of each service; connections are counted and journalled by it."""
@@ -36,6 +45,8 @@ PIECE = 32 * 1024
 """Octets of input given to the session at once."""
 FLUSH_AT = 64 * 1024
 """Octets of output gathered before they are handed to the transport."""
+DISCARD_LIMIT = 1024 * 1024
+"""Octets that a client may still send after the server's orderly end before it is reset (our choice)."""
 BUSY = {"pop3": b"-ERR [SYS/TEMP] too many connections\r\n", "smtp": b"421 4.7.0 too many connections\r\n"}
 """Said instead of a greeting when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8)."""
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from postroom_simulator.errors import Deadlock, WorldError
 from postroom_simulator.fault_rules import nearest
-from postroom_simulator.net.connection import PROTOCOLS, Connection, SessionFactory, make_session
+from postroom_simulator.net.connection import DISCARD_LIMIT, PROTOCOLS, Connection, SessionFactory, make_session
 from postroom_simulator.net.socketlike import SocketLike
 from postroom_simulator.net.tls import TlsLayer
 
@@ -135,7 +135,7 @@ class MemorySocket(SocketLike):
         self._world = world
         self._line = line
         self._timeout: float | None = None
-        self._written_after_end = False
+        self._discarded = 0
 
     def __repr__(self) -> str:
         return f"<MemorySocket {self.connection.name} {self.connection.service}{' closed' if self._gone else ''}>"
@@ -143,18 +143,16 @@ class MemorySocket(SocketLike):
     # -- sending
 
     def send(self, data: ReadableBuffer, _flags: int = 0, /) -> int:
-        """All of it, always. Raises ConnectionResetError and BrokenPipeError as TCP would, one write late."""
+        """All of it, always. After the server's orderly end it goes nowhere, as over TCP, where the server reads on for a while so
+        that its last reply is not lost; after its reset: ConnectionResetError."""
         octets = bytes(data)
         self._check_open()
         if self._line.client_end:
             raise BrokenPipeError("the sending side was shut down")
         if self._line.server_end == "rst":
             raise self._reset()
-        if self._line.server_end == "fin":  # the first write is on its way before the peer can object
-            if self._written_after_end:
-                raise BrokenPipeError("the server has closed the connection")
-            self._written_after_end = bool(octets)
-            return len(octets)
+        if self._line.server_end == "fin":
+            return self._discard(len(octets))
         self._wait(self._can_send, "its octets to be taken")
         if octets:
             self._line.send(octets)
@@ -162,6 +160,13 @@ class MemorySocket(SocketLike):
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:
         self.send(data, flags)
+
+    def _discard(self, count: int) -> int:
+        self._discarded += count
+        if self._discarded > DISCARD_LIMIT:
+            self._line.server_end = "rst"
+            raise self._reset()
+        return count
 
     def _can_send(self) -> bool:
         return bool(self._line.server_end) or len(self._line.to_server) <= UNTAKEN_LIMIT

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from postroom_simulator.errors import WorldError
 from postroom_simulator.fault_rules import nearest
-from postroom_simulator.net.connection import PROTOCOLS, Connection, SessionFactory, make_session
+from postroom_simulator.net.connection import DISCARD_LIMIT, PROTOCOLS, Connection, SessionFactory, make_session
 from postroom_simulator.net.registry import Cancellable, MovableClock, Timers, is_movable
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ __all__ = ["Servers"]
 BACKLOG = 128
 LINGER = 2.0
 """Real seconds without progress after which a connection that has ended is given up (our choice)."""
-DISCARD_LIMIT = 1024 * 1024
-"""Octets that a client may still send after the end before it is reset (our choice)."""
 HIGH_WATER = 1024 * 1024
 """Octets waiting for a client to read them, above which nothing more of it is acted on."""
 _TURNS = 8
@@ -169,6 +167,8 @@ class _TcpLine(asyncio.Protocol):
         self._transport = transport
         self._servers.entered(self)
         transport.set_write_buffer_limits(high=HIGH_WATER, low=0)
+        # asyncio does so itself only for sockets made with an explicit protocol number, which those of create_server are not.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         peer = transport.get_extra_info("peername")
         connection = self._connection = self._servers.make_connection(self._service, self, peer[0] if peer else "")
         self._guarded(connection.open)
@@ -229,7 +229,11 @@ class _TcpLine(asyncio.Protocol):
             if self._transport.get_write_buffer_size():
                 self._watch_progress()
             return
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the client has reset the connection, and the loop has not told us yet
+            self._transport.abort()
+            return
         self._watch_progress()
 
     def abort(self) -> None:
