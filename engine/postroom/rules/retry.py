@@ -76,15 +76,15 @@ def after_failure(
     retry_after: timedelta | None = None,
 ) -> Decision:
     """Transient errors of server or mailbox: up to `maximum_failures` retries, then permanent with the same code and level Error.
-    Permanent ones: disabled at once. Email-level errors and normal ends change nothing. A server's own `retry_after` is honoured when it
+    Permanent ones: disabled at once. A test is asked for by somebody who waits for the answer, and retention comes round again: neither is
+    switched off. Email-level errors and normal ends change nothing. A server's own `retry_after` is honoured when it
     is later."""
     if error.scope is Scope.EMAIL or error.nature in (Nature.NONE, Nature.STALE):
         return Decision(counters, disable=False, level=error.level, postpone=None)
     if error.nature is Nature.PERMANENT:
-        return Decision(counters, disable=True, level=AlertLevel.ERROR, postpone=None)
+        return Decision(counters, disable=operation in PLACES, level=AlertLevel.ERROR, postpone=None)
     count = counters.of(operation) + 1
     counted = counters.put(operation, count)
-    # A test is asked for by somebody who waits for the answer, retention comes round again: neither is switched off.
     exhausted = operation in PLACES and count > back_off.maximum_failures
     wait = timedelta(seconds=back_off.on_timeout if error.timeout else back_off.on_transient_error)
     if exhausted:

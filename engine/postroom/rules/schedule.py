@@ -53,7 +53,7 @@ def first_interval(noemailcount: int, windows: Windows = DEFAULT_WINDOWS) -> flo
     """The interval in force when nobody remembers it: from the mailbox's own count of empty cycles, in seconds."""
     if noemailcount <= 0:
         return _clamp(NORMAL_SECONDS, windows.active_minimum, windows.active_maximum)
-    return _clamp(windows.idle_minimum + STEP_SECONDS * (noemailcount - 1), windows.idle_minimum, windows.idle_maximum)
+    return _clamp(windows.idle_minimum + STEP_SECONDS * noemailcount, windows.idle_minimum, windows.idle_maximum)
 
 
 def next_poll(
@@ -70,9 +70,7 @@ def next_poll(
     """
     last = previous if previous is not None else first_interval(noemailcount, windows)
     if cycle.found <= 0 and not cycle.full:
-        # The first empty cycle leaves the active window; only the following ones lengthen the wait.
-        grown = last + STEP_SECONDS if noemailcount > 0 else last
-        seconds, count = _clamp(grown, windows.idle_minimum, windows.idle_maximum), max(0, noemailcount) + 1
+        seconds, count = _clamp(last + STEP_SECONDS, windows.idle_minimum, windows.idle_maximum), max(0, noemailcount) + 1
     else:
         seconds, count = _clamp(last / 2 if cycle.full else last, windows.active_minimum, windows.active_maximum), 0
     return NextPoll(max(seconds, (minimum_minutes or 0) * 60.0), count)

@@ -1,0 +1,103 @@
+"""A job: one piece of work for one instance, whoever it belongs to. Email providers, tests, retention and synchronizers alike."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from postroom.clock import Clock
+from postroom.providers.contract import Connector, RunOutcome
+from postroom.rules.operation import Operation
+from postroom.runtime.connections import RunConnector
+from postroom.runtime.outcome import JobReport
+
+__all__ = ["Job", "JobRun", "LeasePort"]
+
+
+class LeasePort(Protocol):
+    """How the runtime takes the instance's lease. The runtime never looks into a fence. May be called from the run's thread and, to take
+    the lease away or to renew it, from the runtime's."""
+
+    def acquire(self) -> Any | None:
+        """A fence, or None when somebody else holds the lease."""
+        ...
+
+    def renew(self, fence: Any) -> bool:
+        """Keep it. False when it was lost."""
+        ...
+
+    def release(self, fence: Any) -> None:
+        """Give it back, or take it from a run that does not end: whatever that run still writes raises StaleRun."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What to run.
+
+    instance    at most one job of an instance runs at a time
+    run         the work. It builds its RunContext from the `JobRun` and returns counts or raises; it is called in the executor
+    seconds     from start to deadline
+    lease       None: no lease is needed
+    record      called once a run with its report and fence, before the lease is released: statistics, counters, next due time, alerts.
+                Not called when the lease was not to be had. What it raises replaces the report's error
+    """
+
+    instance: str
+    operation: Operation
+    run: Callable[[JobRun], RunOutcome]
+    seconds: float = 600.0
+    lease: LeasePort | None = None
+    record: Callable[[JobReport, Any], None] | None = None
+
+    @property
+    def key(self) -> tuple[str, Operation]:
+        return self.instance, self.operation
+
+
+class JobRun:
+    """One run of a job, as its work sees it.
+
+    run_id     unique within the runtime
+    fence      what the lease gave; None without a lease
+    deadline   a point of `clock.monotonic()`
+    """
+
+    def __init__(self, run_id: str, job: Job, clock: Clock) -> None:
+        self.run_id = run_id
+        self.job = job
+        self.clock = clock
+        self.fence: Any | None = None
+        self.deadline = clock.monotonic() + job.seconds
+        self._cancelled = threading.Event()
+        self._connectors: list[RunConnector] = []
+        self._lock = threading.Lock()
+
+    def cancelled(self) -> bool:
+        """For `RunContext.cancelled`."""
+        return self._cancelled.is_set()
+
+    def connector(self, inner: Connector) -> RunConnector:
+        """For `RunContext.net`: bounded by the deadline, shut down when the run is cancelled, closed when it ends."""
+        connector = RunConnector(inner, self.clock, self.deadline)
+        with self._lock:
+            self._connectors.append(connector)
+        if self.cancelled():
+            connector.shutdown()
+        return connector
+
+    def cancel(self) -> None:
+        """Ask the run to end: the flag, and whoever waits on a connection wakes up. From any thread; idempotent."""
+        self._cancelled.set()
+        with self._lock:
+            connectors = list(self._connectors)
+        for connector in connectors:
+            connector.shutdown()
+
+    def close(self) -> None:
+        with self._lock:
+            connectors, self._connectors = self._connectors, []
+        for connector in connectors:
+            connector.close()

@@ -1,0 +1,125 @@
+"""What is due, in which order. A pure state machine over points of a clock: no thread, no clock of its own.
+
+A tick costs what is due, not what is known (heap with lazy removal). At most one run of an instance at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+__all__ = ["Scheduler"]
+
+K = TypeVar("K", bound=Hashable)
+
+
+@dataclass(slots=True)
+class _Entry(Generic[K]):
+    key: K
+    instance: str
+    due: float
+    last_run: float
+    version: int = 0
+    running: bool = False
+    again: float | None = None
+    removed: bool = False
+
+
+class Scheduler(Generic[K]):
+    """Keys (jobs), each of one instance, with a due time in seconds of `clock.monotonic()`.
+
+    Order: due time, then least recently run, then order of arrival. `more=True` at the end of a run makes the key due at that moment,
+    behind everything that was due already (provider-kit 5.5.8).
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[K, _Entry[K]] = {}
+        self._heap: list[tuple[float, float, int, int, K]] = []
+        self._numbers = itertools.count()
+        self._running: set[str] = set()
+        self._held: dict[str, list[K]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, key: K) -> bool:
+        return key in self._entries
+
+    def put(self, key: K, instance: str, due: float) -> None:
+        """Add a key, or move it to another due time. While it runs the time is kept for afterwards; the earlier one counts."""
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry(key, instance, due, float("-inf"))
+        entry.removed = False
+        if entry.running:
+            entry.again = due if entry.again is None else min(entry.again, due)
+            return
+        entry.due = due
+        self._push(entry)
+
+    def remove(self, key: K) -> None:
+        """Forget a key; a run of it that goes on still blocks its instance until it is finished."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return
+        entry.removed = True
+        entry.again = None
+        if not entry.running:
+            del self._entries[key]
+
+    def next_due(self) -> float | None:
+        """When the next key is due; None when nothing waits. Keys whose instance is running do not count: its end wakes them."""
+        self._drop_stale()
+        return self._heap[0][0] if self._heap else None
+
+    def take(self, now: float, limit: int) -> list[K]:
+        """Up to `limit` keys that are due, marked as running."""
+        taken: list[K] = []
+        while len(taken) < limit:
+            self._drop_stale()
+            if not self._heap or self._heap[0][0] > now:
+                break
+            entry = self._entries[heapq.heappop(self._heap)[4]]
+            if entry.instance in self._running:
+                self._held.setdefault(entry.instance, []).append(entry.key)
+                entry.version += 1
+                continue
+            entry.running = True
+            entry.version += 1
+            self._running.add(entry.instance)
+            taken.append(entry.key)
+        return taken
+
+    def finished(self, key: K, now: float, *, more: bool = False) -> None:
+        """A run has ended. Without `more`, and when nothing asked for the key meanwhile, it is forgotten: who wants it again says when."""
+        entry = self._entries[key]
+        entry.running = False
+        entry.last_run = now
+        self._running.discard(entry.instance)
+        for held in self._held.pop(entry.instance, ()):
+            waiting = self._entries.get(held)
+            if waiting is not None and not waiting.running:
+                self._push(waiting)
+        due = now if more else entry.again
+        entry.again = None
+        if entry.removed or due is None:
+            del self._entries[key]
+            return
+        entry.due = due
+        self._push(entry)
+
+    def _push(self, entry: _Entry[K]) -> None:
+        entry.version += 1
+        # A new number each time: among those due at one moment the one that ran just now comes last.
+        heapq.heappush(self._heap, (entry.due, entry.last_run, next(self._numbers), entry.version, entry.key))
+
+    def _drop_stale(self) -> None:
+        while self._heap:
+            _, _, _, version, key = self._heap[0]
+            entry = self._entries.get(key)
+            if entry is not None and entry.version == version and not entry.running:
+                return
+            heapq.heappop(self._heap)
