@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from postroom_simulator.directory import Account, Group, fold
 from postroom_simulator.errors import QuotaExceeded
-from postroom_simulator.headers import subject_of
+from postroom_simulator.headers import message_id_of, subject_of
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter, Verdict, judge, write
 from postroom_simulator.store.contents import wire_length, with_line_ends
@@ -98,6 +98,10 @@ class _Job:
     @cached_property
     def subject(self) -> str:
         return subject_of(self.octets)
+
+    @cached_property
+    def message_id(self) -> str:
+        return message_id_of(self.octets)
 
     def wire_digest(self, digest: str) -> str:
         """SHA-256 of the octets as a client of a line protocol has them: every line ended by CR LF, unstuffed."""
@@ -305,6 +309,7 @@ def _journal(
         "recipient": recipient,
         "folder": folder,
         "subject": job.subject,
+        "message_id": job.message_id,
         "digest": digest,
     }
     if account is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from email.header import decode_header, make_header
 
-__all__ = ["HeaderMap", "decoded", "head_end", "read_headers", "subject_of"]
+__all__ = ["HeaderMap", "decoded", "head_end", "message_id_of", "read_headers", "subject_of"]
 
 HEADER_LIMIT = 256 * 1024
 """Octets of a message's head that are looked at (our choice)."""
@@ -50,6 +50,15 @@ def subject_of(octets: bytes) -> str:
     """The decoded subject, without reading all other fields; "" where there is none. At most SUBJECT_LIMIT characters."""
     match = _SUBJECT.search(octets, 0, head_end(octets))
     return decoded(" ".join(match[1][: 4 * SUBJECT_LIMIT].decode("utf-8", "replace").split()))[:SUBJECT_LIMIT] if match else ""
+
+
+_MESSAGE_ID = re.compile(rb"^message-id[ \t]*:\s{0,200}(<[^>\r\n]{1,998}>)", re.IGNORECASE | re.MULTILINE)
+
+
+def message_id_of(octets: bytes) -> str:
+    """The Message-ID with its angle brackets; "" where there is none."""
+    match = _MESSAGE_ID.search(octets, 0, head_end(octets))
+    return match[1].decode("utf-8", "replace") if match else ""
 
 
 def decoded(value: str) -> str:

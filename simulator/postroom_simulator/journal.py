@@ -118,6 +118,7 @@ class Journal:
         self._entries: deque[Entry] = deque(maxlen=capacity)
         self._number = 0
         self._lock = threading.Lock()
+        self._listeners: list[Callable[[Entry], None]] = []
 
     def add(
         self,
@@ -140,7 +141,13 @@ class Journal:
             self._number += 1
             entry = Entry(self._number, self._clock.now(), kind, protocol, connection, account, verb, detail, data)
             self._entries.append(entry)
+        for listener in self._listeners:
+            listener(entry)
         return entry
+
+    def listen(self, listener: Callable[[Entry], None]) -> None:
+        """Call `listener` with every entry from now on, in the thread that writes it (a live display of traffic)."""
+        self._listeners.append(listener)
 
     # -- questions
 

@@ -192,11 +192,14 @@ class World:
 
         return memory.connect(self, service, timeout)
 
-    def listen(self, *, host: str = "127.0.0.1", ports: dict[str, int] | None = None) -> Servers:
-        """Start the servers on sockets. `ports` maps services to ports, 0 for any free one; default: all services."""
+    def listen(
+        self, *, host: str = "127.0.0.1", ports: dict[str, int] | None = None, allow_remote: bool = False
+    ) -> Servers:
+        """Start the servers on sockets. `ports` maps services to ports, 0 for any free one; default: all services. A host that is not
+        loopback needs `allow_remote` (WorldError otherwise). OSError when a port is taken."""
         from postroom_simulator.net.tcp import Servers
 
-        servers = Servers(self, host, ports)
+        servers = Servers(self, host, ports, allow_remote=allow_remote)
         self._servers.append(servers)
         return servers
 
