@@ -73,7 +73,8 @@ class Session(Protocol):
         ...
 
     def take(self) -> list[Outgoing]:
-        """Drains what is to be said, in order."""
+        """Drains what is to be said, in order. A session may hold back further steps while much waits here and take them in
+        this call: ask again until nothing comes."""
         ...
 
     def resume(self) -> None:
@@ -100,6 +101,8 @@ class SessionContext:
 
     def fault(self, at: str, account: str | None = None) -> Effect | None:
         """Ask the fault table what happens at this step; an acting fault is journalled here."""
+        if not self.world.faults:  # the usual case, asked at every step
+            return None
         fault = self.world.faults.pick(Point(self.protocol, at, account))
         if fault is None:
             return None

@@ -266,6 +266,16 @@ def test_stls_forgets_what_came_in_the_clear() -> None:
     assert talk.say(LOGIN + b"STLS\r\n") == WELCOME + b"-ERR STLS works before login only\r\n"
 
 
+def test_stls_forgets_however_the_input_is_cut() -> None:
+    said = b"USER bob\r\nSTLS\r\nPASS open sesame\r\nSTAT\r\nQUIT\r\n"
+    for cut in range(len(said)):
+        talk = Talk(world_of_three())
+        assert talk.say(said[:cut]) + talk.say(said[cut:]) == b"+OK send PASS\r\n+OK begin TLS negotiation\r\n"
+        talk.session.tls_established()
+        assert talk.say(LOGIN) == WELCOME
+        assert not talk.session.closed
+
+
 def test_stls_that_is_not_there() -> None:
     talk = Talk(world_of_three(), tls=False)
     assert talk.say(b"STLS\r\n") == b"-ERR TLS is not available\r\n"

@@ -78,13 +78,10 @@ class Dialogue:
         """An AUTH exchange that waits for the client's answer."""
         self.mechanism: Mechanism | None = None
         """Of the last AUTH."""
-        self.account: Account | None = None
+        self.address: str | None = None
+        """Of the account that is logged in."""
         self._maildrop: Maildrop | None = None
         self._hold: Hold | None = None
-
-    @property
-    def address(self) -> str | None:
-        return self.account.address if self.account is not None else None
 
     @property
     def maildrop(self) -> Maildrop:
@@ -116,15 +113,15 @@ class Dialogue:
             self.service.locks.release(hold)
             self._note_login(account.address, ok=False, detail="maildrop cannot be opened")
             raise Refusal("the maildrop cannot be opened", Code.SYS_TEMP) from None
-        self.account, self._hold = account, hold
+        self.address, self._hold = account.address, hold
         self.state = State.TRANSACTION
         self._note_login(account.address, ok=True)
         return ok("maildrop locked and ready")
 
     def concerned(self, verb: str, arguments: Sequence[bytes]) -> str | None:
         """Address of the account that a command is about: who is logged in, else whom the command claims to be."""
-        if self.account is not None:
-            return self.account.address
+        if self.address is not None:
+            return self.address
         name: str | None = None
         if verb == "USER":
             name = arguments[0].decode("ascii")
@@ -264,16 +261,14 @@ def _uidl(dialogue: Dialogue, argument: bytes | None = None) -> Answer:
 
 
 def _retr(dialogue: Dialogue, argument: bytes) -> Answer:
-    number = _number(argument)
-    octets = dialogue.maildrop.wire(number)
-    size = dialogue.maildrop.item(number).wire_size
-    return Answer(b"".join((b"+OK %d octets\r\n" % size, octets, END)), offers=number)
+    item, octets = dialogue.maildrop.retrieve(_number(argument))
+    return Answer(b"".join((b"+OK %d octets\r\n" % item.wire_size, octets, END)), offers=item)
 
 
 def _top(dialogue: Dialogue, argument: bytes, lines: bytes) -> Answer:
     """RFC 1939 §7. A message without a blank line is all header: nothing is made up (ours)."""
     number, wanted = _number(argument), _number(lines)
-    octets = dialogue.maildrop.wire(number)
+    _, octets = dialogue.maildrop.retrieve(number)
     if octets.startswith(b"\r\n"):
         end = 2
     else:

@@ -110,7 +110,7 @@ class Maildrop:
 
     # -- octets
 
-    def wire(self, number: int) -> bytes:
+    def retrieve(self, number: int) -> tuple[Item, bytes]:
         """The message as sent, stuffed, without the closing line. Raises `Refusal` when it is gone or another by now."""
         item = self.item(number)
         try:
@@ -122,7 +122,7 @@ class Maildrop:
             raise Refusal(f"message {number} cannot be read", Code.SYS_TEMP) from None
         if now.digest != item.digest:
             raise Refusal(f"message {number} was altered by somebody else")
-        return octets
+        return item, octets
 
     # -- marks
 

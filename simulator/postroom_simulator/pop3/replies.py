@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from postroom_simulator.store.interface import Item
 
 __all__ = ["END", "REPLY_LINE_LIMIT", "Answer", "Code", "Refusal", "first_line", "multi_line", "ok", "reply_line"]
 
@@ -30,14 +34,14 @@ class Answer:
     octets   the whole reply, CR LF and closing "." line included
     ends     the session is over once this is said
     tls      a handshake is due once this is said
-    offers   number of the message that is handed out whole with this
+    offers   the message that is handed out whole with this
     bad      counts as a bad command
     """
 
     octets: bytes
     ends: bool = False
     tls: bool = False
-    offers: int | None = None
+    offers: Item | None = None
     bad: bool = False
 
 
@@ -54,8 +58,10 @@ class Refusal(Exception):
 
 def reply_line(status: str, text: str = "") -> bytes:
     """One reply line. Text from outside (a fault, a setting) cannot smuggle a second line or pass the limit."""
-    line = f"{status} {text}".rstrip(" ").encode("ascii", "backslashreplace")
-    return bytes(c if 0x20 <= c < 0x7F else 0x3F for c in line[: REPLY_LINE_LIMIT - 2]) + b"\r\n"
+    line = f"{status} {text}" if text else status
+    if not (line.isascii() and line.isprintable()):
+        line = "".join(c if c.isprintable() else "?" for c in line.encode("ascii", "backslashreplace").decode("ascii"))
+    return line[: REPLY_LINE_LIMIT - 2].encode("ascii") + b"\r\n"
 
 
 def ok(text: str) -> Answer:

@@ -17,6 +17,7 @@ from postroom_simulator.session import Outgoing
 if TYPE_CHECKING:
     from postroom_simulator.pop3.settings import Pop3Service
     from postroom_simulator.session import SessionContext
+    from postroom_simulator.store.interface import Item
 
 __all__ = ["Pop3Session"]
 
@@ -254,8 +255,7 @@ class Pop3Session:
             return True
         return self._dialogue.state is State.AUTHORIZATION and self._commands >= self._settings.commands_before_login
 
-    def _note_offered(self, number: int) -> None:
-        item = self._dialogue.maildrop.item(number)
+    def _note_offered(self, item: Item) -> None:
         data = {"uid": item.uid, "uidl": uidl(item), "octets": item.wire_size}
         self._context.note(Kind.OFFERED, account=self.account, verb="RETR", data=data)
 
