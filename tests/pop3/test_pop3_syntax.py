@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom_simulator.pop3.commands import Arity
-from postroom_simulator.pop3.replies import REPLY_LINE_LIMIT, reply_line
+from postroom_simulator.pop3.replies import REPLY_LINE_LIMIT, first_line, reply_line
 from postroom_simulator.pop3.syntax import LineReader, looks_like_http, parse_number, split_keyword
 
 
@@ -115,6 +115,12 @@ def test_a_reply_is_one_line_whatever_it_is_made_of() -> None:
     assert len(line) <= REPLY_LINE_LIMIT
     assert all(0x20 <= octet < 0x7F for octet in line[:-2])
     assert reply_line("+OK") == b"+OK\r\n"
+
+
+def test_what_a_journal_is_told_of_a_reply() -> None:
+    assert first_line(b"+OK 3 octets\r\nx\r\n.\r\n") == "+OK 3 octets"
+    assert first_line(b"+ \r\n") == "+"
+    assert first_line(b"+ c2VjcmV0\r\n") == "+ ***"
 
 
 def test_what_browsers_say() -> None:
