@@ -73,7 +73,9 @@ def test_parameters():
     assert parse_parameters("size=10 SMTPUTF8 Auth=<>") == {"SIZE": "10", "SMTPUTF8": None, "AUTH": "<>"}
 
 
-@pytest.mark.parametrize("text", ["=1", "SIZE=", "SIZE=1 SIZE=2", "SIZE=1 size=1", "-X", "A=b=c", "A=\t", "A=\x7f", "A=\udc80", "ü=1"])
+@pytest.mark.parametrize(
+    "text", ["=1", "SIZE=", "SIZE=1 SIZE=2", "SIZE=1 size=1", "-X", "A=b=c", "A=\t", "A=\x7f", "A=\udc80", "ü=1"]
+)
 def test_bad_parameters(text):
     with pytest.raises(AddressError):
         parse_parameters(text)

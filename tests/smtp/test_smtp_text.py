@@ -34,9 +34,7 @@ def test_a_text_is_the_same_however_it_comes(octets, cuts, limit):
         rest = text.feed(octets[at : at + step])
         at += step
     got = (
-        (None, b"", 0)
-        if rest is None
-        else (b"<too big>" if text.too_big else text.octets(), rest + octets[at:], text.received)
+        (None, b"", 0) if rest is None else (b"<too big>" if text.too_big else text.octets(), rest + octets[at:], text.received)
     )
     assert got == naive(octets, limit)
 

@@ -36,8 +36,9 @@ def parse_path(text: str) -> tuple[str, str]:
     quick = _QUICK.match(text)
     if quick:
         return quick[1], text[quick.end() :]
-    if _CONTROL.search(text):
-        raise AddressError("control characters in an address")
+    control = _CONTROL.search(text)
+    if control:
+        raise AddressError("control characters in an address" if control[0] < "\ud800" else "an address is UTF-8")
     text = text.lstrip(" ")
     if not text.startswith("<"):
         address, end = _mailbox(text, 0)

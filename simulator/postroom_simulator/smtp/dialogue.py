@@ -263,7 +263,10 @@ class Dialogue(SMTP):
             # A mistake of ours must neither end the server nor look like success to the client.
             log.exception("%s: %s failed", self.context.connection, self._verb)
             self._effect = None
-            await self.push(f"451 4.3.0 internal error ({type(error).__name__})")
+            self.forget_transaction()
+            # Inside a text nobody knows where it ends: what is left of it must not be run.
+            code = "421 4.3.0" if self._verb == "DATA" else "451 4.3.0"
+            await self.push(f"{code} internal error ({type(error).__name__})")
 
     async def _take_command(self, line: bytes) -> None:
         """Journal, fault, checks from the table, then the verb's method."""

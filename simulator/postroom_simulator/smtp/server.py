@@ -15,7 +15,7 @@ from postroom_simulator.smtp.addresses import AddressError, parse_parameters, pa
 from postroom_simulator.smtp.dialogue import Command, Dialogue
 from postroom_simulator.smtp.sasl import MECHANISMS, Claim, Exchange, SaslError, decode_answer
 from postroom_simulator.smtp.text import MessageText, TooLong, has_long_line, lone_line_ends
-from postroom_simulator.smtp.trace import received_line
+from postroom_simulator.smtp.trace import hops, received_line
 
 __all__ = ["SmtpServer"]
 
@@ -208,6 +208,8 @@ class SmtpServer(Dialogue):
                 reply = f"552 5.3.4 a message has at most {self.settings.max_octets} octets"
             elif lone and self.settings.strict_line_ends:
                 reply = "550 5.5.2 a lone CR or LF in the text"
+            elif hops(octets) > self.settings.max_hops:
+                reply = f"554 5.4.6 more than {self.settings.max_hops} hops: a loop"
             else:
                 reply = self._accept(octets)
             self.forget_transaction()

@@ -27,6 +27,7 @@ class SmtpSettings:
     strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2; otherwise kept as it is and noted
     trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
     max_octets        of a message, without the dots of transparency (RFC 1870 §4)
+    max_hops          `Received:` lines in the header; with more it is 554 5.4.6, a loop (RFC 5321 §6.3)
     max_command       octets of a command line with its end; `max_auth` in AUTH and its answers (RFC 4954 §4)
     max_bad_commands  the last of so many ends the connection with 421; so does the last of `max_auth_failures`
     idle_limit        seconds without input before 421 (RFC 5321 §4.5.3.2.7); None: no limit
@@ -42,6 +43,7 @@ class SmtpSettings:
     trace: bool = True
     max_octets: int = 25 * 2**20
     max_recipients: int = 1_000
+    max_hops: int = 100
     max_command: int = 4_096
     max_auth: int = 12_288
     max_bad_commands: int = 20
@@ -54,7 +56,15 @@ class SmtpSettings:
             raise ValueError(f"unknown SMTP extension {unknown[0]!r}: known are {', '.join(EXTENSIONS)}")
         if self.relay not in ("anyone", "authenticated", "nobody"):
             raise ValueError(f"relay is 'anyone', 'authenticated' or 'nobody', not {self.relay!r}")
-        for name in ("max_octets", "max_recipients", "max_command", "max_auth", "max_bad_commands", "max_auth_failures"):
+        for name in (
+            "max_octets",
+            "max_recipients",
+            "max_hops",
+            "max_command",
+            "max_auth",
+            "max_bad_commands",
+            "max_auth_failures",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
         from postroom_simulator.smtp.sasl import MECHANISMS

@@ -9,9 +9,17 @@ from aiosmtpd.smtp import Envelope, Session
 
 from postroom_simulator.session import SessionContext
 
-__all__ = ["received_line"]
+__all__ = ["hops", "received_line"]
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._:\[\]-]")
+_RECEIVED = re.compile(rb"^received:", re.IGNORECASE | re.MULTILINE)
+_HEADER_LOOKED_AT = 256 * 1024
+
+
+def hops(octets: bytes) -> int:
+    """How many `Received:` lines the header has (RFC 5321 §6.3), as far as its first 256 KiB tell."""
+    end = octets.find(b"\r\n\r\n", 0, _HEADER_LOOKED_AT)
+    return len(_RECEIVED.findall(octets[: end if end >= 0 else _HEADER_LOOKED_AT]))
 
 
 def received_line(context: SessionContext, session: Session, envelope: Envelope, account: str | None, queue_id: str) -> bytes:
