@@ -19,7 +19,9 @@ def shipped_features() -> Path:
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="The specification: how mailboxes, profiles and mail behave, as scenarios that run.", no_args_is_help=True)
+    group = typer.Typer(
+        help="The specification: how mailboxes, profiles and mail behave, as scenarios that run.", no_args_is_help=True
+    )
 
     @group.command("list")
     def list_() -> None:
@@ -41,7 +43,17 @@ def register(app: typer.Typer) -> None:
     def run(context: typer.Context) -> None:
         """Run them all with pytest. Further arguments go to pytest, for example `-k inactive`."""
         folder = shipped_features()
-        command = [sys.executable, "-m", "pytest", "--rootdir", str(folder), "-c", "/dev/null", "-o", "postroom_collect_features=true"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "--rootdir",
+            str(folder),
+            "-c",
+            "/dev/null",
+            "-o",
+            "postroom_collect_features=true",
+        ]
         command += ["-p", "no:cacheprovider", str(folder), *context.args]
         raise typer.Exit(subprocess.run(command, check=False).returncode)
 

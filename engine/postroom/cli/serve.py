@@ -36,22 +36,34 @@ def serve(
     import_: Annotated[
         list[str] | None,
         typer.Option(
-            "--import", metavar="ADDRESS=PATH", help="Messages for that Inbox: an .eml, a folder, an mbox, a Maildir. Repeatable."
+            "--import",
+            metavar="ADDRESS=PATH",
+            help="Messages for that Inbox: an .eml, a folder, an mbox, a Maildir. Repeatable.",
         ),
     ] = None,
-    people: Annotated[int, typer.Option(min=0, max=10_000, help="Make up N people with mail in their Inboxes; password: secret.")] = 0,
+    people: Annotated[
+        int, typer.Option(min=0, max=10_000, help="Make up N people with mail in their Inboxes; password: secret.")
+    ] = 0,
     smtp_port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 0,
     smtps_port: Annotated[int, typer.Option(min=0, max=65535, help="SMTP over implicit TLS.")] = 0,
     pop3_port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 0,
     pop3s_port: Annotated[int, typer.Option(min=0, max=65535, help="POP3 over implicit TLS.")] = 0,
-    host: Annotated[str, typer.Option(help="Where to listen. Anything but loopback lets others on your network in.")] = "127.0.0.1",
-    faults: Annotated[Path | None, typer.Option(metavar="FILE", help="What goes wrong, and when (TOML; see docs/faults.md).")] = None,
+    host: Annotated[
+        str, typer.Option(help="Where to listen. Anything but loopback lets others on your network in.")
+    ] = "127.0.0.1",
+    faults: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="What goes wrong, and when (TOML; see docs/faults.md).")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same ids, people and chance.")] = 0,
-    ca_file: Annotated[Path | None, typer.Option(metavar="PATH", help="Write the CA certificate that clients should trust here.")] = None,
+    ca_file: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="Write the CA certificate that clients should trust here.")
+    ] = None,
     accept_anyone: Annotated[
         bool, typer.Option("--accept-anyone", help="Any user name and password log in; a mailbox is made at once.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One line of JSON once everything listens, and no display of traffic.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON once everything listens, and no display of traffic.")
+    ] = False,
 ) -> None:
     """Start POP3 and SMTP servers that behave, and misbehave, on cue. Nothing sent to them leaves this machine.
 
@@ -67,7 +79,9 @@ def serve(
             world.authority.write(ca_file)
         wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
         if host not in LOOPBACK:
-            typer.echo(f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers", err=True)
+            typer.echo(
+                f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers", err=True
+            )
         servers = world.listen(host=host, ports=wanted, allow_remote=True)
         _run(world, servers, seed=seed, as_json=as_json)
     except (SimulatorError, OSError) as error:
@@ -106,7 +120,9 @@ def _run(world: World, servers: Servers, *, seed: int, as_json: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: news.put(None))
     if as_json:
-        ready: dict[str, Any] = {name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED}
+        ready: dict[str, Any] = {
+            name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED
+        }
         ready["accounts"] = [account.address for account in world.directory.accounts()]
         ready["seed"] = seed
         print(json.dumps(ready), flush=True)

@@ -78,7 +78,7 @@ def check_books(world: World, *organizations: Organization) -> Balance:
 def balance(world: World, *organizations: Organization) -> Balance:
     """Compare the world's journal with the ledgers of the organizations that it served."""
     result = Balance()
-    deliveries = [entry for entry in world.journal.entries(kind=Kind.DELIVERY)]
+    deliveries = list(world.journal.entries(kind=Kind.DELIVERY))
     removals = {entry.data["uid"]: entry for entry in world.journal.entries(kind=Kind.REMOVED)}
     for organization in organizations:
         books = organization.books()
@@ -113,7 +113,9 @@ def _incoming(
         if box is None or entry.data.get("folder") != "inbox":
             continue
         uid, digest = entry.data["uid"], entry.data["digest"]
-        rows = by_key.get((box.mailboxid, uidl_of(uid, digest)), []) or by_key.get((box.mailboxid, entry.data.get("wire_digest", "")), [])
+        rows = by_key.get((box.mailboxid, uidl_of(uid, digest)), []) or by_key.get(
+            (box.mailboxid, entry.data.get("wire_digest", "")), []
+        )
         removal = removals.get(uid)
         pair = _pair(organization, box, entry, rows, removal)
         result.incoming.append(pair)
@@ -129,9 +131,7 @@ def _monitored(box: Mailbox) -> bool:
 _RANK = ("tracked", "parked", "filtered", "pending")
 
 
-def _pair(
-    organization: Organization, box: Mailbox, entry: Entry, rows: list[IncomingRow], removal: Entry | None
-) -> Incoming:
+def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[IncomingRow], removal: Entry | None) -> Incoming:
     uid, account, subject = entry.data["uid"], entry.account or "", entry.data.get("subject", "")
     for outcome in _RANK:
         for row in rows:
@@ -175,7 +175,9 @@ def _outgoing(result: Balance, books: Books, deliveries: Iterable[Entry]) -> Non
         mark = row.outcome
         result.outgoing[mark] += 1
         for recipient in row.recipients:
-            _recipient(result, row, recipient.address, recipient.accepted, arrived[row.message_id, recipient.address.casefold()])
+            _recipient(
+                result, row, recipient.address, recipient.accepted, arrived[row.message_id, recipient.address.casefold()]
+            )
 
 
 def _recipient(result: Balance, row: OutgoingRow, address: str, accepted: bool | None, copies: int) -> None:

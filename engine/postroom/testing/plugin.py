@@ -25,7 +25,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("postroom", "Postroom: scenes and features")
     group.addoption("--postroom-seed", type=int, default=0, help="seed of every scene's world (default: 0)")
     group.addoption(
-        "--postroom-transport", choices=("memory", "tcp"), default="memory", help="how the engine reaches the servers (default: memory)"
+        "--postroom-transport",
+        choices=("memory", "tcp"),
+        default="memory",
+        help="how the engine reaches the servers (default: memory)",
     )
     parser.addini("postroom_collect_features", "collect .feature files with the shipped steps", type="bool", default=False)
 

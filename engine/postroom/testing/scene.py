@@ -68,7 +68,9 @@ class Scene:
     ) -> None:
         self.world = world if world is not None else World(seed=seed)
         self.transport = transport
-        self.deployment = Deployment(self.world.clock, settings=settings or DeploymentSettings(), ids=lambda: str(self.world.ids.uuid()))
+        self.deployment = Deployment(
+            self.world.clock, settings=settings or DeploymentSettings(), ids=lambda: str(self.world.ids.uuid())
+        )
         self.organization: Organization = self.deployment.create_organization(name, url)
         self.people: dict[str, Party] = {}
         self.profiles: dict[str, str] = {}
@@ -153,13 +155,19 @@ class Scene:
     def user(self, name: str, address: str, *, approved: bool = False, ready: bool = False, **values: Any) -> Party:
         """A user, served by server-side synchronization both ways unless `values` say otherwise. `ready`: with an account on the
         server, credentials, approval, and tested and enabled."""
-        fields: dict[str, Any] = {"incomingemaildeliverymethod": SERVER_SIDE_SYNC, "outgoingemaildeliverymethod": SERVER_SIDE_SYNC}
+        fields: dict[str, Any] = {
+            "incomingemaildeliverymethod": SERVER_SIDE_SYNC,
+            "outgoingemaildeliverymethod": SERVER_SIDE_SYNC,
+        }
         fields.update(fullname=name, internalemailaddress=address, **values)
         return self._owner(name, "systemuser", address, fields, approved=approved, ready=ready)
 
     def queue(self, name: str, address: str, *, approved: bool = False, ready: bool = False, **values: Any) -> Party:
         """A queue, likewise."""
-        fields: dict[str, Any] = {"incomingemaildeliverymethod": SERVER_SIDE_SYNC, "outgoingemaildeliverymethod": SERVER_SIDE_SYNC}
+        fields: dict[str, Any] = {
+            "incomingemaildeliverymethod": SERVER_SIDE_SYNC,
+            "outgoingemaildeliverymethod": SERVER_SIDE_SYNC,
+        }
         fields.update(name=name, emailaddress=address, **values)
         return self._owner(name, "queue", address, fields, approved=approved, ready=ready)
 
@@ -179,7 +187,12 @@ class Scene:
     def credentials(self, party: Party, password: str) -> None:
         """Let the mailbox log in with its address and this password."""
         self.organization.update(
-            SYSTEM, "mailbox", party.mailbox, allowemailconnectortousecredentials=True, username=party.address, password=password
+            SYSTEM,
+            "mailbox",
+            party.mailbox,
+            allowemailconnectortousecredentials=True,
+            username=party.address,
+            password=password,
         )
 
     def contact(self, name: str, address: str, entity: str = "contact") -> Party:
@@ -260,7 +273,9 @@ class Scene:
         wanted = address.casefold()
         return [self.world.store.outbound_octets(m.uid) for m in drawer if wanted in {r.casefold() for r in m.recipients}]
 
-    def send(self, sender: str, to: Iterable[str | Lookup], subject: str, *, bcc: Iterable[str] = (), text: str = "Hello.") -> str:
+    def send(
+        self, sender: str, to: Iterable[str | Lookup], subject: str, *, bcc: Iterable[str] = (), text: str = "Hello."
+    ) -> str:
         """The user or queue `sender` writes an email and sends it. Returns the activity's id."""
         party = self.people[sender]
         caller = Caller.user(party.id) if party.entity == "systemuser" else SYSTEM

@@ -173,7 +173,9 @@ def _fault(scene: Scene, when_: When, effect: Effect) -> None:
     scene.world.faults.add(Fault(when_, effect))
 
 
-@given(parsers.re(r'the server answers the (?P<nth>first|second|third) "(?P<verb>[A-Z]+)" with "(?P<code>\S+) (?P<text>[^"]+)"'))
+@given(
+    parsers.re(r'the server answers the (?P<nth>first|second|third) "(?P<verb>[A-Z]+)" with "(?P<code>\S+) (?P<text>[^"]+)"')
+)
 def server_answers(postroom_scene: Scene, nth: str, verb: str, code: str, text: str) -> None:
     _fault(postroom_scene, When(protocol=_protocol(verb), at=verb, nth=ORDINALS[nth]), Reply(code, text))
 

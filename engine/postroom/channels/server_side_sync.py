@@ -1,0 +1,311 @@
+"""Server-side synchronization: the built-in providers, configured from profile and mailbox records.
+
+Asks the organization which mailboxes are due (one query), turns each into jobs, lets the runtime run them, and writes down what they lead to:
+next due time, counters, statistics, alerts. Decisions are the rules'; this module only carries values between them.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Collection
+from datetime import timedelta
+from typing import Any, Literal
+
+from postroom.errors import ConfigError, ProviderError, TransientError
+from postroom.model import Mailbox
+from postroom.organization import DueMailbox, GatewayBinding, Operation, Organization, RunFailure
+from postroom.organization.values import Connection
+from postroom.providers.builtin.pop3 import Pop3Config, Pop3Provider
+from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider
+from postroom.providers.contract import Connector, Provider, ProviderEnv, RunContext, RunOutcome
+from postroom.providers.secret import Secret
+from postroom.rules import schedule
+from postroom.rules.error_classes import Nature, classify
+from postroom.runtime.executors import Executor
+from postroom.runtime.jobs import Job, JobRun
+from postroom.runtime.outcome import JobReport
+from postroom.runtime.runtime import Runtime
+from postroom.store.leases import Fence
+from postroom.store.memory import SqlSeenSet, SqlStateCell
+
+__all__ = ["ServerSideSync"]
+
+log = logging.getLogger("postroom.server_side_sync")
+
+STARTTLS_PORTS = frozenset({25, 110, 587})
+"""With TLS asked for, these ports speak in the clear first (RFC 8314 §3 and the services' registrations); all others TLS at once. Ours: the
+profile knows only yes or no."""
+
+OUTGOING_PER_CYCLE = 100
+"""Emails claimed at once. Ours; "more" runs again."""
+
+SERVED = 2
+"""Delivery method "server-side synchronization or email router" of either direction."""
+
+
+class ServerSideSync:
+    """The channel of one organization.
+
+        sync.run_due()      everything that is due now, until nothing is
+        sync.close()        ends what runs, in order
+
+    Inline (the default) everything happens in the caller's thread; a store in memory allows nothing else. With a pool, mailboxes run
+    side by side, each at most once.
+    """
+
+    def __init__(
+        self, organization: Organization, connector: Connector, *, executor: Executor | None = None, holder: str = ""
+    ) -> None:
+        self.organization = organization
+        self.connector = connector
+        self.holder = holder or f"{socket.gethostname()}/{id(self):x}"
+        self.runtime = Runtime(organization.clock, executor)
+
+    def run_due(self, *, operations: Collection[Operation] = tuple(Operation), limit: int | None = None) -> list[JobReport]:
+        """Run what is due at this moment, and what that makes due, each mailbox and operation once (a full batch goes on at once).
+        `limit` bounds the mailboxes taken up in one round. Returns the reports in the order in which the runs ended."""
+        reports: list[JobReport] = []
+        done: set[tuple[str, Operation]] = set()
+        while True:
+            found = self.organization.due_mailboxes(limit=limit)
+            jobs = [
+                self._job(due, operation)
+                for due in found
+                for operation in due.directions
+                if operation in operations and (due.mailbox.mailboxid, operation) not in done
+            ]
+            if not jobs:
+                return reports
+            for job in jobs:
+                done.add((job.instance, Operation(job.operation)))
+                self.runtime.submit(job)
+            reports += self.runtime.run_until_idle()
+
+    def close(self) -> None:
+        """End what runs, progress kept. Idempotent."""
+        self.runtime.close()
+
+    # -- one job ------------------------------------------------------------------------------------------------------
+
+    def _job(self, due: DueMailbox, operation: Operation) -> Job:
+        work = self._test if operation is Operation.TEST else self._email
+        return Job(
+            instance=due.mailbox.mailboxid,
+            operation=operation,
+            run=lambda run: work(due, operation, run),
+            lease=_MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder),
+            record=lambda report, fence: self._record(due, operation, report, fence),
+        )
+
+    def _email(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
+        """One cycle of one direction."""
+        connection = self._connection(due.mailbox, operation)
+        with self._slot(connection):
+            provider = self._provider(due.mailbox, operation, connection)
+            try:
+                return provider.run(self._context(due.mailbox, operation, operation, provider, connection, run))
+            finally:
+                provider.close()
+
+    def _test(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
+        """Test & Enable (reference 2.4): each direction that this channel serves is tried for real and told the result."""
+        tested = failed = 0
+        for direction in (Operation.INCOMING, Operation.OUTGOING):
+            if not _served(due.mailbox, direction):
+                continue
+            failure: RunFailure | None = None
+            try:
+                self._try_direction(due, direction, operation, run)
+            except ProviderError as error:
+                failure = _failure(error, direction)
+                failed += 1
+            self.organization.record_test_result(due.mailbox.mailboxid, direction, failure)
+            tested += 1
+        return RunOutcome(processed=tested, failed=failed)
+
+    def _try_direction(self, due: DueMailbox, direction: Operation, operation: Operation, run: JobRun) -> None:
+        """Log in; outgoing also sends the real message to the mailbox itself. Raises ProviderError."""
+        connection = self._connection(due.mailbox, direction)
+        with self._slot(connection):
+            provider = self._provider(due.mailbox, direction, connection)
+            try:
+                ctx = self._context(due.mailbox, direction, operation, provider, connection, run)
+                provider.check(ctx)
+                if direction is Operation.OUTGOING:
+                    outcome = provider.run(ctx)
+                    if outcome.error is not None:
+                        raise outcome.error
+                    if not outcome.delivered:
+                        raise TransientError("the server did not take the test message")
+            finally:
+                provider.close()
+
+    # -- what a run is made of ----------------------------------------------------------------------------------------
+
+    def _connection(self, mailbox: Mailbox, direction: Operation) -> Connection:
+        connection = self.organization.connection(mailbox.mailboxid, direction)
+        if not connection.tls and not self.organization.deployment.settings.allow_non_ssl_email:
+            raise ConfigError("the profile does not use TLS, and the deployment does not allow that (AllowNonSSLEmail)")
+        return connection
+
+    def _slot(self, connection: Connection) -> _Slot:
+        return _Slot(self.organization, connection)
+
+    def _provider(self, mailbox: Mailbox, direction: Operation, connection: Connection) -> Provider:
+        env = ProviderEnv(mailbox.mailboxid, self.organization.name, mailbox.emailaddress or "")
+        tls = _tls(connection)
+        if direction is Operation.INCOMING:
+            return Pop3Provider(
+                Pop3Config(
+                    connection.host,
+                    connection.port,
+                    connection.username,
+                    Secret(connection.password),
+                    tls=tls,
+                    delete=bool(mailbox.processanddeleteemails),
+                ),
+                env,
+            )
+        return SmtpProvider(
+            SmtpConfig(connection.host, connection.port, connection.username, Secret(connection.password), tls=tls), env
+        )
+
+    def _context(
+        self,
+        mailbox: Mailbox,
+        direction: Operation,
+        operation: Operation,
+        provider: Provider,
+        connection: Connection,
+        run: JobRun,
+    ) -> RunContext[Any]:
+        organization, instance = self.organization, mailbox.mailboxid
+        settings = organization.deployment.settings
+        spec = provider.spec
+        incoming = direction is Operation.INCOMING
+        return RunContext(
+            run_id=run.run_id,
+            instance=instance,
+            state=SqlStateCell(
+                organization.store, f"{instance}:{direction}", spec.state(), version=spec.state_version, fence=run.fence
+            ),
+            seen=SqlSeenSet(organization.store, instance, fence=run.fence),
+            gateway=organization.gateway(GatewayBinding(instance, instance, run.fence, operation)),
+            net=run.connector(self.connector),
+            clock=organization.clock,
+            log=_ProviderLog(organization.name, mailbox.emailaddress or instance),
+            deadline=run.deadline,
+            items=settings.incoming_maximum_emails_per_cycle if incoming else OUTGOING_PER_CYCLE,
+            timeout=connection.timeout,
+            cancelled=run.cancelled,
+        )
+
+    # -- what a run leads to ------------------------------------------------------------------------------------------
+
+    def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None) -> None:
+        failure: RunFailure | None = None
+        if report.error is not None:
+            nature = classify(report.error, operation).nature
+            if nature is Nature.STALE:
+                return  # another run has the mailbox; nothing of this one may be written
+            if nature is not Nature.NONE:
+                failure = _failure(report.error, operation)
+                log.info("%s of %s: %s", operation, due.mailbox.emailaddress, failure.text)
+        outcome = report.outcome or RunOutcome()
+        self.organization.finish_run(
+            due.mailbox.mailboxid,
+            operation,
+            fence=fence,
+            started_on=report.started,
+            next_due=None if operation is Operation.TEST else report.ended + self._interval(due, outcome),
+            processed=outcome.processed,
+            failed=outcome.failed,
+            failure=failure,
+            scheduled_on=report.scheduled,
+            machine=self.holder,
+        )
+
+    def _interval(self, due: DueMailbox, outcome: RunOutcome) -> timedelta:
+        settings = self.organization.deployment.settings
+        windows = schedule.Windows(
+            settings.active_mailbox_minimum_backoff,
+            settings.active_mailbox_maximum_backoff,
+            settings.idle_mailbox_minimum_backoff,
+            settings.idle_mailbox_maximum_backoff,
+        )
+        cycle = schedule.Cycle(outcome.processed, outcome.more)
+        poll = schedule.next_poll(
+            cycle, due.mailbox.noemailcount or 0, windows=windows, minimum_minutes=due.profile.minpollingintervalinminutes
+        )
+        return timedelta(seconds=poll.seconds)
+
+
+def _served(mailbox: Mailbox, direction: Operation) -> bool:
+    if direction is Operation.INCOMING:
+        return mailbox.incomingemaildeliverymethod == SERVED or bool(mailbox.isforwardmailbox)
+    return mailbox.outgoingemaildeliverymethod == SERVED
+
+
+def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:
+    if not connection.tls:
+        return "none"
+    return "starttls" if connection.port in STARTTLS_PORTS else "implicit"
+
+
+def _failure(error: Exception, operation: Operation) -> RunFailure:
+    judged = classify(error, operation)
+    return RunFailure(
+        code=judged.name,
+        text=str(error),
+        permanent=judged.nature is Nature.PERMANENT,
+        scope=judged.scope,
+        retry_after=getattr(error, "retry_after", None),
+        timed_out=judged.timeout,
+    )
+
+
+class _Slot:
+    """One connection among those allowed for the authenticated user on the server (reference 3.6)."""
+
+    def __init__(self, organization: Organization, connection: Connection) -> None:
+        self._limits = organization.deployment.connections
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        c = self._connection
+        if not self._limits.acquire(c.host, c.user, c.limit):
+            raise TransientError(f"{c.limit} connections to {c.host} are open for this user already (MaxConcurrentConnections)")
+
+    def __exit__(self, *_: object) -> None:
+        self._limits.release(self._connection.host, self._connection.user)
+
+
+class _MailboxLease:
+    """The mailbox's lease, as the runtime asks for it."""
+
+    def __init__(self, organization: Organization, mailbox_id: str, operation: Operation, holder: str) -> None:
+        self._organization = organization
+        self._mailbox_id = mailbox_id
+        self._operation = operation
+        self._holder = holder
+
+    def acquire(self) -> Fence | None:
+        return self._organization.begin_run(self._mailbox_id, self._operation, self._holder)
+
+    def renew(self, fence: Fence) -> bool:
+        return self._organization.renew_run(self._mailbox_id, fence)
+
+    def release(self, fence: Fence) -> None:
+        self._organization.end_run(self._mailbox_id, fence)
+
+
+class _ProviderLog:
+    """Structured events of a provider, on the standard logging of this process."""
+
+    def __init__(self, organization: str, mailbox: str) -> None:
+        self._where = f"{organization}/{mailbox}"
+
+    def __call__(self, event: str, text: str = "", /, **values: Any) -> None:
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s %s %s", self._where, event, text, values or "")
