@@ -79,20 +79,26 @@ class _Lines:
 
 
 def scan_header(octets: bytes, start: int, end: int, limits: Limits, defects: flaws.Defects) -> HeaderBlock:
-    """Read fields from `start` on. The body begins after the blank line, or at the first line that cannot be a header."""
+    """Read fields from `start` on. The body begins after the blank line, or at the first line that cannot be a header.
+
+    `limits.header_lines` counts fields, however they are folded (our reading of the limit: a list of 1,200 recipients, one a line, is ordinary
+    mail); folds are bounded by `limits.header_octets`.
+    """
     fields: list[tuple[str, list[bytes]]] = []
     lines = _Lines(octets, start, end)
     stop = min(end, start + limits.header_octets)
-    count = 0
+    last = start
     cut = False
     while lines.at < end:
         here = lines.at
-        if count >= limits.header_lines or here >= stop:
-            defects.add(flaws.TOO_MANY_HEADER_LINES if count >= limits.header_lines else flaws.HEADER_TOO_LARGE)
+        if len(fields) > limits.header_lines or here >= stop:
+            defects.add(flaws.HEADER_TOO_LARGE if here >= stop else flaws.TOO_MANY_HEADER_LINES)
+            if here < stop:
+                fields.pop()
+                lines.at = last
             cut = True
             break
         line = lines.next(stop - here)
-        count += 1
         if not line:
             break
         if line[0] in b" \t" and fields:
@@ -100,6 +106,7 @@ def scan_header(octets: bytes, start: int, end: int, limits: Limits, defects: fl
             continue
         match = _FIELD.match(line)
         if match is not None:
+            last = here
             fields.append((match[1].decode("ascii"), [line[match.end() :].lstrip(b" \t")]))
         elif line.startswith((b"From ", b">From ")):
             defects.add(flaws.STRAY_FROM_LINE)

@@ -126,8 +126,10 @@ class _Walk:
         disposition = self._parameters(block.text("content-disposition"))
         kind = self._kind(content, disposition, entity.default)
         encoding = block.text("content-transfer-encoding").split("(", 1)[0].split(";", 1)[0].strip(" \t\"'").lower()
-        if kind.startswith("multipart/") and self._multipart(kind, content, encoding, entity, block.end):
-            return
+        if kind.startswith("multipart/"):
+            if self._multipart(kind, content, encoding, entity, block.end):
+                return
+            kind = "text/plain"  # nothing to split: people can still read it
         content_id = raw_text(block.raw("content-id")).strip().strip("<>").strip()
         self._leaf(kind, content, disposition, content_id, encoding, entity, block.end)
 
