@@ -7,17 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from postroom_simulator.directory import Account, Group, fold
-from postroom_simulator.errors import QuotaExceeded
-from postroom_simulator.headers import message_id_of, subject_of
+from postroom_simulator.errors import StoreError
+from postroom_simulator.headers import head_end, message_id_of, subject_of
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter, Verdict, judge, write
-from postroom_simulator.store.contents import wire_length, with_line_ends
-from postroom_simulator.store.interface import Folder, Item, Role
+from postroom_simulator.store.contents import with_line_ends
+from postroom_simulator.store.interface import Folder, Item, Outbound, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
@@ -47,7 +46,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     DRAWER = "drawer"
     DISABLED = "disabled"
-    OVER_QUOTA = "over-quota"
+    OVER_QUOTA = "over-quota"  # no room: in the mailbox, or on the disk
 
     @property
     def taken(self) -> bool:
@@ -84,7 +83,7 @@ class _Letterbox:
     recipients: list[str] = field(default_factory=list)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Job:
     """A message on its way. `rule` names what wrote it, "" for one that came from outside."""
 
@@ -95,21 +94,23 @@ class _Job:
     connection: str = ""
     rule: str = ""
 
-    @cached_property
-    def subject(self) -> str:
-        return subject_of(self.octets)
+    known: dict[str, str] | None = None
 
-    @cached_property
-    def message_id(self) -> str:
-        return message_id_of(self.octets)
+    def facts(self) -> dict[str, str]:
+        """Subject and Message-ID, read once for all recipients."""
+        if self.known is None:
+            head = self.octets[: head_end(self.octets)]
+            self.known = {"subject": subject_of(head), "message_id": message_id_of(head)}
+        return self.known
 
-    def wire_digest(self, digest: str) -> str:
+    def wire_digest(self, item: Item) -> str:
         """SHA-256 of the octets as a client of a line protocol has them: every line ended by CR LF, unstuffed."""
-        return digest if wire_length(self.octets)[0] == len(self.octets) else self._wire_digest
-
-    @cached_property
-    def _wire_digest(self) -> str:
-        return sha256(with_line_ends(self.octets)).hexdigest()
+        if item.wire_size == item.size:
+            return item.digest
+        known = self.facts()
+        if "wire" not in known:
+            known["wire"] = sha256(with_line_ends(self.octets)).hexdigest()
+        return known["wire"]
 
 
 def deliver(
@@ -168,7 +169,7 @@ def place(
         account = world.directory.account(address)
         target = find_folder(world, account, folder)
         item = world.store.deposit(account.address, octets, folder=target.uid, received=received, read=read)
-        _journal(world, _Job(sender, (address,), octets), account.address, item.uid, (address,), _named(target), item.digest)
+        _journal(world, _Job(sender, (address,), octets), account.address, item, (address,), _named(target))
         return item
 
 
@@ -248,9 +249,9 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
     verdict = judge(account.rules, letter) if letter else Verdict()
     try:
         item, folder = _deposit(world, account, job.octets, verdict)
-    except QuotaExceeded as error:
+    except StoreError as error:  # over quota, or the disk is full
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
-    _journal(world, job, account.address, item.uid, recipients, folder, item.digest)
+    _journal(world, job, account.address, item, recipients, folder)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}
         world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
@@ -259,10 +260,23 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
 
 
 def _deposit(world: World, account: Account, octets: bytes, verdict: Verdict) -> tuple[Item, str]:
-    if verdict.delete or verdict.move_to:
-        target = find_folder(world, account, Role.DELETED if verdict.delete else verdict.move_to or "")
+    target = _target(world, account, verdict)
+    if target is not None:
         return world.store.deposit(account.address, octets, folder=target.uid, read=verdict.read), _named(target)
     return world.store.deposit(account.address, octets, read=verdict.read), Role.INBOX.value
+
+
+def _target(world: World, account: Account, verdict: Verdict) -> Folder | None:
+    """Where rules want it; None for the Inbox, also when they name a folder that cannot be."""
+    if verdict.delete:
+        return world.store.folder(account.address, Role.DELETED)
+    if not verdict.move_to:
+        return None
+    try:
+        return find_folder(world, account, verdict.move_to)
+    except StoreError as error:
+        world.journal.add(Kind.NOTE, account=account.address, detail=f"the rule {verdict.moved_by!r} moves nothing: {error}")
+        return None
 
 
 def _send_on(world: World, job: _Job, account: Account, letter: Letter, verdict: Verdict) -> list[_Job]:
@@ -287,7 +301,7 @@ def _post(world: World, job: _Job, boxes: list[_Letterbox]) -> list[Delivery]:
     done = []
     for box in boxes:
         recipients = tuple(box.recipients)
-        _journal(world, job, None, outbound.uid, recipients, DRAWER, outbound.digest, box.address)
+        _journal(world, job, None, outbound, recipients, DRAWER, box.address)
         done.append(Delivery(recipients[0], Outcome.DRAWER, recipients, None, outbound.uid, DRAWER))
     return done
 
@@ -296,24 +310,24 @@ def _journal(
     world: World,
     job: _Job,
     account: str | None,
-    uid: int,
+    lies: Item | Outbound,
     recipients: tuple[str, ...],
     folder: str,
-    digest: str,
     address: str = "",
 ) -> None:
     recipient = recipients[0]
+    facts = job.facts()
     data: dict[str, object] = {
-        "uid": uid,
+        "uid": lies.uid,
         "sender": job.sender,
         "recipient": recipient,
         "folder": folder,
-        "subject": job.subject,
-        "message_id": job.message_id,
-        "digest": digest,
+        "subject": facts["subject"],
+        "message_id": facts["message_id"],
+        "digest": lies.digest,
     }
-    if account is not None:
-        data["wire_digest"] = job.wire_digest(digest)
+    if isinstance(lies, Item):
+        data["wire_digest"] = job.wire_digest(lies)
     if len(recipients) > 1:
         data["recipients"] = recipients
     if address and address != recipient:

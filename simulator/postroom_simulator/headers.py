@@ -15,8 +15,11 @@ SUBJECT_LIMIT = 400
 
 def head_end(octets: bytes) -> int:
     """Where the head ends: behind the line end before the first empty line, or where the octets or HEADER_LIMIT end."""
-    ends = [found + 1 for mark in (b"\n\n", b"\n\r\n") if (found := octets.find(mark, 0, HEADER_LIMIT)) >= 0]
-    return min(ends, default=min(len(octets), HEADER_LIMIT))
+    end = octets.find(b"\n\r\n", 0, HEADER_LIMIT)
+    # The search for the other kind goes no further than the first kind: most messages are looked at once.
+    other = octets.find(b"\n\n", 0, end if end >= 0 else HEADER_LIMIT)
+    found = other if other >= 0 else end
+    return found + 1 if found >= 0 else min(len(octets), HEADER_LIMIT)
 
 
 def read_headers(octets: bytes) -> list[tuple[str, str]]:

@@ -69,6 +69,12 @@ class TestActions:
         assert (first.folder, second.folder) == ("Orders", "junkemail")
         assert world.inbox("ann@sim.test") == []
 
+    def test_a_folder_that_cannot_be_leaves_it_in_the_inbox(self) -> None:
+        world = world_with(Rule("bad", move_to="x" * 1000))
+        (done,) = world.deliver("j@out.test", ["ann@sim.test"], MAIL)
+        assert done.folder == "inbox"
+        world.journal.expect(1, kind=Kind.NOTE, detail="'bad' moves nothing")
+
     def test_deleting_puts_it_with_the_deleted_and_says_so(self) -> None:
         world = world_with(Rule("bin", delete=True, mark_read=True))
         (done,) = world.deliver("j@out.test", ["ann@sim.test"], MAIL)
