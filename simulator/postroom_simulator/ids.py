@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import random
 import uuid
-from collections import defaultdict
 
 __all__ = ["Ids"]
 
@@ -16,11 +15,14 @@ class Ids:
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
         self.random = random.Random(seed)
-        self._counters: defaultdict[str, itertools.count[int]] = defaultdict(lambda: itertools.count(1))
+        self._counters: dict[str, itertools.count[int]] = {}
 
     def number(self, kind: str) -> int:
-        """1, 2, 3 ... for each kind of thing."""
-        return next(self._counters[kind])
+        """1, 2, 3 ... for each kind of thing, each number once, whatever thread asks."""
+        counter = self._counters.get(kind)
+        if counter is None:
+            counter = self._counters.setdefault(kind, itertools.count(1))  # one step, so that two threads get the same counter
+        return next(counter)
 
     def uuid(self) -> uuid.UUID:
         """A version-4 uuid from the seeded source."""

@@ -41,12 +41,20 @@ class World:
     their own. `close` (or leaving the `with` block) leaves no thread, task, port or file behind.
     """
 
-    def __init__(self, *, seed: int = 0, clock: Clock | None = None, hostname: str = "mail.sim.test") -> None:
+    def __init__(
+        self,
+        *,
+        seed: int = 0,
+        clock: Clock | None = None,
+        hostname: str = "mail.sim.test",
+        journal_capacity: int | None = None,
+    ) -> None:
+        """`clock` None: a manual one. `journal_capacity`: how many entries the journal keeps (None: all), for servers that run long."""
         self.clock: Clock = clock if clock is not None else ManualClock()
         self.ids = Ids(seed)
         self.hostname = hostname
         self.lock = threading.RLock()
-        self.journal = Journal(self.clock)
+        self.journal = Journal(self.clock, journal_capacity)
         self.faults = FaultTable(self.clock, self.ids.random)
         self.directory = Directory()
         self.store = MemoryMailStore(self.clock, self.ids)
@@ -192,9 +200,7 @@ class World:
 
         return memory.connect(self, service, timeout)
 
-    def listen(
-        self, *, host: str = "127.0.0.1", ports: dict[str, int] | None = None, allow_remote: bool = False
-    ) -> Servers:
+    def listen(self, *, host: str = "127.0.0.1", ports: dict[str, int] | None = None, allow_remote: bool = False) -> Servers:
         """Start the servers on sockets. `ports` maps services to ports, 0 for any free one; default: all services. A host that is not
         loopback needs `allow_remote` (WorldError otherwise). OSError when a port is taken."""
         from postroom_simulator.net.tcp import Servers

@@ -116,7 +116,19 @@ class MailStore(Protocol):
         """Make the folder tree of a new account. `quota` in octets. Idempotent."""
         ...
 
+    def close_account(self, account: str) -> None:
+        """Forget an account with all that is in it."""
+        ...
+
+    def rename_account(self, account: str, new: str) -> None:
+        """The same mailbox under another primary address. StoreError when that one is taken."""
+        ...
+
     def set_quota(self, account: str, quota: int | None) -> None: ...
+    def quota(self, account: str) -> int | None:
+        """Octets, None: unlimited."""
+        ...
+
     def used(self, account: str) -> int:
         """Octets in all folders of the account."""
         ...
@@ -180,6 +192,10 @@ class MailStore(Protocol):
     def move(self, uid: int, folder: int) -> Item: ...
     def delete(self, uids: Iterable[int]) -> None:
         """For good. Unknown uids raise NoSuchItem and delete nothing."""
+        ...
+
+    def renumber(self, folder: int) -> Mapping[int, int]:
+        """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
         ...
 
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
