@@ -12,17 +12,16 @@ In pairs of message and monitored place, at the end of anything:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from postroom.errors import PostroomError
 from postroom.model import Mailbox
 from postroom.organization import SYSTEM, Operation, Organization
-from postroom.organization.books import Books, IncomingRow, OutgoingRow
+from postroom.organization.books import Books, IncomingEntry, OutgoingEntry, RecipientEntry
+from postroom.providers.contract import Disposition
 from postroom_simulator import World
 from postroom_simulator.journal import Entry, Kind
-from postroom_simulator.pop3.maildrop import uidl_of
 
 __all__ = ["Balance", "BooksDoNotBalance", "Incoming", "balance", "check_books"]
 
@@ -40,6 +39,7 @@ class Incoming:
     subject: str
     outcome: str
     reason: str = ""
+    detail: str = ""
     email_id: str = ""
 
 
@@ -62,7 +62,9 @@ class Balance:
     def __str__(self) -> str:
         counts = self.counts()
         came = " + ".join(f"{counts[o]} {o}" for o in ("tracked", "filtered", "parked", "withdrawn", "pending") if counts[o])
-        went = " + ".join(f"{self.outgoing[o]} {o}" for o in ("sent", "failed", "pending", "uncertain") if self.outgoing[o])
+        went = " + ".join(
+            f"{self.outgoing[o]} {o}" for o in ("sent", "failed", "pending", "uncertain", "canceled") if self.outgoing[o]
+        )
         lines = [f"offered {len(self.incoming)} = {came or '0'}", f"requested {sum(self.outgoing.values())} = {went or '0'}"]
         return "\n".join(lines + [f"  {problem}" for problem in self.problems])
 
@@ -79,10 +81,10 @@ def balance(world: World, *organizations: Organization) -> Balance:
     """Compare the world's journal with the ledgers of the organizations that it served."""
     result = Balance()
     deliveries = list(world.journal.entries(kind=Kind.DELIVERY))
-    removals = {entry.data["uid"]: entry for entry in world.journal.entries(kind=Kind.REMOVED)}
+    seen = _Seen.of(world)
     for organization in organizations:
         books = organization.books()
-        _incoming(result, world, organization, books, deliveries, removals)
+        _incoming(result, organization, books, deliveries, seen)
         _outgoing(result, books, deliveries)
         _unasked(result, organization, books, deliveries)
     return result
@@ -91,20 +93,49 @@ def balance(world: World, *organizations: Organization) -> Balance:
 # -- incoming ---------------------------------------------------------------------------------------------------------
 
 
-def _incoming(
-    result: Balance,
-    world: World,
-    organization: Organization,
-    books: Books,
-    deliveries: Iterable[Entry],
-    removals: Mapping[int, Entry],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the servers noted of each item, by the uid it came with: the unique ids under which it was handed out, and how it left; by
+    account: the number of the latest complete look."""
+
+    names: dict[int, set[str]]
+    removals: dict[int, Entry]
+    looks: dict[str, int]
+
+    @classmethod
+    def of(cls, world: World) -> _Seen:
+        first: dict[int, int] = {}
+        for entry in world.journal.entries(kind=Kind.NOTE):
+            if "before" in entry.data:  # the server gave an item a new unique id, and so another uid
+                first[entry.data["uid"]] = first.get(entry.data["before"], entry.data["before"])
+        names: dict[int, set[str]] = {}
+        for entry in world.journal.entries(kind=Kind.OFFERED):
+            names.setdefault(first.get(entry.data["uid"], entry.data["uid"]), set()).add(entry.data["uidl"])
+        removals = {
+            first.get(entry.data["uid"], entry.data["uid"]): entry for entry in world.journal.entries(kind=Kind.REMOVED)
+        }
+        return cls(names, removals, _looks(world))
+
+
+def _looks(world: World) -> dict[str, int]:
+    """By account: the number of the latest listing in a POP3 session that went on to its QUIT."""
+    ended = {entry.connection for entry in world.journal.commands("QUIT", protocol="pop3")}
+    looks: dict[str, int] = {}
+    for verb in ("UIDL", "LIST"):
+        for entry in world.journal.commands(verb, protocol="pop3"):
+            if entry.connection in ended and entry.account:
+                key = entry.account.casefold()
+                looks[key] = max(looks.get(key, 0), entry.number)
+    return looks
+
+
+def _incoming(result: Balance, organization: Organization, books: Books, deliveries: Iterable[Entry], seen: _Seen) -> None:
     places = {
         box.emailaddress.casefold(): box
         for box in organization.retrieve_multiple(SYSTEM, "mailbox")
         if box.emailaddress and _monitored(box)
     }
-    by_key: dict[tuple[str, str], list[IncomingRow]] = {}
+    by_key: dict[tuple[str, str], list[IncomingEntry]] = {}
     for row in books.incoming:
         by_key.setdefault((row.mailbox_id, row.source_key), []).append(row)
         by_key.setdefault((row.mailbox_id, row.digest), []).append(row)
@@ -112,12 +143,11 @@ def _incoming(
         box = places.get((entry.account or "").casefold())
         if box is None or entry.data.get("folder") != "inbox":
             continue
-        uid, digest = entry.data["uid"], entry.data["digest"]
-        rows = by_key.get((box.mailboxid, uidl_of(uid, digest)), []) or by_key.get(
-            (box.mailboxid, entry.data.get("wire_digest", "")), []
-        )
-        removal = removals.get(uid)
-        pair = _pair(organization, box, entry, rows, removal)
+        uid = entry.data["uid"]
+        keys = [entry.data["wire_digest"], *sorted(seen.names.get(uid, ()))]
+        rows = [row for key in keys for row in by_key.get((box.mailboxid, key), [])]
+        removal = seen.removals.get(uid)
+        pair = _pair(organization, box, entry, rows, seen)
         result.incoming.append(pair)
         if pair.outcome == "lost":
             result.problems.append(f"lost: {pair.account} uid {uid} {pair.subject!r}: {pair.reason}")
@@ -128,35 +158,47 @@ def _monitored(box: Mailbox) -> bool:
     return box.incomingemaildeliverymethod == 2 or bool(box.isforwardmailbox)
 
 
-_RANK = ("tracked", "parked", "filtered", "pending")
+_RANK = (
+    (Disposition.TRACKED, "tracked"),
+    (Disposition.PARKED, "parked"),
+    (Disposition.FILTERED, "filtered"),
+    ("pending", "pending"),
+    ("failing", "pending"),
+)
 
 
-def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[IncomingRow], removal: Entry | None) -> Incoming:
-    uid, account, subject = entry.data["uid"], entry.account or "", entry.data.get("subject", "")
-    for outcome in _RANK:
+def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[IncomingEntry], seen: _Seen) -> Incoming:
+    uid, account, subject = entry.data["uid"], entry.account or "", entry.data["subject"]
+    for disposition, outcome in _RANK:
         for row in rows:
-            if row.disposition == outcome:
-                return Incoming(account, uid, row.subject or subject, outcome, row.reason, row.email_id or "")
+            if row.disposition == disposition:
+                reason = row.reason or row.detail
+                return Incoming(account, uid, row.subject or subject, outcome, reason, row.detail, row.email_id or "")
+    removal = seen.removals.get(uid)
     if removal is not None and not removal.connection:
         return Incoming(account, uid, subject, "withdrawn", removal.detail)
-    why = _why_pending(organization, box, entry.at)
-    return Incoming(account, uid, subject, "pending" if why else "lost", why or "eligible, polled since, and in no ledger")
+    why = _why_pending(organization, box, entry, seen)
+    return Incoming(
+        account,
+        uid,
+        subject,
+        "pending" if why else "lost",
+        why or "the mailbox was looked through since, and no ledger knows it",
+    )
 
 
-def _why_pending(organization: Organization, box: Mailbox, arrived: datetime) -> str:
-    """Why a message has no row yet; empty when it ought to have one."""
+def _why_pending(organization: Organization, box: Mailbox, entry: Entry, seen: _Seen) -> str:
+    """Why a message has no row yet; empty when it ought to have one. Being postponed explains nothing that was there at the last look."""
+    if seen.looks.get((entry.account or "").casefold(), 0) > entry.number:
+        return ""
     reasons = organization.explain_mailbox(box.mailboxid, Operation.INCOMING)
-    if reasons:
-        return "mailbox skipped: " + "; ".join(str(reason) for reason in reasons)
-    last = box.lastsuccessfulsynccompletedon
-    if last is None or last <= arrived:
-        return "not yet due: no successful poll since it arrived"
-    if box.itemsfailedforlastsync:
-        return f"{box.itemsfailedforlastsync} item(s) of the last poll failed and will be tried again"
-    return ""
+    lasting = [reason.text for reason in reasons if reason.until is None]
+    if lasting:
+        return "mailbox skipped: " + "; ".join(lasting)
+    return "not yet due: the mailbox was not looked through since it arrived"
 
 
-def _saved_before_removed(result: Balance, pair: Incoming, rows: list[IncomingRow], removal: Entry | None) -> None:
+def _saved_before_removed(result: Balance, pair: Incoming, rows: list[IncomingEntry], removal: Entry | None) -> None:
     if removal is None or not removal.connection:
         return
     if not any(row.at <= removal.at for row in rows):
@@ -166,28 +208,45 @@ def _saved_before_removed(result: Balance, pair: Incoming, rows: list[IncomingRo
 # -- outgoing ---------------------------------------------------------------------------------------------------------
 
 
+OUTCOMES = {
+    "pending": "pending",
+    "claimed": "pending",
+    "submitting": "uncertain",
+    "sent": "sent",
+    "failed": "failed",
+    "uncertain": "uncertain",
+    "canceled": "canceled",
+}
+"""The ledger's marks as the books count them: what was claimed and not submitted still waits; what was being submitted when the run died is
+uncertain; what was canceled is not asked for any more."""
+
+
 def _outgoing(result: Balance, books: Books, deliveries: Iterable[Entry]) -> None:
     arrived: Counter[tuple[str, str]] = Counter()
     for entry in deliveries:
         if entry.protocol == "smtp":
-            arrived[entry.data.get("message_id", ""), str(entry.data.get("recipient", "")).casefold()] += 1
+            for recipient in _recipients(entry):
+                arrived[entry.data["message_id"], recipient] += 1
     for row in books.outgoing:
-        mark = row.outcome
-        result.outgoing[mark] += 1
-        for recipient in row.recipients:
-            _recipient(
-                result, row, recipient.address, recipient.accepted, arrived[row.message_id, recipient.address.casefold()]
-            )
+        outcome = OUTCOMES[row.mark]
+        result.outgoing[outcome] += 1
+        for one in row.recipients:
+            _recipient(result, row, outcome, one, arrived[row.message_id, one.address.casefold()])
 
 
-def _recipient(result: Balance, row: OutgoingRow, address: str, accepted: bool | None, copies: int) -> None:
-    what = f"{row.kind} {row.message_id} to {address}"
-    if row.outcome == "sent" and accepted and copies != 1:
+def _recipients(entry: Entry) -> list[str]:
+    """Everybody this delivery was for, folded: one mailbox may have been named by several addresses, or through a group."""
+    return [str(recipient).casefold() for recipient in entry.data.get("recipients", (entry.data["recipient"],))]
+
+
+def _recipient(result: Balance, row: OutgoingEntry, outcome: str, one: RecipientEntry, copies: int) -> None:
+    what = f"{row.kind} {row.message_id} to {one.address}"
+    if outcome == "sent" and one.accepted and copies != 1:
         result.problems.append(f"sent, but delivered {copies} times: {what}")
-    elif row.outcome == "uncertain" and copies > 1:
+    elif outcome == "uncertain" and copies > 1:
         result.problems.append(f"uncertain, but delivered {copies} times: {what}")
-    elif (row.outcome in {"failed", "pending"} or accepted is False) and copies:
-        result.problems.append(f"{row.outcome if accepted is not False else 'refused'}, but delivered {copies} times: {what}")
+    elif copies and (outcome in {"failed", "pending", "canceled"} or one.accepted is False):
+        result.problems.append(f"{'refused' if one.accepted is False else outcome}, but delivered {copies} times: {what}")
 
 
 def _unasked(result: Balance, organization: Organization, books: Books, deliveries: Iterable[Entry]) -> None:
@@ -197,5 +256,6 @@ def _unasked(result: Balance, organization: Organization, books: Books, deliveri
     for entry in deliveries:
         if entry.protocol != "smtp" or str(entry.data.get("sender", "")).casefold() not in ours:
             continue
-        if (entry.data.get("message_id", ""), str(entry.data.get("recipient", "")).casefold()) not in asked:
-            result.problems.append(f"nobody asked for: {entry.data.get('message_id')} to {entry.data.get('recipient')}")
+        for recipient in _recipients(entry):
+            if (entry.data["message_id"], recipient) not in asked:
+                result.problems.append(f"nobody asked for: {entry.data['message_id']} to {recipient}")

@@ -308,7 +308,7 @@ def test_failed(postroom_scene: Scene, name: str, direction: str) -> None:
 )
 def is_skipped(postroom_scene: Scene, name: str, direction: str, reason: str) -> None:
     party = _owner(postroom_scene, name)
-    reasons = [str(r) for r in postroom_scene.organization.explain_mailbox(party.mailbox, DIRECTIONS[direction])]
+    reasons = [r.text for r in postroom_scene.organization.explain_mailbox(party.mailbox, DIRECTIONS[direction])]
     assert reason in reasons, f"explained as {reasons}"
 
 
@@ -419,7 +419,7 @@ def email_state(postroom_scene: Scene, subject: str, state: str) -> None:
 @then(parsers.re(r'the email "(?P<subject>[^"]+)" is uncertain'))
 def email_uncertain(postroom_scene: Scene, subject: str) -> None:
     email = _one(postroom_scene, subject)
-    assert [r.outcome for r in postroom_scene.organization.books().outgoing if r.email_id == email.activityid] == ["uncertain"]
+    assert [r.mark for r in postroom_scene.organization.books().outgoing if r.email_id == email.activityid] == ["uncertain"]
 
 
 @then(parsers.re(r'"(?P<address>[^"]+)" received (?P<count>\d+) mails? with the subject "(?P<subject>[^"]+)"'))
