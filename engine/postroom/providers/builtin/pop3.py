@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
-from postroom.errors import AuthError, ConnectionFailed, MessageError, PermissionDenied, ProtocolError, TransientError
+from postroom.errors import ConnectionFailed, MessageError, ProtocolError
 from postroom.providers.base import Fetched, Listed, MailboxProvider, MailboxState
 from postroom.providers.builtin.pop3_dialogue import Pop3Dialogue, Refused
 from postroom.providers.contract import Capability, CheckReport, Direction, ProviderEnv, ProviderSpec, RunContext
@@ -124,7 +124,7 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
                 yield Fetched(listed, text.head, MessageError(str(text), source_key=listed.key, permanent=True))
             else:
                 error = text.as_error()
-                if isinstance(error, TransientError | PermissionDenied | AuthError):
+                if not isinstance(error, ProtocolError):  # a response code: it concerns the mailbox
                     raise error
                 yield Fetched(listed, b"", MessageError(str(error), source_key=listed.key, reply=error.reply))
 
