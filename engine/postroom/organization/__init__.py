@@ -12,7 +12,7 @@ from postroom.organization.callers import SYSTEM, Caller
 from postroom.organization.deployment import Deployment
 from postroom.organization.organization import Organization
 from postroom.organization.settings import DeploymentSettings
-from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure, Scope
+from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure
 
 __all__ = [
     "SYSTEM",
@@ -25,5 +25,4 @@ __all__ = [
     "Operation",
     "Organization",
     "RunFailure",
-    "Scope",
 ]

@@ -90,7 +90,7 @@ class Deployment:
     ) -> None:
         self.clock = clock
         self.settings = settings or DeploymentSettings()
-        self.keys = keys
+        self.keys = keys or KeyRing.generate()
         self.ids: Ids = ids or _RandomIds()
         self.connections = ConnectionLimits()
         self.organizations: dict[str, Organization] = {}
@@ -126,7 +126,7 @@ class Deployment:
     def _open(self, name: str, url: str) -> Organization:
         if name in self.organizations:
             raise RuleViolated(f"an organization named {name!r} is open already")
-        store = OrganizationStore.open(url, clock=self.clock, keys=self.keys)
+        store = OrganizationStore.open(url, clock=self.clock, keys=self.keys, ids=self.new_id)
         organization = Organization(name, store, self)
         self.organizations[name] = organization
         return organization

@@ -18,6 +18,7 @@ from postroom.model.verdict import Verdict
 from postroom.organization import alerts, books, cycles, incoming, mailboxes, outgoing, records, testing_mail
 from postroom.organization.callers import Caller
 from postroom.organization.gateway import OrganizationGateway
+from postroom.organization.switches import settings_in
 from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure
 from postroom.providers.contract import ClaimedEmail
 from postroom.store import OrganizationStore
@@ -107,7 +108,9 @@ class Organization:
         """Test & Enable Mailbox: marks the test as scheduled. `enable` False tests only (ours)."""
         testing_mail.schedule_test(self, caller, mailbox_id, enable=enable)
 
-    def record_test_result(self, mailbox_id: str, direction: Operation | str, error: RunFailure | None = None) -> None:
+    def record_test_result(
+        self, mailbox_id: str, direction: Operation | str, error: RunFailure | BaseException | None = None
+    ) -> None:
         """The outcome of one direction's test (ours, for the engine): the state machine of reference 2.4. `None` is success. A
         transient failure asks for another try in five minutes, up to ten."""
         testing_mail.record_test_result(self, mailbox_id, Operation(direction), error)
@@ -299,14 +302,14 @@ class Organization:
             cycles.RunResult(fence, started_on, next_due, processed, failed, failure, scheduled_on, dict(steps or {}), machine),
         )
 
-    def end_run(self, mailbox_id: str, fence: Fence | None) -> None:
+    def end_run(self, fence: Fence | None) -> None:
         """Unlock the mailbox and release its lease without any result (a run that was called off). Harmless when done already."""
-        cycles.end_run(self, mailbox_id, fence)
+        cycles.end_run(self, fence)
 
-    def alert(self, regarding: Lookup, level: int, code: str, text: str, *, details: str = "") -> None:
+    def alert(self, alert: alerts.Alert) -> None:
         """Write a TraceLog, gated by the organization's settings; an equal alert is renewed, not repeated (reference 3.7)."""
         with self.store.transaction() as tx:
-            alerts.write(tx, self.settings, self.clock.now(), alerts.Alert(regarding, level, code, text, details=details))
+            alerts.write(tx, settings_in(tx), alert)
 
     def books(self) -> books.Books:
         """What became of every message, incoming and outgoing, as values (ours)."""

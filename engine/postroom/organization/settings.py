@@ -6,7 +6,16 @@ from dataclasses import dataclass, fields
 
 from postroom.errors import SettingsError
 
-__all__ = ["DeploymentSettings"]
+__all__ = ["BLOCKED_EXTENSIONS", "DeploymentSettings"]
+
+_BLOCKED = """
+    ade adp app asa ashx asmx asp bas bat cdx cer chm class cmd com config cpl crt csh dll exe fxp hlp hta
+    htr htw ida idc idq inf ins isp its jar js jse ksh lnk mad maf mag mam maq mar mas mat mau mav maw mda
+    mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml msi msp mst ops pcd pif prf prg printer pst
+    reg rem scf scr sct shb shs shtm shtml soap stm tmp url vb vbe vbs vsmacros vss vst vsw ws wsc wsf wsh
+"""
+BLOCKED_EXTENSIONS = frozenset(_BLOCKED.split())
+"""File extensions that a new organization blocks [K]."""
 
 _MAY_BE_ZERO = frozenset({"mailbox_backoff_on_transient_error", "mailbox_backoff_on_timeout"})
 
@@ -34,13 +43,14 @@ class DeploymentSettings:
     test_attempts: int = 10  # reference 2.4
     test_retry: int = 300  # reference 2.4
     lease_seconds: int = 1800  # reference 3.3: a lock is stale after 30 minutes
+    maximum_message_size: int = 25 * 1024 * 1024  # octets; a larger message is parked
+    blocked_extensions: frozenset[str] = BLOCKED_EXTENSIONS
 
     def __post_init__(self) -> None:
         problems = [
             f"{f.name} must be {'at least 0' if f.name in _MAY_BE_ZERO else 'positive'}, not {value!r}"
             for f in fields(self)
-            if not isinstance(value := getattr(self, f.name), bool)
-            and (value < 0 or (value == 0 and f.name not in _MAY_BE_ZERO))
+            if type(value := getattr(self, f.name)) is int and (value < 0 or (value == 0 and f.name not in _MAY_BE_ZERO))
         ]
         problems += [
             f"{kind}_mailbox_minimum_backoff is larger than {kind}_mailbox_maximum_backoff"

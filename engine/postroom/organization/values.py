@@ -3,32 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
+
+from postroom.errors import PostroomError
+from postroom.rules.error_classes import ErrorClass, classify
+from postroom.rules.operation import Operation
 
 if TYPE_CHECKING:
     from postroom.model import EmailServerProfile, Mailbox
     from postroom.store.leases import Fence
 
-__all__ = ["Connection", "DueMailbox", "GatewayBinding", "Operation", "RunFailure", "Scope"]
-
-
-class Operation(StrEnum):
-    """What a run does for a mailbox."""
-
-    INCOMING = "incoming"
-    OUTGOING = "outgoing"
-    ACT = "act"
-    TEST = "test"
-
-
-class Scope(StrEnum):
-    """How far an error reaches (server-side-sync reference 3.4)."""
-
-    EMAIL = "email"
-    MAILBOX = "mailbox"
-    PROFILE = "profile"
+__all__ = ["Connection", "DueMailbox", "GatewayBinding", "Operation", "RunFailure"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +66,22 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """What ended a run early, as `rules.error_classes` judged it.
+    """What ended a run or a test early, judged.
 
-    code         the "Email Server Error Code" (server-side-sync reference 10)
-    permanent    the direction is disabled at once; otherwise it is postponed and its transient failures are counted
-    retry_after  how long to postpone a transient failure; None: the deployment's back-off
-    timed_out    the server did not answer in time (another back-off applies)
+    error        the judgement of `rules.error_classes`
+    text         for people; never a secret
+    retry_after  what the server asked for
     """
 
-    code: str
+    error: ErrorClass
     text: str
-    permanent: bool = False
-    scope: Scope = Scope.MAILBOX
     retry_after: timedelta | None = None
-    timed_out: bool = False
-    occurred_on: datetime | None = None
+
+    @classmethod
+    def of(cls, error: BaseException, operation: Operation = Operation.INCOMING) -> RunFailure:
+        """The judgement of an error, with what it says itself. Texts of errors that are not ours are not shown: they may hold anything."""
+        known = isinstance(error, PostroomError)
+        text = str(error) if known else type(error).__name__
+        reply = getattr(error, "reply", "") if known else ""
+        shown = f"{text} ({reply})" if reply and reply not in text else text
+        return cls(classify(error, operation), shown, getattr(error, "retry_after", None))

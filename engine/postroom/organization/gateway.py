@@ -1,0 +1,267 @@
+"""The `EmailGateway` of one run: the organization as a provider sees it (providers.contract).
+
+Each call is one transaction that compares the run's fence first; inside `batch()` all calls share one, with a savepoint each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViolated
+from postroom.model import Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
+from postroom.organization import alerts, outgoing, promotion, testing_mail
+from postroom.organization.alerts import Alert
+from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
+from postroom.organization.message_values import IncomingMessage, one_line
+from postroom.organization.values import GatewayBinding, Operation
+from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, Submission
+from postroom.rules.acceptance import BEFORE_WATERMARK
+from postroom.store import Transaction, ledger
+
+if TYPE_CHECKING:
+    from postroom.organization.organization import Organization
+
+__all__ = ["OrganizationGateway"]
+
+_ALERTS = {
+    ReasonCode.NO_RECIPIENT_MATCH: "NoRecipientMatch",
+    ReasonCode.NO_CORRELATION_MATCH: "NoCorrelationMatch",
+    ReasonCode.INVALID_SENDER: "InvalidSender",
+}
+"""Refusals that are told to the mailbox's owner as an Information alert (reference 10)."""
+
+
+_JUDGED_LIMIT = 1_000
+"""How many judgements a run remembers between looking at messages and storing them."""
+
+
+class OrganizationGateway:
+    """Implements `providers.contract.EmailGateway`. Not shared between threads."""
+
+    def __init__(self, organization: Organization, binding: GatewayBinding) -> None:
+        self._organization = organization
+        self._binding = binding
+        self._tx: Transaction | None = None
+        self._known_place: Place | None = None
+        self._judged: dict[str, Judgement] = {}
+        self._newest: datetime | None = None
+        self._last_message_id = ""
+
+    # -- transactions -------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """See the contract."""
+        if self._tx is not None:
+            raise RuleViolated("a batch is open already: batches do not nest")
+        try:
+            with self._organization.store.transaction(self._binding.fence) as tx:
+                self._tx = tx
+                yield
+                self._remember_last(tx)
+        finally:
+            self._tx = None
+            self._judged.clear()
+
+    @contextmanager
+    def _writing(self) -> Iterator[Transaction]:
+        if self._tx is not None:
+            with self._tx.savepoint():
+                yield self._tx
+            return
+        with self._organization.store.transaction(self._binding.fence) as tx:
+            yield tx
+            self._remember_last(tx)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Transaction]:
+        if self._tx is not None:
+            yield self._tx
+            return
+        with self._organization.store.reading() as tx:
+            yield tx
+
+    def _place(self, tx: Transaction) -> Place:
+        if self._known_place is None:
+            self._known_place = load_place(tx, self._binding.mailbox_id)
+        return self._known_place
+
+    # -- incoming -----------------------------------------------------------------------------------------------------
+
+    def check_incoming(self, offer: IncomingOffer) -> Verdict:
+        """See the contract. A message older than the received-after date is refused with the detail `BEFORE_WATERMARK`."""
+        with self._reading() as tx:
+            place = self._place(tx)
+            bound = _lower_bound(place)
+            if bound is not None and offer.received_on < bound:
+                moment = f"{offer.received_on:%Y-%m-%d %H:%M} is before {bound:%Y-%m-%d %H:%M}"
+                return Verdict(False, ReasonCode.UNKNOWN, f"{BEFORE_WATERMARK}: {moment} UTC")
+            judgement = judge(tx, place, _message(offer))
+        if len(self._judged) >= _JUDGED_LIMIT:
+            self._judged.clear()
+        self._judged[offer.message.digest] = judgement
+        return judgement.verdict
+
+    def deliver_incoming(self, offer: IncomingOffer, verdict: Verdict) -> Delivered:
+        """See the contract. MessageError is permanent when the message is too large or holds what cannot be stored."""
+        if not verdict.deliver:
+            raise RuleViolated(f"the verdict does not let the message in: {verdict.reason.name}")
+        limit = self._organization.deployment.settings.maximum_message_size
+        if len(offer.octets) > limit:
+            text = f"{len(offer.octets)} octets, at most {limit} are taken in"
+            raise MessageError(text, source_key=offer.source_key, permanent=True, code="MessageTooLarge")
+        try:
+            with self._writing() as tx:
+                return self._deliver(tx, offer, verdict)
+        except RecordError as problem:
+            raise MessageError(str(problem), source_key=offer.source_key, permanent=True, code="CannotBeStored") from problem
+        except DuplicateRecord as problem:  # another run stored its copy between our look and our write
+            raise MessageError(str(problem), source_key=offer.source_key, code="Duplicate") from problem
+
+    def _deliver(self, tx: Transaction, offer: IncomingOffer, verdict: Verdict) -> Delivered:
+        known = ledger.delivered_under(tx, self._binding.instance, offer.source_key, offer.message.digest)
+        if known is not None and known[1] is not None:
+            return Delivered(known[1], created=False)
+        place = self._place(tx)
+        message = _message(offer)
+        judgement = self._judged.pop(offer.message.digest, None)
+        if judgement is None:
+            judgement = judge(tx, place, message)
+        else:  # judged a moment ago; only what others may have stored since is asked again
+            judgement = replace(judgement, stored=stored_copy(tx, message.message_id))
+        exists = known is not None
+        if judgement.stored is not None:
+            duplicate = Verdict(False, ReasonCode.DUPLICATE, "an email with this Message-ID is stored already")
+            self._record(tx, offer, Disposition.FILTERED.value, duplicate, judgement.stored, exists=exists)
+            return Delivered(judgement.stored, created=False)
+        email_id = promotion.promote(tx, self._organization.deployment.settings, place, message, judgement)
+        ledger.store_content(tx, offer.message.digest, offer.octets)
+        self._record(tx, offer, Disposition.TRACKED.value, verdict, email_id, exists=exists)
+        return Delivered(email_id, created=True)
+
+    def settle(self, offer: IncomingOffer, disposition: Disposition, verdict: Verdict) -> None:
+        """See the contract. FILTERED for being before the watermark is noted as pending: a lowered date offers the message anew."""
+        with self._writing() as tx:
+            known = ledger.delivered_under(tx, self._binding.instance, offer.source_key, offer.message.digest)
+            if known is not None and known[0] == Disposition.TRACKED.value:
+                return
+            early = disposition is Disposition.FILTERED and verdict.detail.startswith(BEFORE_WATERMARK)
+            word = ledger.PENDING if early else disposition.value
+            email_id = None
+            if verdict.reason is ReasonCode.DUPLICATE:
+                email_id = self._second_copy(tx, offer)
+            self._record(tx, offer, word, verdict, email_id, exists=known is not None)
+            if disposition is Disposition.PARKED:
+                ledger.store_content(tx, offer.message.digest, offer.octets)
+                self._alert(tx, "MessageParked", TraceLevel.WARNING, offer, verdict.detail)
+            elif not early and verdict.reason in _ALERTS:
+                self._alert(tx, _ALERTS[verdict.reason], TraceLevel.INFORMATION, offer, verdict.detail)
+
+    def failed(self, source_key: str, detail: str) -> bool:
+        """See the contract."""
+        with self._writing() as tx:
+            attempts = ledger.count_failure(
+                tx, self._binding.instance, source_key, self._binding.mailbox_id, one_line(detail, 2000), tx.now()
+            )
+        return attempts >= self._organization.deployment.settings.item_attempts
+
+    def settled(self, digests: Iterable[str]) -> Mapping[str, Disposition]:
+        """See the contract."""
+        with self._reading() as tx:
+            found = ledger.settled_among(tx, self._binding.instance, digests)
+        return {digest: Disposition(word) for digest, word in found.items()}
+
+    def _second_copy(self, tx: Transaction, offer: IncomingOffer) -> str | None:
+        """The activity of an earlier copy; where the switch says so it also enters the queue that sees it now (reference 4.4)."""
+        place = self._place(tx)
+        email_id = stored_copy(tx, _message(offer).message_id)
+        wanted = place.policies.switches.ssscreateadditionalqueueitemsforalreadytrackedemail
+        if email_id is not None and wanted and place.owner is not None and place.owner.entity == "queue":
+            promotion.add_queue_items(tx, Lookup("email", email_id), [place.owner], offer.message.subject)
+        return email_id
+
+    def _record(
+        self, tx: Transaction, offer: IncomingOffer, disposition: str, verdict: Verdict, email_id: str | None, *, exists: bool
+    ) -> None:
+        parsed = offer.message
+        row = ledger.IncomingRow(
+            instance=self._binding.instance,
+            source_key=offer.source_key,
+            digest=parsed.digest,
+            size=len(offer.octets),
+            mailbox_id=self._binding.mailbox_id,
+            message_id=_message(offer).message_id,
+            subject=one_line(parsed.subject, 200),
+            disposition=disposition,
+            reason=verdict.reason.name.lower().replace("_", " "),
+            detail=one_line(verdict.detail, 2000),
+            email_id=email_id,
+            attempts=0,
+            received_on=offer.received_on,
+            at=tx.now(),
+        )
+        ledger.record_incoming(tx, row, exists=exists)
+        if disposition != ledger.PENDING:
+            self._last_message_id = row.message_id
+            if self._newest is None or offer.received_on > self._newest:
+                self._newest = offer.received_on
+
+    def _remember_last(self, tx: Transaction) -> None:
+        """`lastmessageid`; and the mailbox's received-after date, which the engine advances (reference 4.2), but never for POP3: there a
+        message may turn up late with an old date, so what was seen decides and the date is the administrator's lower bound only."""
+        if not self._last_message_id:
+            return
+        place = self._place(tx)
+        changes: dict[str, object] = {"lastmessageid": self._last_message_id}
+        if place.profile is not None and place.profile.servertype is not ServerType.OTHER and self._newest is not None:
+            bound = place.mailbox.processemailreceivedafter if place.mailbox is not None else None
+            if bound is None or self._newest > bound:
+                changes["processemailreceivedafter"] = self._newest
+        tx.update(Mailbox, self._binding.mailbox_id, **changes)
+        self._last_message_id = ""
+
+    def _alert(self, tx: Transaction, code: str, level: TraceLevel, offer: IncomingOffer, detail: str) -> None:
+        subject = one_line(offer.message.subject, 200)
+        text = f"The email {subject!r} was not tracked: {code}"
+        regarding = Lookup("mailbox", self._binding.mailbox_id)
+        alerts.write(tx, self._place(tx).settings, Alert(regarding, level, code, text, details=detail))
+
+    # -- outgoing -----------------------------------------------------------------------------------------------------
+
+    def claim_outgoing(self, limit: int) -> Sequence[ClaimedEmail]:
+        """See the contract. A run of Operation.TEST is given one message to the mailbox itself."""
+        with self._writing() as tx:
+            if self._binding.operation == Operation.TEST:
+                return [testing_mail.claim_test_message(tx, self._binding)] if limit > 0 else []
+            return outgoing.claim(tx, self._binding, limit)
+
+    def mark_submitting(self, email: ClaimedEmail) -> None:
+        """See the contract."""
+        with self._writing() as tx:
+            outgoing.mark_submitting(tx, self._binding, email)
+
+    def report_outgoing(self, email: ClaimedEmail, submission: Submission) -> None:
+        """See the contract."""
+        with self._writing() as tx:
+            outgoing.report(tx, self._organization.deployment.settings, self._binding, email, submission)
+
+
+def _lower_bound(place: Place) -> datetime | None:
+    """The later of the profile's and the mailbox's received-after dates (reference 4.2)."""
+    dates = [
+        date
+        for date in (
+            place.profile.processemailsreceivedafter if place.profile is not None else None,
+            place.mailbox.processemailreceivedafter if place.mailbox is not None else None,
+        )
+        if date is not None
+    ]
+    return max(dates, default=None)
+
+
+def _message(offer: IncomingOffer) -> IncomingMessage:
+    return IncomingMessage.of_parsed(offer.message, offer.received_on, offer.submitted_by)

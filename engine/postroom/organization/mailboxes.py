@@ -1,0 +1,500 @@
+"""Mailboxes and whose they are: creation and linking, the mirror of addresses, approval, what a change resets, deactivation, profiles, and how
+to reach the server (server-side-sync reference 2)."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from postroom.errors import ConfigError, RuleViolated
+from postroom.model import (
+    ActDeliveryMethod,
+    CredentialRetrieval,
+    EmailRouterAccessApproval,
+    EmailServerProfile,
+    IncomingDeliveryMethod,
+    Lookup,
+    Mailbox,
+    MailboxTestStatus,
+    OutgoingDeliveryMethod,
+    Queue,
+    RecordState,
+    RecordStatus,
+    ServerType,
+    SystemUser,
+    UserSettings,
+)
+from postroom.model import Organization as OrganizationRecord
+from postroom.organization.callers import APPROVE_ADDRESS, Caller
+from postroom.organization.switches import settings_in
+from postroom.organization.values import Connection, Operation
+from postroom.rules.linking import DefaultProfile, DeliveryMethods, default_methods, link_profile, parse_default_settings
+from postroom.store import Transaction, ledger
+from postroom.store import secrets as kept
+
+if TYPE_CHECKING:
+    from postroom.organization.organization import Organization
+
+__all__ = [
+    "apply_defaults",
+    "before_delete",
+    "before_profile_delete",
+    "check_organization",
+    "completed_profile",
+    "connection",
+    "create_by_hand",
+    "create_owner",
+    "decide_address",
+    "delete_with_owner",
+    "follow_queue_owner",
+    "update_mailbox",
+    "update_profile",
+    "update_queue",
+    "update_user",
+]
+
+Approval = EmailRouterAccessApproval
+
+_ADDRESS_COLUMN = {"systemuser": "internalemailaddress", "queue": "emailaddress"}
+_INCOMING_RESET = {"incomingemailstatus": MailboxTestStatus.NOT_RUN, "enabledforincomingemail": False}
+_OUTGOING_RESET = {"outgoingemailstatus": MailboxTestStatus.NOT_RUN, "enabledforoutgoingemail": False}
+_ACT_RESET = {"actstatus": MailboxTestStatus.NOT_RUN, "enabledforact": False}
+RESET: Mapping[str, Any] = {**_INCOMING_RESET, **_OUTGOING_RESET, **_ACT_RESET}
+"""Not Run and disabled, in every direction (reference 2.4)."""
+_FORGOTTEN = {"ewsurl": None, "exchangesyncstatexml": None, "lastmessageid": None}
+"""What a changed address makes worthless (reference 2.2)."""
+
+
+# -- creation ---------------------------------------------------------------------------------------------------------
+
+
+def create_owner(tx: Transaction, caller: Caller, cls: type[SystemUser | Queue], values: dict[str, Any]) -> str:
+    """A user or queue with its mailbox (and a user's settings). Returns the owner's id."""
+    entity = cls.__entity__
+    settings = settings_in(tx)
+    address = values.get(_ADDRESS_COLUMN[entity]) or None
+    methods = _chosen_methods(default_methods(entity, settings.defaultemailsettings), values)
+    values |= {
+        "incomingemaildeliverymethod": methods.incoming,
+        "outgoingemaildeliverymethod": methods.outgoing,
+        "emailrouteraccessapproval": _approval(caller, address, values.get("emailrouteraccessapproval")),
+    }
+    if values.get("defaultmailbox") is not None:
+        raise RuleViolated(f"a new {entity} gets a mailbox of its own: defaultmailbox cannot be given")
+    owner = tx.create(cls(**values))
+    if isinstance(owner, SystemUser):
+        tx.create(UserSettings(systemuserid=owner.systemuserid))
+        inactive, name, owned_by = owner.isdisabled, owner.fullname, owner.reference
+    else:
+        inactive, name, owned_by = owner.statecode is not RecordState.ACTIVE, owner.name, owner.ownerid or None
+    mailbox = Mailbox(
+        name=(name or address or entity)[:200],
+        emailaddress=address,
+        regardingobjectid=owner.reference,
+        ownerid=owned_by,
+        emailserverprofile=link_profile(methods, _default_profile(tx, settings)).profile,
+        incomingemaildeliverymethod=methods.incoming,
+        outgoingemaildeliverymethod=methods.outgoing,
+        actdeliverymethod=methods.act,
+        emailrouteraccessapproval=values["emailrouteraccessapproval"],
+        **_new_mailbox(inactive=inactive),
+    )
+    _check(mailbox)
+    made = tx.create(mailbox)
+    tx.update(cls, owner.record_id, defaultmailbox=made.reference)
+    return owner.record_id
+
+
+def _new_mailbox(*, inactive: bool = False, forward: bool = False) -> dict[str, Any]:
+    """What every new mailbox starts with: off until tested, whatever the metadata's defaults are (reference 11)."""
+    return {
+        "isforwardmailbox": forward,
+        "statecode": RecordState.INACTIVE if inactive else RecordState.ACTIVE,
+        "statuscode": RecordStatus.INACTIVE if inactive else RecordStatus.ACTIVE,
+        **RESET,
+    }
+
+
+def _chosen_methods(defaults: DeliveryMethods, values: Mapping[str, Any]) -> DeliveryMethods:
+    incoming, outgoing = values.get("incomingemaildeliverymethod"), values.get("outgoingemaildeliverymethod")
+    return DeliveryMethods(
+        defaults.incoming if incoming is None else IncomingDeliveryMethod(incoming),
+        defaults.outgoing if outgoing is None else OutgoingDeliveryMethod(outgoing),
+        defaults.act,
+    )
+
+
+def _default_profile(tx: Transaction, settings: OrganizationRecord) -> DefaultProfile | None:
+    reference = settings.defaultemailserverprofileid
+    if reference is None:
+        return None
+    profile = tx.first(EmailServerProfile, emailserverprofileid=reference.id)
+    return None if profile is None else DefaultProfile(profile.reference, profile.statecode is RecordState.ACTIVE)
+
+
+def _approval(caller: Caller, address: str | None, asked: Any) -> Approval:
+    """Pending Approval, unless the caller may decide and does; Empty without an address."""
+    if not address:
+        return Approval.EMPTY
+    if asked in (Approval.APPROVED, Approval.REJECTED):
+        caller.require(APPROVE_ADDRESS)
+        return Approval(asked)
+    return Approval.PENDING_APPROVAL
+
+
+def create_by_hand(tx: Transaction, caller: Caller, values: dict[str, Any]) -> str:
+    """A mailbox created as a record: without an owner it is a forward mailbox; with one it must be the owner's only one."""
+    owner: Lookup | None = values.get("regardingobjectid")
+    start = _new_mailbox(forward=owner is None, inactive=values.pop("statecode", 0) == RecordState.INACTIVE)
+    values.pop("statuscode", None)
+    if owner is not None:
+        record = tx.fetch(owner)
+        if tx.first(Mailbox, regardingobjectid=owner) is not None:
+            raise RuleViolated(f"a {owner.entity} has one mailbox only")
+        values.setdefault("emailaddress", getattr(record, _ADDRESS_COLUMN[owner.entity]))
+    values["emailrouteraccessapproval"] = _approval(caller, values.get("emailaddress"), values.get("emailrouteraccessapproval"))
+    values.setdefault("incomingemaildeliverymethod", _hand_method(owner))
+    values.setdefault("outgoingemaildeliverymethod", OutgoingDeliveryMethod.NONE)
+    mailbox = Mailbox(**{**start, **values})
+    _check(mailbox)
+    _check_profile_exists(tx, mailbox.emailserverprofile)
+    made = tx.create(mailbox)
+    if owner is not None:
+        _tell_owner(tx, made, {"defaultmailbox": made.reference})
+    return made.mailboxid
+
+
+def _hand_method(owner: Lookup | None) -> IncomingDeliveryMethod:
+    return IncomingDeliveryMethod.NONE if owner is not None else IncomingDeliveryMethod.SERVER_SIDE_SYNC_OR_ROUTER
+
+
+# -- rules on one mailbox ---------------------------------------------------------------------------------------------
+
+
+def _check(mailbox: Mailbox) -> None:
+    """Combinations that the product refuses (reference 1.2, 1.7). Raises RuleViolated."""
+    owner = mailbox.regardingobjectid
+    is_queue = owner is not None and owner.entity == "queue"
+    if mailbox.isforwardmailbox:
+        if mailbox.outgoingemaildeliverymethod not in (None, OutgoingDeliveryMethod.NONE):
+            raise RuleViolated("a forward mailbox sends nothing: its outgoing delivery method must be None")
+        if mailbox.incomingemaildeliverymethod is IncomingDeliveryMethod.FORWARD_MAILBOX:
+            raise RuleViolated("a forward mailbox cannot itself be delivered to through a forward mailbox")
+    if mailbox.processanddeleteemails and not (is_queue or mailbox.isforwardmailbox):
+        raise RuleViolated("emails are deleted after processing only in mailboxes of queues and in forward mailboxes")
+    if is_queue and (
+        mailbox.incomingemaildeliverymethod is IncomingDeliveryMethod.OUTLOOK
+        or mailbox.outgoingemaildeliverymethod is OutgoingDeliveryMethod.OUTLOOK
+    ):
+        raise RuleViolated("a queue is not delivered to through Outlook")
+    if mailbox.actdeliverymethod is ActDeliveryMethod.SERVER_SIDE_SYNC and (is_queue or mailbox.isforwardmailbox):
+        raise RuleViolated("appointments, contacts and tasks are for users' mailboxes only")
+
+
+def _check_profile_exists(tx: Transaction, reference: Lookup | None) -> None:
+    if reference is not None:
+        tx.get(EmailServerProfile, reference)
+
+
+def update_mailbox(tx: Transaction, caller: Caller, mailbox_id: str, values: dict[str, Any], secrets: bool) -> None:
+    """An update of the mailbox with what it resets and mirrors. Values given explicitly win over what is reset."""
+    before = tx.get(Mailbox, mailbox_id)
+    change = _Change(caller, before, values)
+    changes = {**change.resets(credentials=secrets), **values, **change.approval(), **change.state()}
+    after = dataclasses.replace(before, **changes)
+    _check(after)
+    if change.differs("emailserverprofile"):
+        _check_profile_exists(tx, after.emailserverprofile)
+    tx.update(Mailbox, mailbox_id, **changes)
+    mirrored = {
+        name: getattr(after, name)
+        for name in ("emailrouteraccessapproval", "incomingemaildeliverymethod", "outgoingemaildeliverymethod")
+        if getattr(after, name) != getattr(before, name)
+    }
+    if change.differs("emailaddress"):
+        mirrored["address"] = after.emailaddress
+    if mirrored and after.regardingobjectid is not None:
+        _tell_owner(tx, after, mirrored)
+    if change.differs("processemailreceivedafter"):
+        offer_again(tx, [mailbox_id], before.processemailreceivedafter, after.processemailreceivedafter)
+
+
+class _Change:
+    """One update of one mailbox: what is different, and what follows from it."""
+
+    def __init__(self, caller: Caller, before: Mailbox, values: Mapping[str, Any]) -> None:
+        self.caller = caller
+        self.before = before
+        self.values = values
+
+    def differs(self, name: str) -> bool:
+        return name in self.values and self.values[name] != getattr(self.before, name)
+
+    def resets(self, *, credentials: bool) -> dict[str, Any]:
+        """Profile, credentials and address reset every direction, a delivery method its own (reference 2.2, 2.4, 2.5)."""
+        if self.differs("emailaddress"):
+            return {**RESET, **_FORGOTTEN}
+        if credentials or any(map(self.differs, ("emailserverprofile", "username", "allowemailconnectortousecredentials"))):
+            return dict(RESET)
+        found: dict[str, Any] = {}
+        if self.differs("incomingemaildeliverymethod"):
+            found |= _INCOMING_RESET
+        if self.differs("outgoingemaildeliverymethod"):
+            found |= _OUTGOING_RESET
+        if self.differs("actdeliverymethod"):
+            found |= _ACT_RESET
+        return found
+
+    def approval(self) -> dict[str, Any]:
+        """A new address has to be approved anew; deciding needs the privilege."""
+        asked = self.values.get("emailrouteraccessapproval")
+        if self.differs("emailaddress"):
+            return {"emailrouteraccessapproval": _approval(self.caller, self.values["emailaddress"], asked)}
+        if self.differs("emailrouteraccessapproval"):
+            self.caller.require(APPROVE_ADDRESS)
+        return {}
+
+    def state(self) -> dict[str, Any]:
+        """statuscode follows statecode."""
+        if "statecode" not in self.values:
+            return {}
+        inactive = self.values["statecode"] == RecordState.INACTIVE
+        return {"statuscode": RecordStatus.INACTIVE if inactive else RecordStatus.ACTIVE}
+
+
+def _tell_owner(tx: Transaction, mailbox: Mailbox, values: Mapping[str, Any]) -> None:
+    """Mirror what changed on a mailbox to its user or queue."""
+    owner = mailbox.regardingobjectid
+    assert owner is not None
+    changes = dict(values)
+    if "address" in changes:
+        changes[_ADDRESS_COLUMN[owner.entity]] = changes.pop("address")
+    tx.update(SystemUser if owner.entity == "systemuser" else Queue, owner, **changes)
+
+
+def offer_again(tx: Transaction, mailbox_ids: Sequence[str], before: datetime | None, after: datetime | None) -> None:
+    """A lowered received-after date: messages that were noted as older are offered anew, so the providers must not remember them."""
+    if before is None or (after is not None and after >= before):
+        return
+    for instance, keys in ledger.forget_pending(tx, mailbox_ids, after).items():
+        ledger.forget_seen(tx, instance, keys)
+
+
+# -- users and queues -------------------------------------------------------------------------------------------------
+
+
+def update_user(tx: Transaction, caller: Caller, user_id: str, values: dict[str, Any], _secrets: bool) -> None:
+    _update_owner(tx, caller, tx.get(SystemUser, user_id), values, deactivates=values.get("isdisabled") is True)
+
+
+def update_queue(tx: Transaction, caller: Caller, queue_id: str, values: dict[str, Any], _secrets: bool) -> None:
+    """A deactivated queue deactivates its mailbox, as a user does: suggested by the reference."""
+    deactivates = values.get("statecode") == RecordState.INACTIVE
+    if "statecode" in values:
+        values["statuscode"] = RecordStatus.INACTIVE if deactivates else RecordStatus.ACTIVE
+    _update_owner(tx, caller, tx.get(Queue, queue_id), values, deactivates=deactivates)
+    if "ownerid" in values and values["ownerid"] is not None:
+        follow_queue_owner(tx, queue_id, values["ownerid"])
+
+
+def _update_owner(
+    tx: Transaction, caller: Caller, owner: SystemUser | Queue, values: dict[str, Any], *, deactivates: bool
+) -> None:
+    mailbox = tx.first(Mailbox, regardingobjectid=owner.reference)
+    if "defaultmailbox" in values and values["defaultmailbox"] != (mailbox.reference if mailbox else None):
+        raise RuleViolated(f"the default mailbox of a {owner.__entity__} is its own")
+    column = _ADDRESS_COLUMN[owner.__entity__]
+    mirrored = {
+        name: values[name]
+        for name in ("incomingemaildeliverymethod", "outgoingemaildeliverymethod", "emailrouteraccessapproval")
+        if name in values
+    }
+    if column in values:
+        mirrored["emailaddress"] = values[column]
+    if mailbox is None:
+        if values.get("emailrouteraccessapproval") in (Approval.APPROVED, Approval.REJECTED):
+            caller.require(APPROVE_ADDRESS)
+        tx.update(type(owner), owner.record_id, **values)
+        return
+    tx.update(
+        type(owner), owner.record_id, **{name: value for name, value in values.items() if name != "emailrouteraccessapproval"}
+    )
+    if deactivates:
+        mirrored["statecode"] = RecordState.INACTIVE
+    if mirrored:
+        update_mailbox(tx, caller, mailbox.mailboxid, mirrored, False)
+
+
+def follow_queue_owner(tx: Transaction, queue_id: str, owner: Lookup) -> None:
+    """A queue's mailbox belongs to the queue's owner (reference 1.2)."""
+    mailbox = tx.first(Mailbox, regardingobjectid=Lookup("queue", queue_id))
+    if mailbox is not None:
+        tx.update(Mailbox, mailbox.mailboxid, ownerid=owner)
+
+
+def delete_with_owner(tx: Transaction, owner: Lookup) -> None:
+    """A deleted user's or queue's mailbox goes too (suggested by the reference)."""
+    mailbox = tx.first(Mailbox, regardingobjectid=owner)
+    if mailbox is not None:
+        tx.delete(Mailbox, mailbox.mailboxid)
+
+
+def before_delete(tx: Transaction, mailbox_id: str) -> None:
+    """RemoveLink: the owner has no default mailbox any more."""
+    mailbox = tx.get(Mailbox, mailbox_id)
+    if mailbox.regardingobjectid is not None:
+        _tell_owner(tx, mailbox, {"defaultmailbox": None})
+
+
+# -- approval and defaults --------------------------------------------------------------------------------------------
+
+
+def decide_address(organization: Organization, caller: Caller, mailbox_id: str, *, approve: bool) -> None:
+    caller.require(APPROVE_ADDRESS)
+    with organization.store.transaction() as tx:
+        if not tx.get(Mailbox, mailbox_id).emailaddress:
+            raise RuleViolated("the mailbox has no address to decide about")
+        decision = Approval.APPROVED if approve else Approval.REJECTED
+        update_mailbox(tx, caller, mailbox_id, {"emailrouteraccessapproval": decision}, False)
+
+
+def apply_defaults(organization: Organization, caller: Caller, mailbox_ids: Sequence[str], *, test: bool) -> None:
+    with organization.store.transaction() as tx:
+        settings = settings_in(tx)
+        profile = _default_profile(tx, settings)
+        if profile is None:
+            raise RuleViolated("the organization has no default profile")
+        for mailbox_id in mailbox_ids:
+            owner = tx.get(Mailbox, mailbox_id).regardingobjectid
+            values: dict[str, Any] = {"emailserverprofile": profile.reference}
+            if owner is not None and owner.entity in parse_default_settings(settings.defaultemailsettings):
+                methods = default_methods(owner.entity, settings.defaultemailsettings)
+                values |= {
+                    "incomingemaildeliverymethod": methods.incoming,
+                    "outgoingemaildeliverymethod": methods.outgoing,
+                    "actdeliverymethod": methods.act,
+                }
+            update_mailbox(tx, caller, mailbox_id, values, False)
+    if test:
+        for mailbox_id in mailbox_ids:
+            organization.schedule_test(caller, mailbox_id)
+
+
+def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """Values of the organization row that must make sense together. Raises RecordNotFound, InvalidValue."""
+    _check_profile_exists(tx, values.get("defaultemailserverprofileid"))
+    parse_default_settings(values.get("defaultemailsettings"))
+
+
+# -- profiles ---------------------------------------------------------------------------------------------------------
+
+_PORTS = {("incoming", True): 995, ("incoming", False): 110, ("outgoing", True): 587, ("outgoing", False): 25}
+"""Ports "auto-populate on save" (reference 1.1); the numbers are the usual ones of POP3 and SMTP, an Exchange profile has 443."""
+
+
+def completed_profile(values: dict[str, Any]) -> dict[str, Any]:
+    """A new profile's values with its ports; refuses combinations. Raises RuleViolated."""
+    server_type = ServerType(values["servertype"])
+    for direction in ("incoming", "outgoing"):
+        if values.get(f"{direction}portnumber") is None:
+            tls = values.get(f"{direction}usessl", True)
+            values[f"{direction}portnumber"] = (
+                _PORTS[direction, bool(tls)] if server_type is ServerType.OTHER else (443 if tls else 80)
+            )
+    if values.get("statecode") is not None:
+        values["statuscode"] = RecordStatus(int(values["statecode"]) + 1)
+    _check_profile(EmailServerProfile(**values))
+    return values
+
+
+def _check_profile(profile: EmailServerProfile) -> None:
+    pop3 = profile.servertype is ServerType.OTHER
+    if pop3 and profile.incomingcredentialretrieval is CredentialRetrieval.WINDOWS_INTEGRATED:
+        raise RuleViolated("integrated Windows authentication is for Exchange and SMTP only")
+    if profile.incomingcredentialretrieval is CredentialRetrieval.ANONYMOUS:
+        raise RuleViolated("incoming email is not read without credentials")
+    if not pop3 and profile.outgoingcredentialretrieval is CredentialRetrieval.ANONYMOUS:
+        raise RuleViolated("an Exchange profile needs credentials")
+    server_to_server = CredentialRetrieval.SERVER_TO_SERVER in (
+        profile.incomingcredentialretrieval,
+        profile.outgoingcredentialretrieval,
+    )
+    if pop3 and server_to_server:
+        raise RuleViolated("server to server authentication is for Exchange Online only")
+
+
+def update_profile(tx: Transaction, _caller: Caller, profile_id: str, values: dict[str, Any], _secrets: bool) -> None:
+    """Ours: changing a profile's own settings resets no mailbox, so that a new password needs no new tests."""
+    before = tx.get(EmailServerProfile, profile_id)
+    if "statecode" in values:
+        values["statuscode"] = RecordStatus(int(values["statecode"]) + 1)
+    after = dataclasses.replace(before, **values)
+    _check_profile(after)
+    tx.update(EmailServerProfile, profile_id, **values)
+    if after.processemailsreceivedafter != before.processemailsreceivedafter:
+        mailboxes = [box.mailboxid for box in tx.find(Mailbox, emailserverprofile=before.reference)]
+        offer_again(tx, mailboxes, before.processemailsreceivedafter, after.processemailsreceivedafter)
+
+
+def before_profile_delete(tx: Transaction, profile_id: str) -> None:
+    """Refused while it is the organization's default; otherwise its mailboxes have none any more (suggested by the reference)."""
+    default = settings_in(tx).defaultemailserverprofileid
+    if default is not None and default.id == profile_id:
+        raise RuleViolated("the organization's default profile cannot be deleted")
+    for mailbox in tx.find(Mailbox, emailserverprofile=Lookup("emailserverprofile", profile_id)):
+        tx.update(Mailbox, mailbox.mailboxid, emailserverprofile=None, **RESET)
+
+
+# -- how to reach the server ------------------------------------------------------------------------------------------
+
+
+def connection(organization: Organization, mailbox_id: str, operation: Operation) -> Connection:
+    """Host, port and credentials of one direction; a test asks for each direction by its own name. Raises ConfigError."""
+    with organization.store.reading() as tx:
+        mailbox = tx.get(Mailbox, mailbox_id)
+        if mailbox.emailserverprofile is None:
+            raise ConfigError("the mailbox has no profile", code="InvalidIncomingEmailServerProfile")
+        profile = tx.get(EmailServerProfile, mailbox.emailserverprofile)
+        return _connection(tx, mailbox, profile, "outgoing" if operation is Operation.OUTGOING else "incoming")
+
+
+def _connection(tx: Transaction, mailbox: Mailbox, profile: EmailServerProfile, direction: str) -> Connection:
+    host = getattr(profile, f"{direction}serverlocation") or profile.defaultserverlocation
+    port = getattr(profile, f"{direction}portnumber")
+    if not host or not port:
+        raise ConfigError(f"the profile {profile.name!r} names no {direction} server")
+    source = "incoming" if profile.usesamesettingsforoutgoingconnections else direction
+    retrieval = getattr(profile, f"{source}credentialretrieval") or CredentialRetrieval.USER_OR_QUEUE
+    username, password = _credentials(tx, mailbox, profile, retrieval, source)
+    milliseconds = profile.timeoutmailboxconnectionafteramount if profile.timeoutmailboxconnection else None
+    return Connection(
+        host=host,
+        port=port,
+        tls=bool(getattr(profile, f"{direction}usessl")),
+        authentication=int(getattr(profile, f"{source}authenticationprotocol") or 0),
+        credentials=int(retrieval),
+        username=username,
+        password=password,
+        timeout=min(100.0, milliseconds / 1000) if milliseconds else 100.0,
+        limit=profile.maxconcurrentconnections,
+    )
+
+
+def _credentials(
+    tx: Transaction, mailbox: Mailbox, profile: EmailServerProfile, retrieval: CredentialRetrieval, source: str
+) -> tuple[str, str]:
+    """(user, password), empty where none are used. Raises ConfigError."""
+    if retrieval is CredentialRetrieval.USER_OR_QUEUE:
+        if not mailbox.allowemailconnectortousecredentials:
+            raise ConfigError("the mailbox does not allow its credentials to be used")
+        username, password = mailbox.username, kept.read(tx, mailbox.mailboxid, "password")
+    elif retrieval is CredentialRetrieval.EMAIL_SERVER_PROFILE:
+        username = getattr(profile, f"{source}username")
+        password = kept.read(tx, profile.emailserverprofileid, f"{source}password")
+    else:
+        return "", ""
+    if not username or password is None:
+        raise ConfigError("user name or password is not set")
+    return username, password.reveal()

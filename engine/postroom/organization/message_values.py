@@ -1,0 +1,137 @@
+"""An incoming message as CheckIncomingEmail and DeliverIncomingEmail take it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from postroom.mime.addresses import parse_list
+from postroom.mime.values import Address, Attachment, ParsedMessage
+from postroom.model import Lookup
+
+__all__ = ["IncomingMessage", "addresses_of", "clean_text", "message_id_key"]
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_LINE_BREAKS = re.compile(r"[\r\n\t]+")
+_MESSAGE_ID_LIMIT = 320
+
+
+def clean_text(text: str) -> str:
+    """Without what no database can hold: NUL and lone surrogates become the replacement character."""
+    return _UNSTORABLE.sub("�", text)
+
+
+def one_line(text: str, limit: int) -> str:
+    """Clean, on one line, cut."""
+    return _LINE_BREAKS.sub(" ", clean_text(text))[:limit]
+
+
+def message_id_key(message_id: str) -> str:
+    """A Message-ID as it is stored and compared: at most 320 characters; a longer one keeps its beginning and a hash of the whole, so that
+    two long ones stay two (ours)."""
+    message_id = one_line(message_id.strip(), len(message_id))
+    if len(message_id) <= _MESSAGE_ID_LIMIT:
+        return message_id
+    digest = hashlib.sha256(message_id.encode("utf-8")).hexdigest()
+    return message_id[: _MESSAGE_ID_LIMIT - len(digest) - 1] + "#" + digest
+
+
+def addresses_of(value: Iterable[Address | str | Lookup] | str) -> tuple[Address, ...]:
+    """Addresses from values, or from text separated by ";" (suggested, reference 4.1) or ",". Unusable parts are left out."""
+    parts: Iterable[Address | str | Lookup] = [value] if isinstance(value, str) else value
+    found: list[Address] = []
+    for part in parts:
+        if isinstance(part, Address):
+            found.append(part)
+        elif isinstance(part, str):
+            for piece in part.split(";"):
+                found.extend(parse_list(piece).addresses)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingMessage:
+    """`received_on` aware UTC; None only where CheckIncomingEmail asks. `body` is HTML when `html`."""
+
+    message_id: str
+    subject: str = ""
+    from_: tuple[Address, ...] = ()
+    to: tuple[Address, ...] = ()
+    cc: tuple[Address, ...] = ()
+    bcc: tuple[Address, ...] = ()
+    in_reply_to: str = ""
+    references: tuple[str, ...] = ()
+    conversation_index: str = ""
+    received_on: datetime | None = None
+    submitted_by: str = ""
+    importance: int = 1
+    body: str = ""
+    html: bool = False
+    attachments: tuple[Attachment, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        message_id: str,
+        subject: str = "",
+        from_: Iterable[Address | str | Lookup] | str = (),
+        to: Iterable[Address | str | Lookup] | str = (),
+        cc: Iterable[Address | str | Lookup] | str = (),
+        bcc: Iterable[Address | str | Lookup] | str = (),
+        in_reply_to: str = "",
+        references: Sequence[str] = (),
+        conversation_index: str = "",
+        received_on: datetime | None = None,
+        submitted_by: str = "",
+        importance: int = 1,
+        body: str = "",
+        attachments: tuple[Attachment, ...] = (),
+    ) -> IncomingMessage:
+        """From the documented parameters. A body that looks like HTML is taken as such."""
+        return cls(
+            message_id=message_id_key(message_id),
+            subject=subject,
+            from_=addresses_of(from_),
+            to=addresses_of(to),
+            cc=addresses_of(cc),
+            bcc=addresses_of(bcc),
+            in_reply_to=message_id_key(in_reply_to),
+            references=tuple(references),
+            conversation_index=conversation_index,
+            received_on=received_on,
+            submitted_by=submitted_by,
+            importance=importance,
+            body=body,
+            html=body.lstrip()[:200].lower().startswith(("<html", "<!doctype", "<div", "<p", "<body")),
+            attachments=attachments,
+        )
+
+    @classmethod
+    def of_parsed(cls, parsed: ParsedMessage, received_on: datetime, submitted_by: str) -> IncomingMessage:
+        """From a parsed message: HTML if present, else text (reference 4.10)."""
+        return cls(
+            message_id=message_id_key(parsed.message_id),
+            subject=parsed.subject,
+            from_=parsed.from_,
+            to=parsed.to,
+            cc=parsed.cc,
+            bcc=parsed.bcc,
+            in_reply_to=message_id_key(parsed.in_reply_to),
+            references=parsed.references,
+            conversation_index=parsed.conversation_index,
+            received_on=received_on,
+            submitted_by=submitted_by,
+            importance=parsed.importance,
+            body=parsed.html if parsed.html is not None else (parsed.text or ""),
+            html=parsed.html is not None,
+            attachments=parsed.attachments,
+        )
+
+    @property
+    def sender(self) -> Address | None:
+        """The first From address decides."""
+        return self.from_[0] if self.from_ else None

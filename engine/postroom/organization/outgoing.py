@@ -1,0 +1,572 @@
+"""Email from draft to sent: SendEmail and its kin, and what a sending run claims and reports (server-side-sync reference 7)."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from postroom.errors import NotWritable, PrivilegeMissing, RuleViolated, SendRefused, StaleRun
+from postroom.mime.values import Address, Attachment, OutgoingMessage
+from postroom.model import (
+    ActivityMimeAttachment,
+    ActivityParty,
+    Email,
+    EmailStatus,
+    GenericRecord,
+    Lookup,
+    Mailbox,
+    ParticipationType,
+    Queue,
+    SystemUser,
+    TraceLevel,
+    UserSettings,
+    address_key,
+)
+from postroom.model.validate import validate_create
+from postroom.organization import alerts
+from postroom.organization.alerts import Alert
+from postroom.organization.callers import READ_ACTIVITY, SEND_AS_USER, WRITE_ACTIVITY, Caller
+from postroom.organization.message_values import addresses_of, clean_text, message_id_key, one_line
+from postroom.organization.promotion import duplicate_key
+from postroom.organization.settings import DeploymentSettings
+from postroom.organization.switches import Policies, policies_of, settings_in
+from postroom.organization.values import GatewayBinding
+from postroom.providers.contract import ClaimedEmail, Submission
+from postroom.rules.outgoing_state import Attempt, Mark, Outcome, Report, after_loss, after_report, cancellable
+from postroom.rules.sending import Author, Party, SendProblem, SendRequest, check_send
+from postroom.rules.tracking_token import append_token, make_token
+from postroom.store import TABLES, Fence, Transaction, ledger
+from postroom.store.rows import shape_of, to_micros
+
+if TYPE_CHECKING:
+    from postroom.organization.organization import Organization
+
+__all__ = [
+    "Draft",
+    "background_send_email",
+    "cancel_email",
+    "claim",
+    "create_email",
+    "get_tracking_token",
+    "mark_submitting",
+    "report",
+    "resolve_uncertain",
+    "send_email",
+    "take_over",
+    "take_over_mailbox",
+    "token_of",
+]
+
+Recipient = Address | Lookup
+_RECIPIENT_KINDS = (("to", ParticipationType.TO), ("cc", ParticipationType.CC), ("bcc", ParticipationType.BCC))
+_SUBJECT_LIMIT = 200
+_ADDRESS_OF = {"systemuser": "internalemailaddress", "queue": "emailaddress"}
+
+
+# -- drafts -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What CreateEmail was asked for. Recipients are records or bare addresses."""
+
+    from_: Lookup | None = None
+    recipients: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
+    subject: str = ""
+    description: str = ""
+    attachments: tuple[Attachment, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *, from_: Lookup | None = None, attachments: tuple[Attachment, ...] = (), **given: Any) -> Draft:
+        values = dict(given.pop("values", {}))
+        lists = {name: _recipients(given.pop(name, ())) for name, _ in _RECIPIENT_KINDS}
+        return cls(from_, lists, given.pop("subject", ""), given.pop("description", ""), tuple(attachments), values)
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any]) -> Draft:
+        """From the attributes of a Create: `from` (or `from_`), `to`, `cc`, `bcc` are party lists."""
+        rest = dict(values)
+        sender = rest.pop("from_", None) or rest.pop("from", None)
+        if isinstance(sender, (list, tuple)) and not isinstance(sender, Lookup):
+            sender = sender[0] if len(sender) == 1 else None
+        lists = {name: rest.pop(name, ()) for name, _ in _RECIPIENT_KINDS}
+        subject, description = rest.pop("subject", None) or "", rest.pop("description", None) or ""
+        attachments = tuple(rest.pop("attachments", ()))
+        return cls.of(from_=sender, subject=subject, description=description, attachments=attachments, values=rest, **lists)
+
+
+def _recipients(given: Iterable[Any] | str) -> tuple[Recipient, ...]:
+    if isinstance(given, (str, Lookup, Address)):
+        given = [given]
+    found: list[Recipient] = []
+    for one in given:
+        if isinstance(one, Lookup):
+            found.append(one)
+        else:
+            found.extend(addresses_of([one]))
+    return tuple(found)
+
+
+def create_email(organization: Organization, caller: Caller, draft: Draft) -> str:
+    """Returns the draft's id. Raises RecordError, RecordNotFound for parties that do not exist, RuleViolated for an incoming one."""
+    values = dict(validate_create(Email, {"subject": draft.subject, "description": draft.description, **draft.values}))
+    if values.get("directioncode") is False:
+        raise RuleViolated("incoming email comes in through DeliverIncomingEmail")
+    if {"statecode", "statuscode"} & values.keys():
+        raise NotWritable("email: a new email is a draft")
+    sender = draft.from_ or (Lookup("systemuser", caller.user_id) if caller.user_id else None)
+    with organization.store.transaction() as tx:
+        owner = values.pop("ownerid", None) or (Lookup("systemuser", caller.user_id) if caller.user_id else None)
+        if owner is None and sender is not None and sender.entity == "systemuser":
+            owner = sender
+        mailbox = tx.first(Mailbox, regardingobjectid=sender) if sender is not None else None
+        email = tx.create(
+            Email(
+                **values,
+                ownerid=owner,
+                sendermailboxid=mailbox.reference if mailbox is not None else None,
+                createdby=Lookup("systemuser", caller.user_id) if caller.user_id else None,
+                attachmentcount=len(draft.attachments),
+            )
+        )
+        tx.create_many(_draft_parties(tx, email.reference, sender, draft))
+        tx.create_many(_draft_attachments(email.reference, draft.attachments))
+        return email.activityid
+
+
+def _draft_parties(tx: Transaction, activity: Lookup, sender: Lookup | None, draft: Draft) -> list[ActivityParty]:
+    parties = []
+    if sender is not None:
+        parties.append((ParticipationType.SENDER, sender, _address_of(tx, sender)))
+    for name, kind in _RECIPIENT_KINDS:
+        for one in draft.recipients.get(name, ()):
+            if isinstance(one, Lookup):
+                parties.append((kind, one, _address_of(tx, one)))
+            else:
+                parties.append((kind, None, one.address))
+    return [
+        ActivityParty(
+            activityid=activity, partyid=party, participationtypemask=kind, addressused=one_line(address, 200) or None
+        )
+        for kind, party, address in parties
+    ]
+
+
+def _draft_attachments(activity: Lookup, attachments: Sequence[Attachment]) -> list[ActivityMimeAttachment]:
+    return [
+        ActivityMimeAttachment(
+            objectid=activity,
+            objecttypecode="email",
+            filename=one_line(one.filename, 255),
+            mimetype=one_line(one.content_type, 256),
+            body=base64.b64encode(one.octets).decode("ascii"),
+            attachmentnumber=number,
+            filesize=len(one.octets),
+        )
+        for number, one in enumerate(attachments, start=1)
+    ]
+
+
+def _address_of(tx: Transaction, reference: Lookup) -> str:
+    """A record's first address that is not empty; "" when it has none. Raises RecordNotFound."""
+    record = tx.fetch(reference)
+    for name in tx.store.email_columns.of(reference.entity):
+        value = record.get(name) if isinstance(record, GenericRecord) else getattr(record, name, None)
+        if isinstance(value, str) and value.strip():
+            return value.strip()
+    return ""
+
+
+# -- sending ----------------------------------------------------------------------------------------------------------
+
+
+def get_tracking_token(organization: Organization, caller: Caller, _subject: str) -> str:
+    """Raises RuleViolated when no prefix is configured."""
+    with organization.store.transaction() as tx:
+        policies = policies_of(settings_in(tx))
+        if not policies.token.prefixes:
+            raise RuleViolated("no tracking prefix is configured")
+        return _new_token(tx, caller.user_id or "", policies)
+
+
+def _new_token(tx: Transaction, user_id: str, policies: Policies) -> str:
+    number, counter = ledger.next_counter(tx, user_id)
+    return make_token(policies.token, number, counter)
+
+
+def send_email(
+    organization: Organization, caller: Caller, email_id: str, *, issue_send: bool, tracking_token: str | None
+) -> str:
+    with organization.store.transaction() as tx:
+        email = tx.get(Email, email_id)
+        settings = settings_in(tx)
+        policies = policies_of(settings)
+        parties = tx.find(ActivityParty, activityid=email.reference)
+        senders = _parties(parties, ParticipationType.SENDER)
+        recipients = [one for _, kind in _RECIPIENT_KINDS for one in _parties(parties, kind)]
+        verdict = check_send(
+            SendRequest(
+                outgoing=email.directioncode,
+                status=email.statuscode,
+                senders=senders,
+                recipients=recipients,
+                author=_author(tx, caller, senders),
+                allow_unresolved=settings.allowunresolvedpartiesonemailsend,
+            )
+        )
+        if verdict.problem is not None:
+            kind = PrivilegeMissing if verdict.problem is SendProblem.SEND_AS else SendRefused
+            raise kind(verdict.detail, verdict.problem.value)
+        token = tracking_token
+        if token is None:
+            token = email.trackingtoken or (_new_token(tx, caller.user_id or "", policies) if policies.token.prefixes else "")
+        subject = email.subject or ""
+        marked = subject if token and subject.endswith(token) else None
+        wire_subject = marked or append_token(subject, token, policies.switches.maximumsubjectlengthonmailserver)
+        changes: dict[str, Any] = {
+            "trackingtoken": token[:50] or None,
+            "subject": marked or append_token(subject, token, _SUBJECT_LIMIT),
+            "torecipients": ";".join(one.address for one in recipients if one.address)[:500],
+            "sender": senders[0].address[:250],
+        }
+        if issue_send:
+            changes |= _request(tx, email, senders[0], recipients, wire_subject)
+        else:
+            changes |= {"statuscode": EmailStatus.SENT, "senton": tx.now(), "actualend": tx.now()}
+        changes["statecode"] = changes["statuscode"].state
+        tx.update(Email, email_id, **changes)
+        return wire_subject
+
+
+def _parties(parties: Iterable[ActivityParty], kind: ParticipationType) -> list[Party]:
+    return [Party(one.partyid, one.addressused or "") for one in parties if one.participationtypemask is kind]
+
+
+def _author(tx: Transaction, caller: Caller, senders: Sequence[Party]) -> Author:
+    sender = senders[0].reference if senders else None
+    allows = False
+    if sender is not None and sender.entity == "systemuser":
+        settings = tx.first(UserSettings, systemuserid=sender.id)
+        allows = settings is not None and settings.issendasallowed
+    return Author(caller.user_id, caller.system, caller.holds(SEND_AS_USER), allows)
+
+
+def _request(tx: Transaction, email: Email, sender: Party, recipients: Sequence[Party], subject: str) -> dict[str, Any]:
+    """The request enters the ledger; what changes in the activity is returned. The Message-ID is made once and for all."""
+    now = tx.now()
+    message_id = email.messageid or f"<{tx.new_id()}@{sender.address.rpartition('@')[2] or 'invalid'}>"
+    assert sender.reference is not None
+    mailbox = tx.first(Mailbox, regardingobjectid=sender.reference)
+    envelope = {address_key(one.address): one.address for one in recipients if one.address}
+    row = ledger.OutgoingRow(
+        email_id=email.activityid,
+        kind="email",
+        mailbox_id=mailbox.mailboxid if mailbox is not None else "",
+        message_id=message_id,
+        sender=sender.address,
+        subject=subject,
+        date=now,
+        mark=Mark.PENDING.value,
+        instance="",
+        token=0,
+        attempts=0,
+        reason="",
+        requested_at=now,
+        at=now,
+        recipients=tuple(ledger.RecipientRow(address, None, False, "") for address in envelope.values()),
+    )
+    ledger.add_outgoing(tx, row)
+    return {
+        "statuscode": EmailStatus.PENDING_SEND,
+        "messageid": message_id_key(message_id),
+        "messageiddupcheck": duplicate_key(message_id, outgoing=True),
+        "sendermailboxid": mailbox.reference if mailbox is not None else None,
+        "deliveryattempts": 0,
+        "postponeemailprocessinguntil": None,
+    }
+
+
+def cancel_email(organization: Organization, _caller: Caller, email_id: str) -> None:
+    with organization.store.transaction() as tx:
+        email = tx.get(Email, email_id)
+        row = ledger.outgoing_of(tx, email_id)
+        if not email.directioncode or not cancellable(email.statuscode, Mark(row.mark) if row is not None else None):
+            raise RuleViolated(f"a {email.statuscode.name.lower().replace('_', ' ')} email cannot be canceled")
+        status = EmailStatus.CANCELED
+        tx.update(Email, email_id, statecode=status.state, statuscode=status, actualend=tx.now())
+        if row is not None and row.mark == Mark.PENDING:
+            ledger.update_outgoing(tx, email_id, {"mark": Mark.CANCELED.value, "reason": "canceled", "at": tx.now()})
+
+
+def resolve_uncertain(organization: Organization, caller: Caller, email_id: str, *, sent: bool) -> None:
+    """Who decides must be able to write activities. Raises RuleViolated when the email is not uncertain."""
+    caller.require(WRITE_ACTIVITY)
+    with organization.store.transaction() as tx:
+        row = ledger.outgoing_of(tx, email_id)
+        if row is None or row.mark != Mark.UNCERTAIN:
+            raise RuleViolated("the email is not uncertain")
+        reason = "a person said so"
+        if sent:
+            outcome = Outcome(EmailStatus.SENT, Mark.SENT, row.attempts, reason=reason)
+        else:
+            outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, reason=reason)
+        _apply(tx, row, outcome)
+
+
+_email = TABLES["email"]
+_outgoing = ledger.outgoing_ledger
+_WAITING = sa.and_(
+    _email.c.sendermailboxid == sa.bindparam("p_mailbox"),
+    _email.c.statecode == int(EmailStatus.PENDING_SEND.state),
+    _email.c.statuscode == int(EmailStatus.PENDING_SEND),
+    sa.or_(_email.c.postponeemailprocessinguntil.is_(None), _email.c.postponeemailprocessinguntil <= sa.bindparam("p_now")),
+    sa.or_(_email.c.delayedemailsendtime.is_(None), _email.c.delayedemailsendtime <= sa.bindparam("p_now")),
+)
+_ORDER = (sa.func.coalesce(_email.c.deliveryprioritycode, 1).desc(), _email.c.createdon, _email.c.rownumber)
+_CANDIDATES = (
+    sa.select(*shape_of(Email).columns)
+    .join(_outgoing, _outgoing.c.email_id == _email.c.activityid)
+    .where(_WAITING, _outgoing.c.mark == Mark.PENDING.value)
+    .order_by(*_ORDER)
+    .limit(sa.bindparam("p_limit", type_=sa.Integer()))
+)
+
+
+def background_send_email(organization: Organization, caller: Caller, mailbox_id: str, limit: int) -> list[Email]:
+    caller.require(READ_ACTIVITY)
+    caller.require(WRITE_ACTIVITY)
+    with organization.store.reading() as tx:
+        return _waiting(tx, mailbox_id, limit)
+
+
+def _waiting(tx: Transaction, mailbox_id: str, limit: int) -> list[Email]:
+    """Emails to be sent through this mailbox now: high priority first, then the oldest."""
+    parameters = {"p_mailbox": mailbox_id, "p_now": to_micros(tx.now()), "p_limit": max(0, limit)}
+    return [shape_of(Email).record(row) for row in tx.execute(_CANDIDATES, parameters)]
+
+
+# -- what a run does --------------------------------------------------------------------------------------------------
+
+
+def claim(tx: Transaction, binding: GatewayBinding, limit: int) -> list[ClaimedEmail]:
+    """Take up to `limit` waiting emails: durable mark `claimed`, status Sending."""
+    waiting = _waiting(tx, binding.mailbox_id, limit)
+    if not waiting:
+        return []
+    mailbox = tx.get(Mailbox, binding.mailbox_id)
+    if not mailbox.emailaddress:
+        return []
+    name = _sender_name(tx, mailbox)
+    claimed = []
+    for email in waiting:
+        row = ledger.outgoing_of(tx, email.activityid)
+        assert row is not None
+        status = EmailStatus.SENDING
+        values: dict[str, Any] = {"statecode": status.state, "statuscode": status}
+        if email.actualstart is None:
+            values["actualstart"] = tx.now()
+        tx.update(Email, email.activityid, **values)
+        ledger.update_outgoing(tx, email.activityid, {**_mine(binding), "mark": Mark.CLAIMED.value, "at": tx.now()})
+        claimed.append(
+            ClaimedEmail(
+                email_id=email.activityid,
+                attempt=row.attempts + 1,
+                envelope_from=mailbox.emailaddress,
+                recipients=_still_to_reach(row),
+                message=_message(tx, email, row, Address(mailbox.emailaddress, name)),
+            )
+        )
+    return claimed
+
+
+def _still_to_reach(row: ledger.OutgoingRow) -> tuple[str, ...]:
+    """The envelope of the next try: without those who have it, and without those refused for good (unless all were)."""
+    left = [one for one in row.recipients if not one.accepted]
+    return tuple(one.address for one in left if not one.permanent) or tuple(one.address for one in left)
+
+
+def token_of(binding: GatewayBinding) -> int:
+    """The fencing token of a run; 0 without a lease."""
+    return binding.fence.token if binding.fence is not None else 0
+
+
+def _mine(binding: GatewayBinding) -> dict[str, Any]:
+    return {"instance": binding.instance, "token": token_of(binding)}
+
+
+def _sender_name(tx: Transaction, mailbox: Mailbox) -> str:
+    """The display name of From: the user's or queue's."""
+    owner = mailbox.regardingobjectid
+    if owner is None:
+        return ""
+    name = tx.get(SystemUser, owner).fullname if owner.entity == "systemuser" else tx.get(Queue, owner).name
+    return name or ""
+
+
+def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Address) -> OutgoingMessage:
+    """The same octets' worth of values on every try: Message-ID and Date come from the ledger."""
+    parties = tx.find(ActivityParty, activityid=email.reference)
+    files = tx.find(ActivityMimeAttachment, objectid=email.reference) if email.attachmentcount else []
+    html = _is_html(email)
+    body = email.description or ""
+    reply = email.inreplyto or ""
+    return OutgoingMessage(
+        message_id=row.message_id,
+        date=row.date,
+        from_=sender,
+        to=_addresses(tx, parties, ParticipationType.TO),
+        cc=_addresses(tx, parties, ParticipationType.CC),
+        subject=row.subject,
+        text=None if html else body,
+        html=body if html else None,
+        attachments=tuple(
+            Attachment(
+                one.filename or "attachment", one.mimetype or "application/octet-stream", base64.b64decode(one.body or "")
+            )
+            for one in files
+        ),
+        importance=int(email.prioritycode) if email.prioritycode is not None else 1,
+        in_reply_to=reply,
+        references=(reply,) if reply else (),
+        delivery_receipt=email.deliveryreceiptrequested,
+        read_receipt=email.readreceiptrequested,
+    )
+
+
+def _is_html(email: Email) -> bool:
+    """By `mimetype` where it is set, else by how the body begins: the product's bodies are HTML."""
+    if email.mimetype:
+        return "html" in email.mimetype.lower()
+    return (email.description or "").lstrip()[:1] == "<"
+
+
+def _addresses(tx: Transaction, parties: Iterable[ActivityParty], kind: ParticipationType) -> tuple[Address, ...]:
+    found: dict[str, Address] = {}
+    for one in parties:
+        if one.participationtypemask is kind and one.addressused:
+            found.setdefault(address_key(one.addressused), Address(one.addressused, _party_name(tx, one.partyid)))
+    return tuple(found.values())
+
+
+def _party_name(tx: Transaction, party: Lookup | None) -> str:
+    if party is None:
+        return ""
+    record = tx.fetch(party)
+    names = ("fullname", "name")
+    values = [record.get(name) if isinstance(record, GenericRecord) else getattr(record, name, None) for name in names]
+    return next((one_line(clean_text(value), 200) for value in values if isinstance(value, str) and value), "")
+
+
+def mark_submitting(tx: Transaction, binding: GatewayBinding, email: ClaimedEmail) -> None:
+    """Raises StaleRun when the claim is not this run's any more."""
+    _own_row(tx, binding, email, (Mark.CLAIMED,))
+    ledger.update_outgoing(tx, email.email_id, {"mark": Mark.SUBMITTING.value, "at": tx.now()})
+
+
+def _own_row(tx: Transaction, binding: GatewayBinding, email: ClaimedEmail, marks: Sequence[Mark]) -> ledger.OutgoingRow:
+    row = ledger.outgoing_of(tx, email.email_id)
+    mine = _mine(binding)
+    if row is None or row.mark not in marks or (row.instance, row.token) != (mine["instance"], mine["token"]):
+        raise StaleRun(f"the email {email.email_id} is not claimed by this run")
+    return row
+
+
+def report(
+    tx: Transaction, deployment: DeploymentSettings, binding: GatewayBinding, email: ClaimedEmail, submission: Submission
+) -> None:
+    """The outcome of one try. A retry that the server never heard of (no answer, never submitted) is no attempt: the mailbox's trouble is not
+    the email's (reference 7.4)."""
+    row = _own_row(tx, binding, email, (Mark.CLAIMED, Mark.SUBMITTING))
+    ledger.record_recipients(
+        tx,
+        email.email_id,
+        [
+            ledger.RecipientRow(one.address, one.accepted, one.permanent and not one.accepted, one_line(one.reply, 1000))
+            for one in submission.recipients
+        ],
+    )
+    if _tried(row, submission):
+        limit = Attempt(
+            attempts=row.attempts,
+            limit=deployment.maximum_email_delivery_attempts,
+            back_off=timedelta(seconds=deployment.mailbox_backoff_on_transient_error),
+            now=tx.now(),
+        )
+        reply = one_line(submission.reply or _refusals(submission), 1000)
+        outcome = after_report(Report(submission.result.value), limit, reply=reply, retry_after=submission.retry_after)
+    else:
+        later = tx.now() + submission.retry_after if submission.retry_after else None
+        outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, later, "not tried")
+    _apply(tx, row, outcome)
+    _tell(tx, binding, row, outcome)
+
+
+def _tried(row: ledger.OutgoingRow, submission: Submission) -> bool:
+    if submission.result.value != Report.RETRY:
+        return True
+    return row.mark == Mark.SUBMITTING or bool(submission.reply or submission.recipients)
+
+
+def _refusals(submission: Submission) -> str:
+    return "; ".join(f"{one.address}: {one.reply}" for one in submission.recipients if not one.accepted)
+
+
+def _apply(tx: Transaction, row: ledger.OutgoingRow, outcome: Outcome) -> None:
+    """Write an outcome to the ledger and, unless it is a test message, to the activity."""
+    now = tx.now()
+    changes = {"mark": outcome.mark.value, "attempts": outcome.attempts, "reason": outcome.reason, "at": now}
+    ledger.update_outgoing(tx, row.email_id, changes)
+    if row.kind != "email":
+        return
+    values: dict[str, Any] = {
+        "statecode": outcome.status.state,
+        "statuscode": outcome.status,
+        "deliveryattempts": outcome.attempts,
+        "postponeemailprocessinguntil": outcome.retry_at,
+    }
+    if outcome.status is EmailStatus.SENT:
+        values |= {"senton": now, "actualend": now}
+    tx.update(Email, row.email_id, **values)
+
+
+def _tell(tx: Transaction, binding: GatewayBinding, row: ledger.OutgoingRow, outcome: Outcome) -> None:
+    """An email-level alert for what failed and for what a person has to decide."""
+    code = {Mark.FAILED: "EmailNotSent", Mark.UNCERTAIN: "EmailUncertain"}.get(outcome.mark)
+    if code is None:
+        return
+    what = "was not sent" if outcome.mark is Mark.FAILED else "may or may not have been sent: somebody has to decide"
+    text = f"The email {row.subject!r} {what}"
+    alert = Alert(Lookup("mailbox", binding.mailbox_id), TraceLevel.ERROR, code, text, details=outcome.reason)
+    alerts.write(tx, settings_in(tx), alert)
+
+
+# -- after a lost run -------------------------------------------------------------------------------------------------
+
+
+def take_over(organization: Organization, instance: str, fence: Fence) -> int:
+    with organization.store.transaction(fence) as tx:
+        return _recover(tx, sa.and_(_outgoing.c.instance == instance, _outgoing.c.token != fence.token))
+
+
+def take_over_mailbox(tx: Transaction, mailbox_id: str, token: int) -> int:
+    """The same for whatever an earlier run of this mailbox left; one statement when it left nothing."""
+    return _recover(tx, sa.and_(_outgoing.c.mailbox_id == mailbox_id, _outgoing.c.token != token))
+
+
+def _recover(tx: Transaction, whose: sa.ColumnElement[bool]) -> int:
+    condition = sa.and_(whose, _outgoing.c.mark.in_((Mark.CLAIMED.value, Mark.SUBMITTING.value)))
+    uncertain = 0
+    for row in ledger.outgoing_rows(tx, condition):
+        outcome = after_loss(Mark(row.mark), row.attempts)
+        assert outcome is not None
+        if row.kind == "test" and outcome.mark is Mark.PENDING:  # nobody waits for it any more: the next test makes its own
+            outcome = Outcome(outcome.status, Mark.CANCELED, row.attempts, reason=outcome.reason)
+        _apply(tx, row, outcome)
+        uncertain += outcome.mark is Mark.UNCERTAIN
+    return uncertain

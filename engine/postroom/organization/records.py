@@ -1,0 +1,288 @@
+"""Create, Retrieve, RetrieveMultiple, Update, Delete, SetState, Assign.
+
+Values are checked against the published metadata first; then the entity's own rules run (`mailboxes` for everything that touches a mailbox), and all
+is written in one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from postroom.errors import RuleViolated
+from postroom.model import (
+    ENTITIES,
+    ActivityMimeAttachment,
+    ActivityParty,
+    Email,
+    EmailServerProfile,
+    EmailState,
+    EmailStatus,
+    GenericRecord,
+    Lookup,
+    Mailbox,
+    Queue,
+    RecordState,
+    RecordStatus,
+    SystemUser,
+    UserSettings,
+    entity_class,
+)
+from postroom.model import Organization as OrganizationRecord
+from postroom.model.validate import validate_create, validate_update
+from postroom.organization import mailboxes, outgoing
+from postroom.organization.callers import Caller
+from postroom.organization.switches import settings_in
+from postroom.rules.outgoing_state import Mark
+from postroom.store import Transaction, ledger
+from postroom.store.secrets import write_all
+
+if TYPE_CHECKING:
+    from postroom.organization.organization import Organization
+
+__all__ = [
+    "assign",
+    "create",
+    "delete",
+    "retrieve",
+    "retrieve_multiple",
+    "seed",
+    "set_state",
+    "settings",
+    "update",
+    "update_settings",
+]
+
+_NEVER_MADE = frozenset({"organization", "usersettings", "mailboxstatistics", "activityparty"})
+_NEVER_DELETED = frozenset({"organization", "usersettings", "mailboxstatistics"})
+_OPEN_EMAIL = frozenset({EmailStatus.DRAFT, EmailStatus.FAILED})
+_ALWAYS_WRITABLE = frozenset({"regardingobjectid", "ownerid", "replycount", "opencount"})
+
+
+# -- the organization row ---------------------------------------------------------------------------------------------
+
+
+def settings(organization: Organization) -> OrganizationRecord:
+    """Raises RecordNotFound when the database holds no organization."""
+    with organization.store.reading() as tx:
+        return settings_in(tx)
+
+
+def seed(organization: Organization, values: Mapping[str, Any]) -> None:
+    """The row of a new organization. The model's defaults are those of reference 11."""
+    values = validate_create(OrganizationRecord, {"name": organization.name, **values})
+    with organization.store.transaction() as tx:
+        if tx.first(OrganizationRecord) is not None:
+            raise RuleViolated("the database holds an organization already: open it instead")
+        mailboxes.check_organization(tx, values)
+        tx.create(OrganizationRecord(**values))
+
+
+def update_settings(organization: Organization, _caller: Caller, values: Mapping[str, Any]) -> None:
+    values = validate_update(OrganizationRecord, values)
+    with organization.store.transaction() as tx:
+        mailboxes.check_organization(tx, values)
+        tx.update(OrganizationRecord, settings_in(tx).organizationid, **values)
+
+
+# -- create -----------------------------------------------------------------------------------------------------------
+
+
+def create(organization: Organization, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
+    if entity == "email":
+        return outgoing.create_email(organization, caller, outgoing.Draft.of_values(values))
+    if entity in _NEVER_MADE:
+        raise RuleViolated(f"{entity} records are made by the organization, not by callers")
+    with organization.store.transaction() as tx:
+        if entity not in ENTITIES:
+            return _create_generic(tx, caller, entity, values)
+        return _create_typed(tx, caller, entity, values)
+
+
+def _create_generic(tx: Transaction, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
+    values = dict(values)
+    record_id = str(values.pop(f"{entity}id", "") or "")
+    values.setdefault("createdon", tx.now())
+    if caller.user_id is not None and entity not in ("team", "businessunit"):
+        values.setdefault("ownerid", Lookup("systemuser", caller.user_id))
+    return tx.create(GenericRecord(entity, record_id, values)).id
+
+
+def _create_typed(tx: Transaction, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
+    cls = entity_class(entity)
+    valid = validate_create(cls, values)
+    plain: dict[str, Any] = dict(valid)
+    if "ownerid" in cls.__dataclass_fields__ and plain.get("ownerid") is None and caller.user_id is not None:  # type: ignore[attr-defined]
+        plain["ownerid"] = Lookup("systemuser", caller.user_id)
+    if cls is SystemUser or cls is Queue:
+        return mailboxes.create_owner(tx, caller, cls, plain)
+    if cls is Mailbox:
+        record_id = mailboxes.create_by_hand(tx, caller, plain)
+    elif cls is EmailServerProfile:
+        record_id = tx.create(EmailServerProfile(**mailboxes.completed_profile(plain))).emailserverprofileid
+    else:
+        record_id = tx.create(cls(**plain)).record_id
+    write_all(tx, cls, record_id, valid.secrets)
+    return record_id
+
+
+# -- retrieve ---------------------------------------------------------------------------------------------------------
+
+
+def retrieve(organization: Organization, _caller: Caller, entity: str, record_id: str) -> Any:
+    with organization.store.reading() as tx:
+        return tx.fetch(Lookup(entity, record_id))
+
+
+def retrieve_multiple(
+    organization: Organization,
+    _caller: Caller,
+    entity: str,
+    conditions: Mapping[str, Any],
+    *,
+    order_by: tuple[str, ...],
+    limit: int | None,
+) -> list[Any]:
+    with organization.store.reading() as tx:
+        if entity in ENTITIES:
+            return list(tx.find(entity_class(entity), order_by=order_by, limit=limit, **conditions))
+        return list(tx.find(GenericRecord, order_by=order_by, limit=limit, entity=entity, **conditions))
+
+
+# -- update -----------------------------------------------------------------------------------------------------------
+
+
+def update(organization: Organization, caller: Caller, entity: str, record_id: str, values: Mapping[str, Any]) -> None:
+    if entity == "organization":
+        update_settings(organization, caller, values)
+        return
+    with organization.store.transaction() as tx:
+        if entity not in ENTITIES:
+            tx.update(GenericRecord, Lookup(entity, record_id), **dict(values))
+            return
+        cls = entity_class(entity)
+        valid = validate_update(cls, values)
+        plain: dict[str, Any] = dict(valid)
+        if entity in _UPDATES:
+            _UPDATES[entity](tx, caller, record_id, plain, bool(valid.secrets))
+        else:
+            tx.update(cls, record_id, **plain)
+        write_all(tx, cls, record_id, valid.secrets)
+
+
+def _update_email(tx: Transaction, _caller: Caller, record_id: str, values: dict[str, Any], _secrets: bool) -> None:
+    """An email is edited while it is open; afterwards only what it is about, and whose it is (reference 7.1)."""
+    email = tx.get(Email, record_id)
+    if {"statecode", "statuscode", "directioncode"} & values.keys():
+        raise RuleViolated("the state of an email follows from sending, cancelling or SetState")
+    locked = values.keys() - _ALWAYS_WRITABLE
+    if email.statuscode not in _OPEN_EMAIL and locked:
+        raise RuleViolated(
+            f"a {email.statuscode.name.lower().replace('_', ' ')} email is read-only: {', '.join(sorted(locked))}"
+        )
+    tx.update(Email, record_id, **values)
+
+
+_UPDATES: Mapping[str, Any] = {
+    "systemuser": mailboxes.update_user,
+    "queue": mailboxes.update_queue,
+    "mailbox": mailboxes.update_mailbox,
+    "emailserverprofile": mailboxes.update_profile,
+    "email": _update_email,
+}
+
+
+# -- state and owner --------------------------------------------------------------------------------------------------
+
+
+def set_state(organization: Organization, caller: Caller, entity: str, record_id: str, active: bool) -> None:
+    with organization.store.transaction() as tx:
+        if entity == "systemuser":
+            mailboxes.update_user(tx, caller, record_id, {"isdisabled": not active}, False)
+        elif entity == "email":
+            _complete_email(tx, record_id, active)
+        elif entity not in ENTITIES:
+            tx.update(GenericRecord, Lookup(entity, record_id), statecode=0 if active else 1)
+        else:
+            cls = entity_class(entity)
+            if "statecode" not in cls.__dataclass_fields__:  # type: ignore[attr-defined]
+                raise RuleViolated(f"{entity} has no state")
+            values = {
+                "statecode": RecordState.ACTIVE if active else RecordState.INACTIVE,
+                "statuscode": RecordStatus.ACTIVE if active else RecordStatus.INACTIVE,
+            }
+            if entity in _UPDATES:
+                _UPDATES[entity](tx, caller, record_id, values, False)
+            else:
+                tx.update(cls, record_id, **values)
+
+
+def _complete_email(tx: Transaction, record_id: str, active: bool) -> None:
+    email = tx.get(Email, record_id)
+    if active or email.statuscode is not EmailStatus.DRAFT:
+        raise RuleViolated("only a draft can be marked complete, and a completed email is not opened again")
+    tx.update(Email, record_id, statecode=EmailState.COMPLETED, statuscode=EmailStatus.COMPLETED, actualend=tx.now())
+
+
+def assign(organization: Organization, _caller: Caller, entity: str, record_id: str, owner: Lookup) -> None:
+    if owner.entity not in ("systemuser", "team"):
+        raise RuleViolated(f"a {owner.entity} cannot own records")
+    with organization.store.transaction() as tx:
+        tx.fetch(owner)
+        if entity not in ENTITIES:
+            tx.update(GenericRecord, Lookup(entity, record_id), ownerid=owner)
+            return
+        cls = entity_class(entity)
+        if "ownerid" not in cls.__dataclass_fields__:  # type: ignore[attr-defined]
+            raise RuleViolated(f"{entity} records have no owner")
+        tx.update(cls, record_id, ownerid=owner)
+        if cls is Queue:
+            mailboxes.follow_queue_owner(tx, record_id, owner)
+
+
+# -- delete -----------------------------------------------------------------------------------------------------------
+
+
+def delete(organization: Organization, _caller: Caller, entity: str, record_id: str) -> None:
+    if entity in _NEVER_DELETED:
+        raise RuleViolated(f"{entity} records are not deleted by callers")
+    with organization.store.transaction() as tx:
+        if entity not in ENTITIES:
+            tx.delete(GenericRecord, Lookup(entity, record_id))
+            return
+        before = _DELETES.get(entity)
+        if before is not None:
+            before(tx, record_id)
+        tx.delete(entity_class(entity), record_id)
+
+
+def _delete_email(tx: Transaction, record_id: str) -> None:
+    """Parties and attachments go with it. What a run holds, or what a person has to decide about, stays."""
+    row = ledger.outgoing_of(tx, record_id)
+    if row is not None and row.mark in (Mark.CLAIMED, Mark.SUBMITTING, Mark.UNCERTAIN):
+        raise RuleViolated(f"the email is {row.mark}: it cannot be deleted now")
+    if row is not None and row.mark == Mark.PENDING:
+        ledger.update_outgoing(tx, record_id, {"mark": Mark.CANCELED.value, "reason": "the email was deleted", "at": tx.now()})
+    for party in tx.find(ActivityParty, activityid=Lookup("email", record_id)):
+        tx.delete(ActivityParty, party.activitypartyid)
+    for attachment in tx.find(ActivityMimeAttachment, objectid=Lookup("email", record_id)):
+        tx.delete(ActivityMimeAttachment, attachment.activitymimeattachmentid)
+
+
+def _delete_user(tx: Transaction, record_id: str) -> None:
+    mailboxes.delete_with_owner(tx, Lookup("systemuser", record_id))
+    if tx.first(UserSettings, systemuserid=record_id) is not None:
+        tx.delete(UserSettings, record_id)
+
+
+def _delete_queue(tx: Transaction, record_id: str) -> None:
+    mailboxes.delete_with_owner(tx, Lookup("queue", record_id))
+
+
+_DELETES: Mapping[str, Any] = {
+    "systemuser": _delete_user,
+    "queue": _delete_queue,
+    "mailbox": mailboxes.before_delete,
+    "emailserverprofile": mailboxes.before_profile_delete,
+    "email": _delete_email,
+}

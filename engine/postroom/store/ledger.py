@@ -1,0 +1,412 @@
+"""The ledger: what became of every message, incoming and outgoing, and the octets of what came in, once by SHA-256.
+
+The ledger is the truth that the books are drawn from. Plain functions over a `Transaction`; nothing here decides anything: dispositions and
+marks are given by the organization (`rules.outgoing_state.Mark`, `providers.contract.Disposition`) and kept as words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import sqlalchemy as sa
+
+from postroom.store.rows import from_micros, to_micros
+from postroom.store.tables import TEXT, metadata, row_number, seen_entry
+
+if TYPE_CHECKING:
+    from postroom.store import Transaction
+
+__all__ = [
+    "FAILING",
+    "PENDING",
+    "IncomingRow",
+    "OutgoingRow",
+    "RecipientRow",
+    "add_outgoing",
+    "content",
+    "count_failure",
+    "delivered_under",
+    "forget_pending",
+    "forget_seen",
+    "incoming_ledger",
+    "incoming_rows",
+    "next_counter",
+    "outgoing_ledger",
+    "outgoing_of",
+    "outgoing_recipient",
+    "outgoing_rows",
+    "read_content",
+    "record_incoming",
+    "record_recipients",
+    "settled_among",
+    "store_content",
+    "tracking_counter",
+    "update_outgoing",
+]
+
+PENDING = "pending"
+"""An offer that was noted and not settled (before the watermark): the next look may settle it."""
+FAILING = "failing"
+"""Attempts at a message whose octets may not even be known; it ends with another disposition."""
+
+_CHUNK = 500
+T = TypeVar("T")
+
+incoming_ledger = sa.Table(
+    "incoming_ledger",
+    metadata,
+    row_number(),
+    sa.Column("instance", TEXT, nullable=False),
+    sa.Column("source_key", TEXT, nullable=False),
+    sa.Column("digest", TEXT, nullable=False),  # "" while failing
+    sa.Column("size", sa.BigInteger(), nullable=False),
+    sa.Column("mailbox_id", TEXT, nullable=False),
+    sa.Column("message_id", TEXT, nullable=False),
+    sa.Column("subject", TEXT, nullable=False),
+    sa.Column("disposition", TEXT, nullable=False),
+    sa.Column("reason", TEXT, nullable=False),
+    sa.Column("detail", TEXT, nullable=False),
+    sa.Column("email_id", TEXT),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("received_on", sa.BigInteger()),
+    sa.Column("at", sa.BigInteger(), nullable=False),
+    sa.Index(None, "instance", "source_key", "digest", unique=True),
+    sa.Index(None, "instance", "digest"),
+    sa.Index(None, "mailbox_id", "disposition"),
+)
+"""One row for each message at each place it was offered: (instance, source key, digest)."""
+
+outgoing_ledger = sa.Table(
+    "outgoing_ledger",
+    metadata,
+    row_number(),
+    sa.Column("email_id", TEXT, nullable=False, unique=True),  # of a test: an id of its own
+    sa.Column("kind", TEXT, nullable=False),  # "email" or "test"
+    sa.Column("mailbox_id", TEXT, nullable=False),
+    sa.Column("message_id", TEXT, nullable=False),
+    sa.Column("sender", TEXT, nullable=False),
+    sa.Column("subject", TEXT, nullable=False),
+    sa.Column("date", sa.BigInteger(), nullable=False),  # the Date field, the same on each try
+    sa.Column("mark", TEXT, nullable=False),
+    sa.Column("instance", TEXT, nullable=False),  # who claimed it
+    sa.Column("token", sa.BigInteger(), nullable=False),  # with which fence; 0 without
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("reason", TEXT, nullable=False),
+    sa.Column("requested_at", sa.BigInteger(), nullable=False),
+    sa.Column("at", sa.BigInteger(), nullable=False),
+    sa.Index(None, "mailbox_id", "mark"),
+    sa.Index(None, "instance", "mark"),
+)
+"""One row for each email that somebody asked to send, and for each test message."""
+
+outgoing_recipient = sa.Table(
+    "outgoing_recipient",
+    metadata,
+    row_number(),
+    sa.Column("email_id", TEXT, nullable=False),
+    sa.Column("address", TEXT, nullable=False),
+    sa.Column("accepted", sa.Boolean()),  # NULL: not known yet
+    sa.Column("permanent", sa.Boolean(), nullable=False),
+    sa.Column("reply", TEXT, nullable=False),
+    sa.Index(None, "email_id", "address", unique=True),
+)
+"""The envelope: one row for each recipient and what became of it."""
+
+content = sa.Table(
+    "content",
+    metadata,
+    sa.Column("digest", TEXT, primary_key=True),
+    sa.Column("size", sa.BigInteger(), nullable=False),
+    sa.Column("octets", sa.LargeBinary(), nullable=False),
+)
+"""Octets, once by SHA-256."""
+
+tracking_counter = sa.Table(
+    "tracking_counter",
+    metadata,
+    sa.Column("user_id", TEXT, primary_key=True),  # "" is the engine
+    sa.Column("number", sa.BigInteger(), nullable=False),
+    sa.Column("counter", sa.BigInteger(), nullable=False),
+)
+"""Each sending user's number, counted from 1, and the counter of its next message (server-side-sync reference 4.5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class IncomingRow:
+    """See `incoming_ledger`."""
+
+    instance: str
+    source_key: str
+    digest: str
+    size: int
+    mailbox_id: str
+    message_id: str
+    subject: str
+    disposition: str
+    reason: str
+    detail: str
+    email_id: str | None
+    attempts: int
+    received_on: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRow:
+    """See `outgoing_recipient`. `accepted` None: not known."""
+
+    address: str
+    accepted: bool | None
+    permanent: bool
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingRow:
+    """See `outgoing_ledger`."""
+
+    email_id: str
+    kind: str
+    mailbox_id: str
+    message_id: str
+    sender: str
+    subject: str
+    date: datetime
+    mark: str
+    instance: str
+    token: int
+    attempts: int
+    reason: str
+    requested_at: datetime
+    at: datetime
+    recipients: tuple[RecipientRow, ...] = ()
+
+
+def chunks(values: Iterable[T]) -> Iterator[list[T]]:
+    """Pieces small enough for one statement's parameters."""
+    rest = iter(values)
+    while piece := list(islice(rest, _CHUNK)):
+        yield piece
+
+
+# -- incoming -----------------------------------------------------------------------------------------------------------
+
+
+_INCOMING_COLUMNS = [column for column in incoming_ledger.c if column.name != "rownumber"]
+_KEY = (
+    (incoming_ledger.c.instance == sa.bindparam("instance_"))
+    & (incoming_ledger.c.source_key == sa.bindparam("source_key_"))
+    & (incoming_ledger.c.digest == sa.bindparam("digest_"))
+)
+_FIND = sa.select(incoming_ledger.c.disposition, incoming_ledger.c.email_id).where(_KEY)
+_DROP_ATTEMPTS = sa.delete(incoming_ledger).where(_KEY)
+_UPDATE_INCOMING = sa.update(incoming_ledger).where(_KEY)  # SET comes from the parameters named as columns
+
+
+def delivered_under(tx: Transaction, instance: str, source_key: str, digest: str) -> tuple[str, str | None] | None:
+    """(disposition, email id) of this very offer, or None when it was never noted."""
+    row = tx.execute(_FIND, {"instance_": instance, "source_key_": source_key, "digest_": digest}).first()
+    return None if row is None else (row[0], row[1])
+
+
+def record_incoming(tx: Transaction, row: IncomingRow, *, exists: bool | None = None) -> None:
+    """Write the disposition of an offer; a later one replaces an earlier one. Attempts counted before are closed with it. `exists`
+    spares the look for an earlier row where the caller knows."""
+    if exists is None:
+        exists = delivered_under(tx, row.instance, row.source_key, row.digest) is not None
+    values = {
+        "size": row.size,
+        "mailbox_id": row.mailbox_id,
+        "message_id": row.message_id,
+        "subject": row.subject,
+        "disposition": row.disposition,
+        "reason": row.reason,
+        "detail": row.detail,
+        "email_id": row.email_id,
+        "attempts": row.attempts,
+        "received_on": None if row.received_on is None else to_micros(row.received_on),
+        "at": to_micros(row.at),
+    }
+    key = {"instance": row.instance, "source_key": row.source_key, "digest": row.digest}
+    if exists:
+        tx.execute(_UPDATE_INCOMING, {**values, **{f"{name}_": value for name, value in key.items()}})
+    else:
+        tx.execute(sa.insert(incoming_ledger), {**values, **key})
+    if row.digest:
+        tx.execute(_DROP_ATTEMPTS, {"instance_": row.instance, "source_key_": row.source_key, "digest_": ""})
+
+
+def count_failure(tx: Transaction, instance: str, source_key: str, mailbox_id: str, detail: str, now: datetime) -> int:
+    """One more failed attempt at a message; returns how many there were."""
+    found = tx.execute(
+        sa.select(incoming_ledger.c.attempts).where(_KEY),
+        {"instance_": instance, "source_key_": source_key, "digest_": ""},
+    ).scalar()
+    attempts = (found or 0) + 1
+    row = IncomingRow(instance, source_key, "", 0, mailbox_id, "", "", FAILING, "failed", detail, None, attempts, None, now)
+    record_incoming(tx, row, exists=found is not None)
+    return attempts
+
+
+def settled_among(tx: Transaction, instance: str, digests: Iterable[str]) -> dict[str, str]:
+    """digest -> disposition of those octets that this instance has settled, under whatever source key."""
+    found: dict[str, str] = {}
+    for piece in chunks(dict.fromkeys(digests)):
+        rows = tx.execute(
+            sa.select(incoming_ledger.c.digest, incoming_ledger.c.disposition)
+            .where(incoming_ledger.c.instance == instance, incoming_ledger.c.digest.in_(piece))
+            .where(incoming_ledger.c.disposition.not_in((PENDING, FAILING)))
+            .order_by(incoming_ledger.c.rownumber)
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def forget_pending(tx: Transaction, mailbox_ids: Sequence[str], since: datetime | None) -> dict[str, list[str]]:
+    """Take back the notes "before the watermark" on messages received at or after `since` (None: all), so that they are offered anew.
+    Returns instance -> source keys."""
+    found: dict[str, list[str]] = {}
+    for piece in chunks(mailbox_ids):
+        condition = incoming_ledger.c.mailbox_id.in_(piece) & (incoming_ledger.c.disposition == PENDING)
+        if since is not None:
+            condition &= incoming_ledger.c.received_on >= to_micros(since)
+        for instance, source_key in tx.execute(
+            sa.select(incoming_ledger.c.instance, incoming_ledger.c.source_key).where(condition)
+        ):
+            found.setdefault(instance, []).append(source_key)
+        tx.execute(sa.delete(incoming_ledger).where(condition))
+    return found
+
+
+def forget_seen(tx: Transaction, instance: str, source_keys: Iterable[str]) -> None:
+    """Take keys out of an instance's memory, so that they are offered anew."""
+    for piece in chunks(source_keys):
+        tx.execute(sa.delete(seen_entry).where(seen_entry.c.instance == instance, seen_entry.c.sourcekey.in_(piece)))
+
+
+def incoming_rows(tx: Transaction) -> list[IncomingRow]:
+    """All, in the order they were first noted."""
+    rows = tx.execute(sa.select(*_INCOMING_COLUMNS).order_by(incoming_ledger.c.rownumber)).mappings()
+    return [
+        IncomingRow(
+            **{
+                **row,
+                "received_on": None if row["received_on"] is None else from_micros(row["received_on"]),
+                "at": from_micros(row["at"]),
+            }
+        )
+        for row in rows
+    ]
+
+
+# -- contents -----------------------------------------------------------------------------------------------------------
+
+
+def store_content(tx: Transaction, digest: str, octets: bytes) -> None:
+    """Keep octets under their SHA-256, unless they are kept already."""
+    if tx.execute(sa.select(content.c.size).where(content.c.digest == digest)).first() is None:
+        tx.execute(sa.insert(content), {"digest": digest, "size": len(octets), "octets": octets})
+
+
+def read_content(tx: Transaction, digest: str) -> bytes | None:
+    found = tx.execute(sa.select(content.c.octets).where(content.c.digest == digest)).scalar()
+    return None if found is None else bytes(found)
+
+
+# -- outgoing -----------------------------------------------------------------------------------------------------------
+
+
+_OUTGOING_COLUMNS = [column for column in outgoing_ledger.c if column.name != "rownumber"]
+
+
+def add_outgoing(tx: Transaction, row: OutgoingRow) -> None:
+    """A new request to send. An email that failed and is sent again replaces its earlier row, recipients included."""
+    tx.execute(sa.delete(outgoing_ledger).where(outgoing_ledger.c.email_id == row.email_id))
+    tx.execute(sa.delete(outgoing_recipient).where(outgoing_recipient.c.email_id == row.email_id))
+    values = {column.name: getattr(row, column.name) for column in _OUTGOING_COLUMNS}
+    for name in ("date", "requested_at", "at"):
+        values[name] = to_micros(values[name])
+    tx.execute(sa.insert(outgoing_ledger), values)
+    if row.recipients:
+        tx.execute(
+            sa.insert(outgoing_recipient),
+            [
+                {
+                    "email_id": row.email_id,
+                    "address": one.address,
+                    "accepted": one.accepted,
+                    "permanent": one.permanent,
+                    "reply": one.reply,
+                }
+                for one in row.recipients
+            ],
+        )
+
+
+def update_outgoing(tx: Transaction, email_id: str, values: Mapping[str, Any]) -> None:
+    """Change a row: `mark`, `attempts`, `reason`, `instance`, `token`, `at` (a datetime)."""
+    changed = {name: to_micros(value) if isinstance(value, datetime) else value for name, value in values.items()}
+    tx.execute(sa.update(outgoing_ledger).where(outgoing_ledger.c.email_id == email_id).values(changed))
+
+
+def record_recipients(tx: Transaction, email_id: str, results: Iterable[RecipientRow]) -> None:
+    """What the server said about each recipient."""
+    for one in results:
+        tx.execute(
+            sa.update(outgoing_recipient)
+            .where(outgoing_recipient.c.email_id == email_id, outgoing_recipient.c.address == one.address)
+            .values(accepted=one.accepted, permanent=one.permanent, reply=one.reply)
+        )
+
+
+def outgoing_of(tx: Transaction, email_id: str) -> OutgoingRow | None:
+    """One row with its recipients, or None."""
+    return next(iter(outgoing_rows(tx, outgoing_ledger.c.email_id == email_id)), None)
+
+
+def outgoing_rows(tx: Transaction, condition: sa.ColumnElement[bool] | None = None) -> list[OutgoingRow]:
+    """Rows with their recipients, in the order they were requested; all of them without a condition."""
+    wanted = sa.select(*_OUTGOING_COLUMNS).order_by(outgoing_ledger.c.rownumber)
+    reached = sa.select(outgoing_recipient).order_by(outgoing_recipient.c.rownumber)
+    if condition is not None:
+        wanted = wanted.where(condition)
+        reached = reached.where(outgoing_recipient.c.email_id.in_(sa.select(outgoing_ledger.c.email_id).where(condition)))
+    recipients: dict[str, list[RecipientRow]] = {}
+    for one in tx.execute(reached).mappings():
+        row = RecipientRow(one["address"], one["accepted"], one["permanent"], one["reply"])
+        recipients.setdefault(one["email_id"], []).append(row)
+    return [
+        OutgoingRow(
+            **{
+                **row,
+                "date": from_micros(row["date"]),
+                "requested_at": from_micros(row["requested_at"]),
+                "at": from_micros(row["at"]),
+            },
+            recipients=tuple(recipients.get(row["email_id"], ())),
+        )
+        for row in tx.execute(wanted).mappings()
+    ]
+
+
+# -- tracking tokens ----------------------------------------------------------------------------------------------------
+
+
+def next_counter(tx: Transaction, user_id: str) -> tuple[int, int]:
+    """(user number, message counter) for the user's next token. A user is numbered when it first sends; counters count from 0."""
+    found = tx.execute(
+        sa.select(tracking_counter.c.number, tracking_counter.c.counter).where(tracking_counter.c.user_id == user_id)
+    ).first()
+    if found is None:
+        last = tx.execute(sa.select(sa.func.max(tracking_counter.c.number))).scalar()
+        number = (last or 0) + 1
+        tx.execute(sa.insert(tracking_counter), {"user_id": user_id, "number": number, "counter": 1})
+        return number, 0
+    tx.execute(
+        sa.update(tracking_counter).where(tracking_counter.c.user_id == user_id).values(counter=tracking_counter.c.counter + 1)
+    )
+    return found[0], found[1]
