@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from email.errors import MessageError
 from email.header import decode_header, make_header
 
 __all__ = ["HeaderMap", "decoded", "head_end", "message_id_of", "read_headers", "subject_of"]
@@ -14,7 +15,10 @@ SUBJECT_LIMIT = 400
 
 
 def head_end(octets: bytes) -> int:
-    """Where the head ends: behind the line end before the first empty line, or where the octets or HEADER_LIMIT end."""
+    """Where the head ends: behind the line end before the first empty line, or where the octets or HEADER_LIMIT end; 0 where there
+    is no head."""
+    if octets.startswith((b"\n", b"\r\n")):
+        return 0
     end = octets.find(b"\n\r\n", 0, HEADER_LIMIT)
     # The search for the other kind goes no further than the first kind: most messages are looked at once.
     other = octets.find(b"\n\n", 0, end if end >= 0 else HEADER_LIMIT)
@@ -70,7 +74,7 @@ def decoded(value: str) -> str:
         return value
     try:
         return str(make_header(decode_header(value)))
-    except (ValueError, LookupError, AssertionError):  # what the standard library says about bad words
+    except (ValueError, LookupError, AssertionError, MessageError):  # what the standard library says about bad words
         return value
 
 

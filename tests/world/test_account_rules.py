@@ -164,11 +164,11 @@ class TestCircles:
         assert world.journal.count(kind=Kind.DELIVERY) <= 1 + MAX_SENT_ON * len(names)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(
         st.sampled_from(
-            [b"From: ", b"To: ", b"Subject: ", b"Cc: ", b"((((", b'"', b"=?utf-8?q?=ff?=", b"=?x?b?!?=", b"\r\n", b"\n", b" ", b"\r\n\r\n",
+            [b"From: ", b"To: ", b"Subject: ", b"Cc: ", b"((((", b'"', b"=?utf-8?q?=ff?=", b"=?a?b?/////?=", b"=?unknown-8bit?b?/w==?=", b"=?utf-16?q?=d8=00?=", b"charset*0*=a''%ff;", b"Content-Transfer-Encoding: x-uuencode\r\n", b"Content-Transfer-Encoding: base64\r\n\r\n/////", b"=?x?b?!?=", b"\r\n", b"\n", b" ", b"\r\n\r\n",
              b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n", b"Content-Type: text/plain; charset=nonsense\r\n", b"\xff", b"\0", b","]
         ),
         max_size=30,

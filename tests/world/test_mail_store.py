@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -344,6 +345,17 @@ def test_the_spool_takes_what_memory_does_not(clock: ManualClock) -> None:
     store.delete(item.uid for item in items)
     assert (store._contents.in_memory, store._contents.spooled) == (0, 0)
     store.close()
+    store.close()
+
+
+def test_the_spool_does_not_grow_for_ever(clock: ManualClock) -> None:
+    store = MemoryMailStore(clock, Ids(), memory_budget=1000)
+    store.open_account(ANN)
+    keep = [store.deposit(ANN, bytes([65 + n]) * 900) for n in range(3)]
+    for count in range(100):
+        store.delete([store.deposit(ANN, b"%d" % count * 300).uid])
+        assert os.fstat(store._contents._spool._descriptor).st_size < 8000
+    assert [store.octets(item.uid) for item in keep] == [bytes([65 + n]) * 900 for n in range(3)]
     store.close()
 
 

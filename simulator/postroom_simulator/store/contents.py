@@ -56,8 +56,8 @@ class Content:
 class Contents:
     """Bodies by SHA-256, counted by reference. Not locked: the store does that.
 
-    A body goes to the spool file when memory is full, and stays there. Space of the file is given back when nothing in it is
-    needed any more.
+    A body goes to the spool file when memory is full, and stays there. When more of the file is waste than is needed (and more
+    than `memory_budget`), it is written anew; so it stays within a small multiple of what is needed.
     """
 
     def __init__(self, memory_budget: int = MEMORY_BUDGET) -> None:
@@ -100,6 +100,8 @@ class Contents:
         del self._by_digest[digest]
         if content.octets is None:
             self._spool.forget(content.size)
+            if self._spool.waste > max(self._budget, self._spool.live):
+                self._rewrite()
         else:
             self._in_memory -= content.size
 
@@ -110,6 +112,20 @@ class Contents:
     def wire(self, digest: str) -> bytes:
         octets = self.octets(digest)
         return octets if self._by_digest[digest].plain else wire_form(octets)
+
+    def _rewrite(self) -> None:
+        """Copy what is needed to a new file. Fails whole: the old file stays when the disk is full."""
+        fresh = _Spool()
+        kept = [content for content in self._by_digest.values() if content.octets is None]
+        try:
+            offsets = [fresh.append(self._spool.read(content.offset, content.size)) for content in kept]
+        except StoreError:
+            fresh.close()
+            return
+        for content, offset in zip(kept, offsets, strict=True):
+            content.offset = offset
+        self._spool.close()
+        self._spool = fresh
 
     def close(self) -> None:
         """Give the spool file back. Idempotent."""
@@ -157,11 +173,13 @@ class _Spool:
             size -= len(part)
         return b"".join(parts)
 
+    @property
+    def waste(self) -> int:
+        """Octets of the file that nobody needs."""
+        return self._end - self.live
+
     def forget(self, size: int) -> None:
         self.live -= size
-        if self.live == 0 and self._descriptor >= 0 and not self._closed:
-            os.ftruncate(self._descriptor, 0)
-            self._end = 0
 
     def close(self) -> None:
         self._closed = True
