@@ -246,9 +246,10 @@ class Connection:
             raise
         finally:
             self._running = False
+            # Timers first: over TCP a client may see the octets, and its test move the clock, before this thread goes on.
+            self._watch_idleness()
             self._flush()
         self._control_reading()
-        self._watch_idleness()
 
     def _step(self) -> bool:
         """Do the next thing; False when there is none."""
@@ -355,9 +356,8 @@ class Connection:
         self._end("fault", how)
 
     def _drip(self, octets: bytes, drip: Drip) -> None:
-        """The first piece at once, each further one `seconds` later."""
+        """The first piece at once, each further one `seconds` later. (What is written goes out when the loop stops.)"""
         self._write(octets[: drip.octets])
-        self._flush()
         rest = octets[drip.octets :]
         if rest:
             self._suspend(drip.seconds, "the next octets of a drip", lambda: self._drip(rest, drip))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import ipaddress
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Self
@@ -18,11 +20,18 @@ from postroom_simulator.net.registry import Cancellable, MovableClock, Timers, i
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
+if sys.platform == "linux":
+    import fcntl
+
 __all__ = ["Servers"]
 
 BACKLOG = 128
 LINGER = 2.0
 """Real seconds without progress after which a connection that has ended is given up (our choice)."""
+LOOK_AGAIN = 0.001
+"""Real seconds between two looks whether all was sent before a reset."""
+SIOCOUTQNSD = 0x894B
+"""Linux: octets of a socket's send queue that were not sent (linux/sockios.h)."""
 HIGH_WATER = 1024 * 1024
 """Octets waiting for a client to read them, above which nothing more of it is acted on."""
 _TURNS = 8
@@ -53,21 +62,22 @@ class Servers:
         self._sessions = sessions
         self._closed = False
         self._lines: set[_TcpLine] = set()
-        listening = _listen(host, dict.fromkeys(PROTOCOLS, 0) if ports is None else dict(ports))
+        self._listening = _listen(host, dict.fromkeys(PROTOCOLS, 0) if ports is None else dict(ports))
         self._loop = asyncio.new_event_loop()
         self._timers: Timers = ClockHop(self._loop, world.clock) if is_movable(world.clock) else self._loop
         self._servers: list[asyncio.Server] = []
-        for service, listener in listening.items():
+        for service, listener in self._listening.items():
             address = listener.getsockname()
             self.addresses[service] = (address[0], address[1])
-            self._servers.append(self._loop.run_until_complete(self._serve(service, listener)))
         self._thread = threading.Thread(target=self._loop.run_forever, name="postroom-simulator", daemon=True)
         self._thread.start()
+        asyncio.run_coroutine_threadsafe(self._serve(), self._loop).result()
         world.connections.add_barrier(self._turn)
 
-    def _serve(self, service: str, listener: socket.socket) -> asyncio.Future[asyncio.Server]:
-        made = self._loop.create_server(lambda: _TcpLine(self, service), sock=listener, backlog=BACKLOG)
-        return asyncio.ensure_future(made, loop=self._loop)
+    async def _serve(self) -> None:
+        for service, listener in self._listening.items():
+            make_line = functools.partial(_TcpLine, self, service)
+            self._servers.append(await self._loop.create_server(make_line, sock=listener, backlog=BACKLOG))
 
     def port(self, service: str) -> int:
         """Raises WorldError for a service that does not listen here."""
@@ -104,9 +114,11 @@ class Servers:
             asyncio.run_coroutine_threadsafe(_some_turns(), self._loop).result()
 
     async def _shut(self) -> None:
+        for listener in self._listening.values():
+            self._loop.remove_reader(listener.fileno())
+        await _some_turns()  # what was accepted a moment ago becomes a line; a closed asyncio.Server would lose it unclosed
         for server in self._servers:
             server.close()
-        await _some_turns()  # what was accepted a moment ago becomes a line
         while self._lines:
             for line in list(self._lines):
                 line.shut()
@@ -203,9 +215,7 @@ class _TcpLine(asyncio.Protocol):
             self._connection.pause_writing()
 
     def resume_writing(self) -> None:
-        if self._aborting:
-            self._reset()
-        elif self._connection is not None:
+        if self._connection is not None and not self._aborting:
             self._guarded(self._connection.resume_writing)
 
     def _guarded(self, call: Callable[[], None]) -> None:
@@ -238,13 +248,26 @@ class _TcpLine(asyncio.Protocol):
 
     def abort(self) -> None:
         self._ending = self._aborting = True
-        if self._transport.get_write_buffer_size():
-            # Wait until all is sent: asyncio calls resume_writing when it is, provided that it was paused.
-            self._transport.set_write_buffer_limits(high=0, low=0)
-            self._transport.write(b"")
+        if self._unsent():
             self._watch_progress()
+            self._reset_when_sent()
         else:
             self._reset()
+
+    def _reset_when_sent(self) -> None:
+        """A reset throws away what the kernel has not sent yet: look until it has."""
+        if self._unsent():
+            asyncio.get_running_loop().call_later(LOOK_AGAIN, self._reset_when_sent)
+        else:
+            self._reset()
+
+    def _unsent(self) -> int:
+        """Octets that have not left this side."""
+        kept = self._transport.get_write_buffer_size()
+        sock = self._transport.get_extra_info("socket")
+        if kept or sys.platform != "linux" or sock is None or sock.fileno() < 0:
+            return kept
+        return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, b"\0\0\0\0"))[0])
 
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
@@ -268,11 +291,11 @@ class _TcpLine(asyncio.Protocol):
 
     def _watch_progress(self) -> None:
         """Give up a client that neither reads nor ends."""
-        self._unsent_before = self._transport.get_write_buffer_size()
+        self._unsent_before = self._unsent()
         self._watch = asyncio.get_running_loop().call_later(LINGER, self._look)
 
     def _look(self) -> None:
-        if 0 < self._transport.get_write_buffer_size() < self._unsent_before:
+        if 0 < self._unsent() < self._unsent_before:
             self._watch_progress()
         else:
             self._reset()

@@ -36,7 +36,9 @@ class Authority:
 
             authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
             names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
-            self._made = authority, authority.issue_cert(*names, key_type=trustme.KeyType.ECDSA)
+            # The common name is long out of use, but fetchmail 6.4 takes no certificate without one.
+            leaf = authority.issue_cert(*names, common_name=self.hostname, key_type=trustme.KeyType.ECDSA)
+            self._made = authority, leaf
         return self._made
 
     def server_context(self) -> ssl.SSLContext:
