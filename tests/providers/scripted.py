@@ -9,9 +9,11 @@ from postroom.errors import ConnectionFailed, ServerTimeout
 from postroom.providers.connectors import GuardedConnection
 from postroom.providers.contract import Connection
 
+NOTHING = b"(no answer to this line)"
+
 
 class ScriptedSocket:
-    """Says `greeting`, then what `answer(line)` gives for each command line. None: silence (the read times out); b"": the end."""
+    """Says `greeting`, then what `answer(line)` gives for each line. NOTHING, None: silence (a read times out); b"": the end."""
 
     def __init__(self, greeting: bytes, answer: Callable[[bytes], bytes | None]) -> None:
         self.waiting = bytearray(greeting)
@@ -19,7 +21,6 @@ class ScriptedSocket:
         self.partial = b""
         self.lines: list[bytes] = []
         self.ended = False
-        self.silent = False
         self.closed = False
 
     def sendall(self, octets: bytes, /) -> None:
@@ -29,9 +30,9 @@ class ScriptedSocket:
         for line in lines:
             self.lines.append(line)
             said = self.answer(line)
-            if said is None:
-                self.silent = True
-            elif said == b"":
+            if said is None or said is NOTHING:
+                continue
+            if said == b"":
                 self.ended = True
             else:
                 self.waiting += said

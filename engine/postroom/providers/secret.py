@@ -40,7 +40,8 @@ class Secret:
             self.__value.encode("utf-8", "surrogatepass"), other.reveal().encode("utf-8", "surrogatepass")
         )
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        return hash((Secret, self.__value))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a secret is not pickled or copied to anywhere")
