@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom.mime.compose import ComposeError, compose
+from postroom.mime.filenames import safe_filename
 from postroom.mime.parse import parse_message
 from postroom.mime.values import Address, Attachment, OutgoingMessage
 
@@ -84,7 +85,7 @@ def test_what_is_composed_reads_back(message: OutgoingMessage, utf8: bool, eight
     assert same_text(parsed.text, message.text)
     assert same_text(parsed.html, message.html)
     assert [one.octets for one in parsed.attachments] == [one.octets for one in message.attachments]
-    assert [one.filename for one in parsed.attachments] == [one.filename for one in message.attachments]
+    assert [one.filename for one in parsed.attachments] == [safe_filename(one.filename) for one in message.attachments]
     assert [one.content_type for one in parsed.attachments] == [one.content_type for one in message.attachments]
     assert set(parsed.defects) <= {"raw 8-bit header"}
 
