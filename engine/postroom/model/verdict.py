@@ -9,8 +9,13 @@ __all__ = ["ReasonCode", "Verdict"]
 
 
 class ReasonCode(IntEnum):
-    """`CheckIncomingEmailResponse.ReasonCode`, published numbers and names (server-side-sync reference 4.1)."""
+    """`CheckIncomingEmailResponse.ReasonCode`, published numbers and names (server-side-sync reference 4.1).
 
+    BEFORE_WATERMARK is ours and never an answer of CheckIncomingEmail, which is not asked about such a message: the organization's gateway
+    says it of a message older than the received-after date. It stays at the source and is noted as pending.
+    """
+
+    BEFORE_WATERMARK = -2
     UNKNOWN = -1
     DUPLICATE = 0
     NO_CORRELATION_MATCH = 1

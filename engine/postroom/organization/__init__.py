@@ -12,7 +12,7 @@ from postroom.organization.callers import SYSTEM, Caller
 from postroom.organization.deployment import Deployment
 from postroom.organization.organization import Organization
 from postroom.organization.settings import DeploymentSettings
-from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure
+from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure, Scope
 
 __all__ = [
     "SYSTEM",
@@ -25,4 +25,5 @@ __all__ = [
     "Operation",
     "Organization",
     "RunFailure",
+    "Scope",
 ]

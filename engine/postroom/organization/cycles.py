@@ -31,7 +31,7 @@ from postroom.organization.alerts import Alert
 from postroom.organization.switches import settings_in
 from postroom.organization.values import DueMailbox, Operation, RunFailure
 from postroom.rules.eligibility import Reason, explain
-from postroom.rules.error_classes import Nature, Scope
+from postroom.rules.error_classes import Scope
 from postroom.rules.outgoing_state import Mark
 from postroom.rules.retry import BackOff, Counters, Decision, after_failure, after_success
 from postroom.store import TABLES, Fence, Transaction, leases, ledger
@@ -41,7 +41,7 @@ from postroom.store.tables import lease
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
 
-__all__ = ["RunResult", "begin_run", "due_mailboxes", "end_run", "explain_mailbox", "finish_run", "next_due"]
+__all__ = ["RunResult", "begin_run", "due_mailboxes", "end_run", "explain_mailbox", "finish_run", "next_due", "renew_run"]
 
 _m, _p, _o, _e = TABLES["mailbox"], TABLES["emailserverprofile"], TABLES["organization"], TABLES["email"]
 _l = ledger.outgoing_ledger
@@ -238,6 +238,16 @@ def finish_run(organization: Organization, mailbox_id: str, operation: Operation
             tx.create(_statistics(tx.now(), mailbox, operation, result))
 
 
+def renew_run(organization: Organization, fence: Fence) -> bool:
+    expires = organization.clock.now() + timedelta(seconds=organization.deployment.settings.lease_seconds)
+    try:
+        with organization.store.transaction() as tx:
+            leases.renew(tx, fence, expires)
+    except StaleRun:
+        return False
+    return True
+
+
 def end_run(organization: Organization, fence: Fence | None) -> None:
     """The lease knows its mailbox."""
     if fence is None:
@@ -288,9 +298,7 @@ def _failed(
     tx: Transaction, organization: Organization, mailbox: Mailbox, operation: Operation, failure: RunFailure
 ) -> dict[str, Any]:
     """Count, postpone or disable as `rules.retry` decides, and say so (reference 3.4)."""
-    error = failure.error
-    if error.nature in (Nature.NONE, Nature.STALE):
-        return {}
+    error = failure.judgement(operation)
     deployment = organization.deployment.settings
     back_off = BackOff(
         on_transient_error=deployment.mailbox_backoff_on_transient_error,
@@ -322,7 +330,7 @@ def _tell(tx: Transaction, mailbox: Mailbox, operation: Operation, failure: RunF
     if not decision.level:
         return
     settings = settings_in(tx)
-    error, level = failure.error, TraceLevel(int(decision.level))
+    error, level = failure.judgement(operation), TraceLevel(int(decision.level))
     what = "switched off" if decision.disable else "tried again later"
     text = f"{operation.value.capitalize()} processing of the mailbox failed and is {what}: {error.name}"
     regarding: list[Lookup] = []
@@ -340,7 +348,7 @@ def _statistics(now: datetime, mailbox: Mailbox, operation: Operation, result: R
     return MailboxStatistics(
         mailboxid=mailbox.reference,
         operationtypeid=_STATISTICS[operation],
-        processresult=result.failure is None or result.failure.error.nature is Nature.NONE,
+        processresult=result.failure is None,
         mailboxprocessscheduledon=scheduled,
         mailboxprocessstartedon=result.started_on,
         mailboxprocesscompletedon=now,

@@ -19,7 +19,6 @@ from postroom.organization.incoming import Judgement, Place, judge, load_place, 
 from postroom.organization.message_values import IncomingMessage, one_line
 from postroom.organization.values import GatewayBinding, Operation
 from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, Submission
-from postroom.rules.acceptance import BEFORE_WATERMARK
 from postroom.store import Transaction, ledger
 
 if TYPE_CHECKING:
@@ -93,13 +92,13 @@ class OrganizationGateway:
     # -- incoming -----------------------------------------------------------------------------------------------------
 
     def check_incoming(self, offer: IncomingOffer) -> Verdict:
-        """See the contract. A message older than the received-after date is refused with the detail `BEFORE_WATERMARK`."""
+        """See the contract. A message older than the received-after date is refused as BEFORE_WATERMARK."""
         with self._reading() as tx:
             place = self._place(tx)
             bound = _lower_bound(place)
             if bound is not None and offer.received_on < bound:
                 moment = f"{offer.received_on:%Y-%m-%d %H:%M} is before {bound:%Y-%m-%d %H:%M}"
-                return Verdict(False, ReasonCode.UNKNOWN, f"{BEFORE_WATERMARK}: {moment} UTC")
+                return Verdict(False, ReasonCode.BEFORE_WATERMARK, f"before the watermark: {moment} UTC")
             judgement = judge(tx, place, _message(offer))
         if len(self._judged) >= _JUDGED_LIMIT:
             self._judged.clear()
@@ -149,7 +148,7 @@ class OrganizationGateway:
             known = ledger.delivered_under(tx, self._binding.instance, offer.source_key, offer.message.digest)
             if known is not None and known[0] == Disposition.TRACKED.value:
                 return
-            early = disposition is Disposition.FILTERED and verdict.detail.startswith(BEFORE_WATERMARK)
+            early = disposition is Disposition.FILTERED and verdict.reason is ReasonCode.BEFORE_WATERMARK
             word = ledger.PENDING if early else disposition.value
             email_id = None
             if verdict.reason is ReasonCode.DUPLICATE:

@@ -84,6 +84,7 @@ def create_owner(tx: Transaction, caller: Caller, cls: type[SystemUser | Queue],
     if values.get("defaultmailbox") is not None:
         raise RuleViolated(f"a new {entity} gets a mailbox of its own: defaultmailbox cannot be given")
     owner = tx.create(cls(**values))
+    owned_by: Lookup | None
     if isinstance(owner, SystemUser):
         tx.create(UserSettings(systemuserid=owner.systemuserid))
         inactive, name, owned_by = owner.isdisabled, owner.fullname, owner.reference
@@ -306,7 +307,7 @@ def _update_owner(
     if "defaultmailbox" in values and values["defaultmailbox"] != (mailbox.reference if mailbox else None):
         raise RuleViolated(f"the default mailbox of a {owner.__entity__} is its own")
     column = _ADDRESS_COLUMN[owner.__entity__]
-    mirrored = {
+    mirrored: dict[str, Any] = {
         name: values[name]
         for name in ("incomingemaildeliverymethod", "outgoingemaildeliverymethod", "emailrouteraccessapproval")
         if name in values

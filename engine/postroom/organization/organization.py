@@ -302,7 +302,11 @@ class Organization:
             cycles.RunResult(fence, started_on, next_due, processed, failed, failure, scheduled_on, dict(steps or {}), machine),
         )
 
-    def end_run(self, fence: Fence | None) -> None:
+    def renew_run(self, mailbox_id: str, fence: Fence) -> bool:  # noqa: ARG002 - for symmetry with begin_run
+        """Keep the lease of a long run. False: it was lost."""
+        return cycles.renew_run(self, fence)
+
+    def end_run(self, mailbox_id: str, fence: Fence | None) -> None:  # noqa: ARG002
         """Unlock the mailbox and release its lease without any result (a run that was called off). Harmless when done already."""
         cycles.end_run(self, fence)
 

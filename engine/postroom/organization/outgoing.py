@@ -141,7 +141,7 @@ def create_email(organization: Organization, caller: Caller, draft: Draft) -> st
 
 
 def _draft_parties(tx: Transaction, activity: Lookup, sender: Lookup | None, draft: Draft) -> list[ActivityParty]:
-    parties = []
+    parties: list[tuple[ParticipationType, Lookup | None, str]] = []
     if sender is not None:
         parties.append((ParticipationType.SENDER, sender, _address_of(tx, sender)))
     for name, kind in _RECIPIENT_KINDS:

@@ -133,7 +133,8 @@ def _parties(
         for address in addresses:
             key = address_key(address.address)
             found = resolve_recipient(judgement.matches.get(key, ()), place.policies.resolution)
-            for reference in [match.reference for match in found] or [None]:
+            references: list[Lookup | None] = [match.reference for match in found]
+            for reference in references or [None]:
                 if (key, reference) not in done:
                     done.add((key, reference))
                     yield _party(activity, reference, kind, address)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from functools import lru_cache
+from typing import Any
 from xml.etree import ElementTree
 
 from postroom.errors import InvalidValue, RecordNotFound
@@ -59,7 +60,8 @@ def parse_switches(text: str | None) -> Switches:
         raise InvalidValue(f"orgdborgsettings: {problem}") from None
     given = {child.tag.lower(): (child.text or "").strip().lower() for child in root}
     known = {field.name: field for field in fields(Switches)}
-    return Switches(**{name: _value(name, value) for name, value in given.items() if name in known})
+    values: dict[str, Any] = {name: _value(name, value) for name, value in given.items() if name in known}
+    return Switches(**values)
 
 
 def _value(name: str, value: str) -> bool | int:

@@ -15,7 +15,6 @@ from postroom.organization.switches import settings_in
 from postroom.organization.values import GatewayBinding, Operation, RunFailure
 from postroom.providers.contract import ClaimedEmail
 from postroom.rules.eligibility import served
-from postroom.rules.error_classes import Nature
 from postroom.rules.outgoing_state import Mark
 from postroom.store import Fence, Transaction, ledger
 
@@ -91,7 +90,7 @@ def record_test_result(
             changes = {status: MailboxTestStatus.SUCCESS}
             if not (mailbox.mailboxprocessingcontext or 0) & TEST_ONLY:
                 changes |= {enabled: True, **_fresh_start(direction)}
-        elif failure.error.nature is not Nature.PERMANENT and retries + 1 < deployment.test_attempts:
+        elif not failure.permanent and retries + 1 < deployment.test_attempts:
             wait = max(timedelta(seconds=deployment.test_retry), failure.retry_after or timedelta(0))
             changes = {
                 "testemailconfigurationretrycount": retries + 1,
@@ -122,11 +121,11 @@ def _tell(tx: Transaction, mailbox: Mailbox, direction: Operation, failure: RunF
         alert = Alert(mailbox.reference, TraceLevel.INFORMATION, "TestSucceeded", text, success=True)
         alerts.write(tx, settings, alert)
         return
-    text = f"The test of {direction.value} email failed: {failure.error.name}"
+    text = f"The test of {direction.value} email failed: {failure.code}"
     places = [mailbox.reference] + ([mailbox.emailserverprofile] if mailbox.emailserverprofile is not None else [])
     for regarding in places:
-        number = failure.error.tracecode
-        alert = Alert(regarding, TraceLevel.ERROR, failure.error.name, text, details=failure.text, number=number)
+        number = failure.judgement(direction).tracecode
+        alert = Alert(regarding, TraceLevel.ERROR, failure.code, text, details=failure.text, number=number)
         alerts.write(tx, settings, alert)
 
 

@@ -7,14 +7,17 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from postroom.errors import PostroomError
-from postroom.rules.error_classes import ErrorClass, classify
+from postroom.rules.error_classes import LEVELS, THOUSANDS, ErrorClass, Nature, Scope, classify
 from postroom.rules.operation import Operation
 
 if TYPE_CHECKING:
     from postroom.model import EmailServerProfile, Mailbox
     from postroom.store.leases import Fence
 
-__all__ = ["Connection", "DueMailbox", "GatewayBinding", "Operation", "RunFailure"]
+__all__ = ["Connection", "DueMailbox", "GatewayBinding", "Operation", "RunFailure", "Scope"]
+
+UNKNOWN_NUMBER = 90
+"""Within the thousands of an operation: what `rules.error_classes` gives an error that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +69,43 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """What ended a run or a test early, judged.
+    """What ended a run or a test early, as `rules.error_classes` judged it. `of` makes it from an error.
 
-    error        the judgement of `rules.error_classes`
+    code         the "Email Server Error Code" (server-side-sync reference 10)
     text         for people; never a secret
+    permanent    the direction is disabled at once; otherwise it is postponed and its transient failures are counted
     retry_after  what the server asked for
+    timed_out    the server did not answer in time (another back-off applies)
+    tracecode    of the alert; 0: that of an error that nobody knows
     """
 
-    error: ErrorClass
+    code: str
     text: str
+    permanent: bool = False
+    scope: Scope = Scope.MAILBOX
     retry_after: timedelta | None = None
+    timed_out: bool = False
+    tracecode: int = 0
 
     @classmethod
     def of(cls, error: BaseException, operation: Operation = Operation.INCOMING) -> RunFailure:
-        """The judgement of an error, with what it says itself. Texts of errors that are not ours are not shown: they may hold anything."""
+        """Judge an error. What it says itself is shown only where the error is ours: others may say anything."""
+        judged = classify(error, operation)
         known = isinstance(error, PostroomError)
         text = str(error) if known else type(error).__name__
         reply = getattr(error, "reply", "") if known else ""
-        shown = f"{text} ({reply})" if reply and reply not in text else text
-        return cls(classify(error, operation), shown, getattr(error, "retry_after", None))
+        return cls(
+            code=judged.name,
+            text=f"{text} ({reply})" if reply and reply not in text else text,
+            permanent=judged.nature is Nature.PERMANENT,
+            scope=judged.scope,
+            retry_after=getattr(error, "retry_after", None),
+            timed_out=judged.timeout,
+            tracecode=judged.tracecode,
+        )
+
+    def judgement(self, operation: Operation) -> ErrorClass:
+        """The same in the words of `rules.error_classes`."""
+        number = self.tracecode or THOUSANDS[operation] + UNKNOWN_NUMBER
+        nature = Nature.PERMANENT if self.permanent else Nature.TRANSIENT
+        return ErrorClass(nature, self.scope, number, self.code, LEVELS[nature], self.timed_out)

@@ -14,11 +14,7 @@ from postroom.model.options import IncomingFilteringMethod as Filter
 from postroom.model.verdict import ReasonCode, Verdict
 from postroom.rules.correlation import Correlation
 
-__all__ = ["BEFORE_WATERMARK", "Acceptance", "AcceptancePolicy", "Question", "Recipient", "check_incoming", "usable_address"]
-
-BEFORE_WATERMARK = "before the watermark"
-"""How the detail of a verdict begins for a message older than the received-after watermark. No published reason code fits, since
-CheckIncomingEmail is never asked about such a message: the reason is UNKNOWN. The books count it as pending."""
+__all__ = ["Acceptance", "AcceptancePolicy", "Question", "Recipient", "check_incoming", "usable_address"]
 
 _CUSTOMERS = frozenset({"contact", "account", "lead"})
 _OURSELVES = frozenset({"systemuser", "queue"})
