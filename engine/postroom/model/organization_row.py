@@ -36,7 +36,7 @@ class Organization(Record):
     requireapprovalforqueueemail: bool = boolean(default=True)
     emailcorrelationenabled: bool = boolean(default=True)
     enablesmartmatching: bool = boolean()
-    hashfilterkeywords: str | None = memo(default=HASH_FILTER_KEYWORDS)
+    hashfilterkeywords: str | None = string(4000, default=HASH_FILTER_KEYWORDS)  # length ours
     hashmaxcount: int = integer(0, default=20)
     hashdeltasubjectcount: int = integer(0, default=0)
     hashminaddresscount: int = integer(0, default=2)
