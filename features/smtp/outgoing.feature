@@ -56,7 +56,7 @@ Feature: Mail goes out over SMTP
     And "carl@birch.test" received 1 mail with the subject "Your order"
 
   Scenario: A connection lost before the final dot is simply tried again
-    Given the server takes nothing and cuts the first message before its end
+    Given the server drops the connection at the first "DATA"
     When "Ada" sends an email to "Carl Birch" with the subject "Your order"
     And the engine runs
     And the engine runs again after 15 minutes

@@ -153,7 +153,7 @@ def create_by_hand(tx: Transaction, caller: Caller, values: dict[str, Any]) -> s
     if owner is not None:
         record = tx.fetch(owner)
         if tx.first(Mailbox, regardingobjectid=owner) is not None:
-            raise RuleViolated(f"a {owner.entity} has one mailbox only")
+            raise RuleViolated(f"a {'user' if owner.entity == 'systemuser' else owner.entity} has one mailbox only")
         values.setdefault("emailaddress", getattr(record, _ADDRESS_COLUMN[owner.entity]))
     values["emailrouteraccessapproval"] = _approval(caller, values.get("emailaddress"), values.get("emailrouteraccessapproval"))
     values.setdefault("incomingemaildeliverymethod", _hand_method(owner))

@@ -44,7 +44,7 @@ class FeatureModule(pytest.Module):
         module = types.ModuleType(self.path.stem.replace("-", "_"))
         module.__file__ = str(self.path)
         for name, value in vars(steps).items():
-            if name.startswith("__pytest_bdd_step_"):
+            if name.startswith("pytestbdd_"):
                 setattr(module, name, value)
         source = "scenarios(name, features_base_dir=folder)"
         namespace = vars(module)

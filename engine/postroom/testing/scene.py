@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 from postroom.channels.server_side_sync import ServerSideSync
-from postroom.mime.addresses import parse_addresses
+from postroom.mime.addresses import split_list
 from postroom.mime.compose import compose
 from postroom.mime.values import Address, Attachment, OutgoingMessage
 from postroom.model import Email, Lookup, Mailbox
@@ -69,7 +69,7 @@ class Scene:
         self.world = world if world is not None else World(seed=seed)
         self.transport = transport
         self.deployment = Deployment(
-            self.world.clock, settings=settings or DeploymentSettings(), ids=lambda: str(self.world.ids.uuid())
+            self.world.clock, settings=settings or DeploymentSettings(), ids=self.world.ids
         )
         self.organization: Organization = self.deployment.create_organization(name, url)
         self.people: dict[str, Party] = {}
@@ -234,7 +234,7 @@ class Scene:
         """A mail from the outside reaches the accounts it is addressed to (or `into` alone). `sender` None: no From field.
 
         Returns the items deposited, in order of account."""
-        recipients = tuple(parse_addresses(to))
+        recipients = split_list(to.replace(",", ";"))
         values = OutgoingMessage(
             message_id=headers.pop("message_id", f"<{self.world.ids.token()}@outside.test>"),
             date=self.world.clock.now(),

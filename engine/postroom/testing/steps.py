@@ -15,7 +15,7 @@ from postroom.model import ActivityParty, Email, Lookup
 from postroom.organization import SYSTEM, Operation
 from postroom.testing.books import balance
 from postroom.testing.scene import FORWARD_MAILBOX, SERVER_SIDE_SYNC, Party, Scene
-from postroom_simulator.faults import Cut, Effect, Fault, LoseReply, Reply, When
+from postroom_simulator.faults import Cut, Drop, Effect, Fault, LoseReply, Reply, When
 from postroom_simulator.journal import Kind
 
 METHODS = {"none": 0, "server-side synchronization": SERVER_SIDE_SYNC, "forward mailbox": FORWARD_MAILBOX}
@@ -195,9 +195,9 @@ def answer_lost(postroom_scene: Scene) -> None:
     _fault(postroom_scene, When(protocol="smtp", at="end-of-data", nth=1), LoseReply())
 
 
-@given("the server takes nothing and cuts the first message before its end")
-def message_cut(postroom_scene: Scene) -> None:
-    _fault(postroom_scene, When(protocol="smtp", at="text", nth=1), Cut(10))
+@given(parsers.re(r'the server drops the connection at the (?P<nth>first|second|third) "(?P<verb>[A-Z]+)"'))
+def server_drops(postroom_scene: Scene, nth: str, verb: str) -> None:
+    _fault(postroom_scene, When(protocol=_protocol(verb), at=verb, nth=ORDINALS[nth]), Drop())
 
 
 @when("the server gives every message a new UIDL")
