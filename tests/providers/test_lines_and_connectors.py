@@ -152,7 +152,8 @@ def test_providers_over_tcp() -> None:
     with World(clock=SystemClock()) as world:
         world.add_account(ME, "secret")
         servers = world.listen()
-        net = SocketConnector(world.authority.client_context)
+        context = world.authority.client_context()
+        net = SocketConnector(lambda: context)
         for tls, pop3, smtp in (("none", "pop3", "smtp"), ("starttls", "pop3", "submission"), ("implicit", "pop3s", "smtps")):
             gateway = FakeGateway()
             gateway.outgoing.append(email(1, ME))
@@ -178,8 +179,8 @@ def test_certificates_are_checked() -> None:
             SocketConnector().connect(host, port, timeout=PATIENCE, tls=True)
 
         other = world.listen(host="127.0.0.2", ports={"pop3s": 0})
+        host, port = other.addresses["pop3s"]
         with pytest.raises(TlsError) as caught:
-            host, port = other.addresses["pop3s"]
             SocketConnector(world.authority.client_context).connect(host, port, timeout=PATIENCE, tls=True)
         assert caught.value.code == "certificate"
         host, port = servers.addresses["pop3"]

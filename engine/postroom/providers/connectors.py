@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -124,11 +125,20 @@ def plain_line(connection: Connection) -> GuardedConnection:
 class SocketConnector:
     """Connections over TCP. Host names and certificates are always verified, against what the context trusts.
 
-    `ssl_context_factory` is asked once for each handshake; a simulated world gives its `authority.client_context`.
+    `ssl_context_factory` is asked once, at the first handshake (reading the system's certificates takes longer than a poll); a
+    simulated world gives its `authority.client_context`. One connector may serve many threads.
     """
 
     def __init__(self, ssl_context_factory: Callable[[], ssl.SSLContext] = ssl.create_default_context) -> None:
-        self._context = ssl_context_factory
+        self._factory = ssl_context_factory
+        self._made: ssl.SSLContext | None = None
+        self._lock = threading.Lock()
+
+    def _context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._made is None:
+                self._made = self._factory()
+            return self._made
 
     def connect(self, host: str, port: int, *, timeout: float, tls: bool = False) -> GuardedConnection:
         where = f"{host}:{port}"

@@ -382,7 +382,9 @@ class _MailboxRun:
                 counts.delivered += self._deliver(offer, verdict).created
             else:
                 gateway.settle(offer, Disposition.FILTERED, verdict)
-                candidate.parked = verdict.reason is ReasonCode.BEFORE_WATERMARK  # too old to be looked at: it stays at the source
+                candidate.parked = (
+                    verdict.reason is ReasonCode.BEFORE_WATERMARK
+                )  # too old to be looked at: it stays at the source
                 counts.rejected += 1
         except MessageError as error:
             counts.failed += 1
