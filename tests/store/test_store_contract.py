@@ -448,7 +448,7 @@ class TestSearch:
             queue = tx.create(Queue(name="q", emailaddress="ada@x.TEST", ownerid=owner))
             contact = tx.create(GenericRecord("contact", "", {"emailaddress2": " ada@x.test ", "ownerid": owner}))
             tx.create(GenericRecord("invoice", "", {"emailaddress1": "ada@x.test"}))
-            found = search.resolve(tx, ["ADA@x.test", "nobody@x.test", "bad\x00key", ""])
+            found = search.resolve(tx, ["ADA@x.test", "nobody@x.test", "bad\x00key", "\ud800@x.test", ""])
         assert [(m.reference, m.ownerid) for m in found["ada@x.test"]] == [
             (user.reference, None),
             (queue.reference, owner),

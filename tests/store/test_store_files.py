@@ -205,7 +205,8 @@ class TestMigrations:
             upgrade(connection)
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
-            assert compare_metadata(context, register_all()) == []
+            difference = compare_metadata(context, register_all())
+            assert difference == [], "before the first release: python -m postroom.store.migrations.first"
             assert context.get_current_revision() == schema.head()
         engine.dispose()
 

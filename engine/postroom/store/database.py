@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -115,7 +116,8 @@ class _Image:
         engine = sa.create_engine("sqlite://", poolclass=StaticPool)
         event.listen(engine, "connect", _no_driver_transactions)
         with engine.connect() as connection:
-            metadata.create_all(connection, checkfirst=False)
+            schema.create(connection)
+            connection.commit()
             raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
             self.octets = raw.serialize()
         self.url, self.dialect, self.tables = engine.url, engine.dialect, len(metadata.tables)
@@ -133,6 +135,24 @@ class _Image:
 
 _image: _Image | None = None
 _image_guard = threading.Lock()
+
+
+def _write_image(path: Path) -> None:
+    """Make a new database file in one step, or leave it to the statements where the file system knows no links.
+
+    The name appears with the whole file behind it, and never replaces a file that another process made meanwhile.
+    """
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    try:
+        with fresh.open("xb") as file:
+            file.write(_Image.current().octets)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(fresh, path)
+    except OSError:
+        pass  # made by someone else, or the statements will make it, or say why they cannot
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 class MemoryDatabase:
@@ -179,6 +199,8 @@ class FileDatabase:
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent} is not a folder")
         self._lane: WriteLane = lane_of(str(path.resolve()))
+        if not path.exists():
+            _write_image(path)
         self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
         event.listen(self.engine, "connect", self._configure)
         event.listen(self.engine, "begin", _begin_sqlite)

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from postroom.errors import NewerDatabase, StoreError
 from postroom.store.tables import register_all
 
-__all__ = ["VERSION_TABLE", "head", "is_current", "prepare", "revisions"]
+__all__ = ["VERSION_TABLE", "create", "head", "is_current", "prepare", "revisions"]
 
 VERSION_TABLE = "alembic_version"
 """Alembic's own table, so that its command line works on our databases."""
@@ -57,15 +57,20 @@ def is_current(connection: Connection) -> bool:
     return _stamped(connection) == head()
 
 
+def create(connection: Connection) -> None:
+    """All tables of the newest revision, and its stamp, in a database without tables."""
+    register_all().create_all(connection, checkfirst=False)
+    _version.create(connection, checkfirst=True)
+    connection.execute(_version.insert(), {"version_num": head()})
+
+
 def prepare(connection: Connection) -> None:
     """In a write transaction: make the tables, or bring them forward. Looks again, as another process may have been faster."""
     stamp = _stamped(connection)
     if stamp == head():
         return
     if stamp is None:
-        register_all().create_all(connection, checkfirst=False)
-        _version.create(connection, checkfirst=True)
-        connection.execute(_version.insert(), {"version_num": head()})
+        create(connection)
         return
     from postroom.store.migrations import upgrade  # imports alembic
 

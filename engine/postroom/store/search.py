@@ -104,7 +104,7 @@ def resolve(tx: Transaction, keys: Iterable[str]) -> dict[str, list[EmailSearch]
     a key of the answer, normalized by `address_key`."""
     found: dict[str, list[EmailSearch]] = {address_key(one): [] for one in keys}
     found.pop("", None)
-    askable = [one for one in found if "\x00" not in one and (one.isascii() or one.isprintable())]
+    askable = [one for one in found if _can_be_stored(one)]
     if not askable:
         return found
     rows = tx.connection.execute(_RESOLVE[tx.dialect], {"p_keys": any_value(askable, tx.dialect)})
@@ -112,6 +112,11 @@ def resolve(tx: Transaction, keys: Iterable[str]) -> dict[str, list[EmailSearch]
         ownerid = Lookup(owner_entity, owner) if owner is not None else None
         found[key].append(EmailSearch(key, entity, record_id, attribute, bool(active), ownerid))
     return found
+
+
+def _can_be_stored(key: str) -> bool:
+    """Text that no database holds matches nothing, and would break the question for the others."""
+    return "\x00" not in key and (key.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in key))
 
 
 def reindex(tx: Transaction, entity: str) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
@@ -203,6 +202,5 @@ state_value = sa.Table(
 
 def register_all() -> sa.MetaData:
     """The metadata with the tables of every module of the store: `store.ledger` declares its own on it."""
-    if find_spec("postroom.store.ledger") is not None:
-        importlib.import_module("postroom.store.ledger")
+    importlib.import_module("postroom.store.ledger")
     return metadata
