@@ -428,6 +428,8 @@ def sorted_as(listing: Sequence[Listed], *chosen: set[str]) -> list[Listed]:
 def _distinct(listing: Sequence[Listed]) -> list[Listed]:
     """Two messages may share a key in one listing (RFC 1939 §7 allows hashes): the second becomes "key 2", so that it is neither lost
     nor looped over. A blank cannot be part of a UIDL. An empty key in a listing that has keys is named likewise."""
+    if len({listed.key for listed in listing}) == len(listing):
+        return list(listing)
     copies: Counter[str] = Counter()
     found = []
     for listed in listing:

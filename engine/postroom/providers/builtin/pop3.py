@@ -16,7 +16,8 @@ from postroom.providers.secret import Secret
 
 __all__ = ["Pop3Config", "Pop3Provider"]
 
-NUMBERED = re.compile(rb"([1-9][0-9]{0,9}) +([^ ]{1,280})[ \t]*\Z")
+NUMBERED = re.compile(r"^([1-9][0-9]{0,9}) +([^ \r\n]{1,280})[ \t]*\r$", re.MULTILINE)
+"""A line of a listing. An idle poll of a large mailbox is hardly more than this, so all lines are matched at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +100,10 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
                 raise refused.as_error() from refused
             ctx.log("pop3.no_uidl", "the server has no stable names; every message is retrieved in every run")
             keyed, text = False, self._list()
-        found = []
-        for line in text.split(b"\r\n")[:-1]:
-            match = NUMBERED.match(line)
-            if match is None:
-                raise ProtocolError("the listing holds a line that is no number and name")
-            found.append(Listed(match[2].decode("ascii", "backslashreplace") if keyed else "", int(match[1])))
-        return found
+        lines = NUMBERED.findall(text.decode("ascii", "backslashreplace"))
+        if not len(lines) == text.count(b"\r\n") == text.count(b"\n"):
+            raise ProtocolError("the listing holds a line that is no number and name")
+        return [Listed(name if keyed else "", int(number)) for number, name in lines]
 
     def _list(self) -> bytes:
         try:
