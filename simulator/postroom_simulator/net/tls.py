@@ -7,6 +7,7 @@ handshake and a conversation in memory is encrypted exactly as one over TCP.
 from __future__ import annotations
 
 import ssl
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,27 +28,30 @@ class Authority:
 
     def __init__(self, hostname: str) -> None:
         self.hostname = hostname
+        self._lock = threading.RLock()  # a client's thread and the servers' both come first
         self._made: tuple[trustme.CA, trustme.LeafCert] | None = None
         self._server: ssl.SSLContext | None = None
 
     def _make(self) -> tuple[trustme.CA, trustme.LeafCert]:
-        if self._made is None:
-            import trustme
+        with self._lock:
+            if self._made is None:
+                import trustme
 
-            authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-            names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
-            # The common name is long out of use, but fetchmail 6.4 takes no certificate without one.
-            leaf = authority.issue_cert(*names, common_name=self.hostname, key_type=trustme.KeyType.ECDSA)
-            self._made = authority, leaf
-        return self._made
+                authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
+                names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
+                # The common name is long out of use, but fetchmail 6.4 takes no certificate without one.
+                leaf = authority.issue_cert(*names, common_name=self.hostname, key_type=trustme.KeyType.ECDSA)
+                self._made = authority, leaf
+            return self._made
 
     def server_context(self) -> ssl.SSLContext:
         """For a server's side; one object, made once."""
-        if self._server is None:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            self._make()[1].configure_cert(context)
-            self._server = context
-        return self._server
+        with self._lock:
+            if self._server is None:
+                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                self._make()[1].configure_cert(context)
+                self._server = context
+            return self._server
 
     def client_context(self) -> ssl.SSLContext:
         """For a client's side: trusts this authority only, and checks the host's name. A new object each time."""
