@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+
 from postroom.errors import AuthError, Cancelled, ServerTimeout, StaleRun
 from postroom.providers.contract import RunOutcome
 from postroom.rules.operation import Operation
