@@ -16,7 +16,7 @@ from postroom_simulator.journal import Kind
 from postroom_simulator.net.connection import HELD_LIMIT, Connection
 from postroom_simulator.net.effects import garbled
 from postroom_simulator.net.registry import NotSettled
-from postroom_simulator.session import SessionContext
+from postroom_simulator.session import Outgoing, SessionContext
 from postroom_simulator.world import World
 
 
@@ -53,7 +53,6 @@ class Bench:
         self.clock = ManualClock()
         self.world = World(seed=3, clock=self.clock)
         if when is not None and effect is not None:
-            # The echo's words are not those of a protocol: put the fault in by its real name, ask by it.
             self.world.faults.add(when, effect, name="it")
         self.session: EchoSession
         self.wire = Wire()
@@ -224,6 +223,26 @@ def test_input_is_bounded_while_nothing_may_be_acted_on() -> None:
     bench.clock.advance(5)
     assert bench.wire.log.count("resume") == 1
     assert bench.session.acted.count("STAT") == HELD_LIMIT // 6 + 2
+
+
+def test_input_that_nobody_will_ever_read_is_not_kept() -> None:
+    bench = Bench("pop3", When("pop3", "NOOP"), Stall()).open()
+    bench.connection.data_received(b"NOOP\r\n")
+    for _ in range(10):
+        bench.connection.data_received(b"x" * HELD_LIMIT)
+    assert "pause" not in bench.wire.log  # or the client's end would not be seen
+    assert len(bench.connection._held) == 0
+
+
+def test_a_large_reply_can_drip() -> None:
+    bench = Bench("pop3", When("pop3", "*"), Drip(1_000, 0)).open()
+    bench.connection.data_received(b"NOOP\r\n")
+    reply = bytes(2_000_000)
+    bench.session._out.append(Outgoing(reply, Drip(100, 0.001)))
+    bench.session._suspended = True
+    bench.connection.data_received(b"")
+    bench.clock.advance(60)
+    assert bench.wire.said.endswith(reply)
 
 
 def test_a_client_that_does_not_read_is_not_served_on(bench: Bench) -> None:

@@ -156,11 +156,11 @@ class Connection:
         """The line is there."""
         with self.world.lock:
             protocol = PROTOCOLS[self.service]
-            fits = self.world.connections.admit(self)
             self.name = f"{protocol}-{self.world.ids.number(f'connection {protocol}')}"
             self._context = ConnectionContext(
                 self.world, protocol, self.name, client_address=self.client_address, service=self.service
             )
+            fits = self.world.connections.admit(self)
             self._context.note(Kind.CONNECTED, data={"service": self.service})
             self._run(self._answer_connect if fits else self._turn_away)
 
@@ -355,12 +355,12 @@ class Connection:
         self._write(octets[:count])
         self._end("fault", how)
 
-    def _drip(self, octets: bytes, drip: Drip) -> None:
+    def _drip(self, octets: bytes, drip: Drip, said: int = 0) -> None:
         """The first piece at once, each further one `seconds` later. (What is written goes out when the loop stops.)"""
-        self._write(octets[: drip.octets])
-        rest = octets[drip.octets :]
-        if rest:
-            self._suspend(drip.seconds, "the next octets of a drip", lambda: self._drip(rest, drip))
+        end = said + drip.octets
+        self._write(octets[said:end])
+        if end < len(octets):
+            self._suspend(drip.seconds, "the next octets of a drip", lambda: self._drip(octets, drip, end))
         else:
             self._finish_step(b"")
 
@@ -450,7 +450,10 @@ class Connection:
             self._run(session.timeout)
 
     def _control_reading(self) -> None:
-        """Hold no more than the limit of what may not be acted on yet."""
+        """Hold no more than the limit of what may not be acted on yet, and nothing of what never will be."""
+        if self.stalled_for_ever:
+            self._held.clear()
+            self._plain.clear()
         full = not self._ended and len(self._held) + len(self._plain) > HELD_LIMIT
         if full != self._reading_paused and not self._lost:
             self._reading_paused = full

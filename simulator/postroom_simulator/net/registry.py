@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
@@ -89,7 +89,7 @@ class Connections:
         self.clock = clock
         self.limit = limit
         self.per_address = per_address
-        self.failures: list[Exception] = []
+        self.failures: deque[Exception] = deque(maxlen=100)
         self.timers: MovableClock | ClockTimers = clock if is_movable(clock) else ClockTimers(clock)
         self._live: dict[Connection, None] = {}
         self._addresses: Counter[str] = Counter()
@@ -143,12 +143,13 @@ class Connections:
 
         A connection whose client is gone but whose server still waits for a timer (a delay, a stall with an end) is helped by
         moving the clock there, as a read in memory does; a clock that cannot be moved is waited for. `timeout` is in real
-        seconds. Raises NotSettled, or the first error that our own code met while serving.
+        seconds. Raises NotSettled, or the first error that our own code met while serving. Not to be called with the world's lock
+        held: the servers' thread needs it.
         """
         while True:
             ready = self.wait_until(lambda live: all(c.client_gone and c.waits_for_timer for c in live), timeout)
             if self.failures:
-                raise self.failures.pop(0)
+                raise self.failures.popleft()
             live = self.live()
             if not live:
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import ipaddress
+import logging
 import socket
 import struct
 import sys
@@ -24,6 +25,8 @@ if sys.platform == "linux":
     import fcntl
 
 __all__ = ["Servers"]
+
+log = logging.getLogger(__name__)
 
 BACKLOG = 128
 LINGER = 2.0
@@ -90,7 +93,8 @@ class Servers:
         self.world.connections.settle(timeout)
 
     def close(self) -> None:
-        """Reset what is open and stop. Leaves no thread, task, port or file. Idempotent; not to be called from a session."""
+        """Reset what is open and stop. Leaves no thread, task, port or file. Idempotent. Not to be called from a session, nor with
+        the world's lock held."""
         if self._closed:
             return
         self._closed = True
@@ -223,6 +227,7 @@ class _TcpLine(asyncio.Protocol):
         try:
             call()
         except Exception as error:
+            log.exception("%s: internal error", self._service)
             self._servers.world.connections.failures.append(error)
 
     # -- what the connection calls
