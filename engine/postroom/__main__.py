@@ -1,0 +1,5 @@
+"""`python -m postroom` is `postroom`."""
+
+from postroom.cli import main
+
+main()
