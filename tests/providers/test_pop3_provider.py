@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -333,6 +334,13 @@ def test_auth_plain_where_user_is_not_known(world: World) -> None:
     inner = long.answer
     long.answer = lambda line: b"+OK\r\n" if line.startswith(b"AG1l") else inner(line)
     assert Polls(world, ScriptedConnector(long), password=Secret("s" * 300)).run().delivered == 1
+
+
+def test_the_login_delay_is_passed_on(world: World) -> None:
+    socket = server(PASS=b"-ERR [LOGIN-DELAY] too soon\r\n", CAPA=b"+OK\r\nLOGIN-DELAY 900 USER\r\n.\r\n")
+    with pytest.raises(TransientError) as caught:
+        Polls(world, ScriptedConnector(socket)).run()
+    assert caught.value.retry_after == timedelta(minutes=15)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from postroom.runtime.executors import InlineExecutor, PoolExecutor
 from postroom.runtime.jobs import Job, JobRun
 from postroom.runtime.outcome import Ending, JobReport
 from postroom.runtime.runtime import Runtime
-from postroom_simulator.clock import ManualClock
+from postroom_simulator.clock import ManualClock, SystemClock
 
 PATIENCE = 10.0
 
@@ -316,6 +316,30 @@ def test_a_lease_is_renewed_and_its_loss_cancels() -> None:
         runtime.tick()
         assert cancelled.wait(PATIENCE)
         runtime.run_until_idle(PATIENCE)
+
+
+def test_deadlines_are_watched_while_waiting() -> None:
+    def run(jobrun: JobRun) -> RunOutcome:
+        while not jobrun.cancelled():
+            threading.Event().wait(0.001)
+        return RunOutcome(processed=1, error=Cancelled("asked to end"))
+
+    with pool(1) as executor:
+        runtime = Runtime(SystemClock(), executor)
+        runtime.submit(job(run, seconds=0.05))
+        (report,) = runtime.run_until_idle()
+        assert report.late
+
+
+def test_patience_ends_under_a_clock_that_stands_still() -> None:
+    go_on = threading.Event()
+    with pool(1) as executor:
+        runtime = Runtime(ManualClock(), executor)
+        runtime.submit(job(lambda _: RunOutcome(processed=int(go_on.wait(PATIENCE)))))
+        with pytest.raises(TimeoutError):
+            runtime.run_until_idle(0.02)
+        go_on.set()
+        assert len(runtime.run_until_idle(PATIENCE)) == 1
 
 
 def test_close_cancels_and_leaves_nothing() -> None:

@@ -114,18 +114,33 @@ class Runtime:
                     self._start(key, now)
         return reports
 
-    def run_until_idle(self, patience: float = 60.0) -> list[JobReport]:
-        """Tick until nothing is due and nothing runs (runs that overran do not count). `patience`: with a pool, how many real seconds
-        nothing may happen before TimeoutError."""
+    def run_until_idle(self, patience: float | None = None) -> list[JobReport]:
+        """Tick until nothing is due and nothing runs (runs that overran do not count). Meanwhile deadlines and leases are watched.
+
+        `patience`: with a pool, real seconds without any run ending after which TimeoutError is raised; None: the deadlines are
+        enough (but not under a manual clock, which nobody moves meanwhile)."""
         reports = self.tick()
+        waited = 0.0
         while True:
             due = self._scheduler.next_due()
             busy = any(not active.reported for active in self._active.values())
             if not busy and (due is None or due > self._clock.monotonic()):
                 return reports
-            if busy and not self.wait(patience):
-                raise TimeoutError(f"no run ended within {patience} seconds: {self.running()}")
+            if busy:
+                pause = self._pause() if patience is None else min(self._pause(), patience - waited)
+                waited = 0.0 if self.wait(pause) else waited + pause
+                if patience is not None and waited >= patience:
+                    raise TimeoutError(f"no run ended within {patience} seconds: {self.running()}")
             reports += self.tick()
+
+    def _pause(self) -> float:
+        """Seconds until something about the active runs has to be looked at: a deadline, the end of a grace, a renewal."""
+        moments = [
+            min(run.run.deadline + (self._grace if run.late else 0.0), run.renewed + self._renew_every)
+            for run in self._active.values()
+            if not run.reported
+        ]
+        return max(0.01, min(moments) - self._clock.monotonic())
 
     def wait(self, seconds: float) -> bool:
         """Wait in real time until a run has ended; False when none did. Returns at once when one ended since the last tick."""

@@ -8,6 +8,7 @@ import re
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from postroom.errors import (
@@ -108,6 +109,7 @@ class Pop3Dialogue:
         self.pipelined = False
         self._capabilities: frozenset[str] | None = None
         self._auth: frozenset[str] = frozenset()
+        self._login_delay: timedelta | None = None
         self._outstanding = 0
         self._client = _Client.__new__(_Client)
         try:
@@ -195,6 +197,9 @@ class Pop3Dialogue:
             words = [line.decode("ascii", "replace").split(" ") for line in lines if line]
             self._capabilities = frozenset(word[0] for word in words)
             self._auth = frozenset(name for word in words if word[0] == "SASL" for name in word[1:])
+            delays = [word[1] for word in words if word[0] == "LOGIN-DELAY" and len(word) > 1]
+            if delays and re.fullmatch(r"[0-9]{1,6}", delays[0]):
+                self._login_delay = timedelta(seconds=int(delays[0]))
         return self._capabilities
 
     def start_tls(self) -> None:
@@ -219,11 +224,18 @@ class Pop3Dialogue:
             else:
                 self._auth_plain(user, password)
         except Refused as refused:
-            error = refused.as_error()
-            if isinstance(error, ProtocolError):
-                error = AuthError("the server refused the credentials", reply=refused.reply, code=refused.code)
-            raise error from None
+            raise self._login_error(refused) from None
         self._capabilities = None
+
+    def _login_error(self, refused: Refused) -> ProviderError:
+        error = refused.as_error()
+        if isinstance(error, ProtocolError):
+            return AuthError("the server refused the credentials", reply=refused.reply, code=refused.code)
+        if refused.code == "LOGIN-DELAY":
+            with suppress(ProviderError):  # how long is told by CAPA only (RFC 2449 §6.5)
+                self.capabilities()
+            return TransientError(str(refused), reply=refused.reply, code=refused.code, retry_after=self._login_delay)
+        return error
 
     def _user_is_known(self, user: str) -> bool:
         """Whether USER was taken. CAPA is asked only when it was not: a poll that finds nothing should cost few turns."""
