@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from postroom.errors import InvalidValue, NotWritable, RecordError, RequiredMissing, UnknownAttribute
-from postroom.model import EmailServerProfile, Lookup, Mailbox, MailboxTestStatus, RecordState, ServerType, UserSettings
+from postroom.model import EmailServerProfile, Lookup, Mailbox, MailboxTestStatus, Queue, RecordState, ServerType, UserSettings
 from postroom.model.validate import Secret, validate_create, validate_update
 
 ID = "11111111-0000-4000-8000-0000000000ab"
@@ -96,6 +96,12 @@ def test_update_only_and_create_only() -> None:
             validate_update(Mailbox, {name: value})
     assert validate_update(Mailbox, {"statecode": 1})["statecode"] is RecordState.INACTIVE
     assert validate_update(Mailbox, {"name": None}) == {"name": None}
+
+
+def test_deprecated_passwords_cannot_be_written() -> None:
+    for cls in (Queue, UserSettings):
+        with pytest.raises(NotWritable, match="emailpassword"):
+            validate_update(cls, {"emailpassword": "hush"})
 
 
 def test_required() -> None:

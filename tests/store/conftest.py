@@ -66,9 +66,9 @@ def empty_postgres(postgres_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_with_tables(postgres_url: str) -> Callable[[], str]:
+def postgres_with_tables(postgres_url: str) -> Iterator[Callable[[], str]]:
     """Empties the tables; making them for each test would be slow."""
-    engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
+    engine = sa.create_engine(postgres_url, poolclass=sa.StaticPool)
     emptying = "; ".join(f'DELETE FROM "{name}"' for name in register_all().tables)
 
     def fresh() -> str:
@@ -77,7 +77,8 @@ def postgres_with_tables(postgres_url: str) -> Callable[[], str]:
                 connection.exec_driver_sql(emptying)
         return postgres_url
 
-    return fresh
+    yield fresh
+    engine.dispose()
 
 
 @pytest.fixture(params=["memory", "file", "postgresql"])

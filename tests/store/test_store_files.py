@@ -119,6 +119,28 @@ class TestConcurrency:
         assert order == [0, 1, 2, 3, 4]
         lane.acquire()
 
+    def test_who_is_interrupted_while_waiting_leaves_the_queue(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        lane = WriteLane()
+        held, done = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            lane.acquire()
+            held.set()
+            done.wait(10)
+            lane.release()
+
+        holder = threading.Thread(target=hold)
+        holder.start()
+        held.wait(10)
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Event, "wait", _interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                lane.acquire()
+        assert lane.waiting == 0
+        done.set()
+        holder.join(10)
+        lane.acquire()
+
     def test_the_lane_is_free_again_after_a_failure(self, tmp_path: Path, clock: Any) -> None:
         with OrganizationStore.open(f"sqlite:///{tmp_path}/a.db", clock=clock) as store:
             for _ in range(3):
@@ -126,6 +148,10 @@ class TestConcurrency:
                     raise ZeroDivisionError
             with store.transaction() as tx:
                 tx.create(Mailbox(name="a"))
+
+
+def _interrupted(*_: Any) -> bool:
+    raise KeyboardInterrupt
 
 
 def _in_threads(count: int, work: Callable[[], None]) -> list[BaseException]:

@@ -196,9 +196,10 @@ def guid(*, required: bool = False, **flags: bool) -> Any:
     return _field(Kind.GUID, None, required, **flags)
 
 
-def secret(name: str, limit: int, *, flag: str = "") -> Attribute:
-    """A write-only attribute for `__secrets__`; `flag` names the boolean that says whether it is set."""
-    return Attribute(name=name, kind=Kind.STRING, limit=limit, write_only=True, flag=flag)
+def secret(name: str, limit: int, *, flag: str = "", read_only: bool = False) -> Attribute:
+    """A write-only attribute for `__secrets__`; `flag` names the boolean that says whether it is set. With `read_only` nobody can
+    write it any more: a deprecated password."""
+    return Attribute(name=name, kind=Kind.STRING, limit=limit, write_only=True, flag=flag, read_only=read_only)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

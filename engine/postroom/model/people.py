@@ -13,7 +13,20 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import ClassVar
 
-from postroom.model.attributes import Attribute, Lookup, Record, boolean, integer, key, lookup, memo, moment, picklist, string
+from postroom.model.attributes import (
+    Attribute,
+    Lookup,
+    Record,
+    boolean,
+    integer,
+    key,
+    lookup,
+    memo,
+    moment,
+    picklist,
+    secret,
+    string,
+)
 from postroom.model.options import (
     EmailRouterAccessApproval,
     IncomingDeliveryMethod,
@@ -24,6 +37,10 @@ from postroom.model.options import (
 )
 
 __all__ = ["Queue", "QueueItem", "SystemUser", "UserSettings"]
+
+_DEPRECATED_PASSWORD: Mapping[str, Attribute] = MappingProxyType(
+    {"emailpassword": secret("emailpassword", 200, read_only=True)}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +73,7 @@ class Queue(Record):
     __entity__: ClassVar[str] = "queue"
     __key__: ClassVar[str] = "queueid"
     __primary__: ClassVar[str] = "name"
-    __secrets__: ClassVar[Mapping[str, Attribute]] = MappingProxyType({})
+    __secrets__: ClassVar[Mapping[str, Attribute]] = _DEPRECATED_PASSWORD
 
     queueid: str = key()
     name: str = string(200, required=True)
@@ -107,6 +124,7 @@ class UserSettings(Record):
 
     __entity__: ClassVar[str] = "usersettings"
     __key__: ClassVar[str] = "systemuserid"
+    __secrets__: ClassVar[Mapping[str, Attribute]] = _DEPRECATED_PASSWORD
 
     systemuserid: str = key()
     incomingemailfilteringmethod: IncomingFilteringMethod = picklist(

@@ -34,7 +34,18 @@ class WriteLane:
                 raise StoreError("this thread already writes to this database")
             turn = threading.Event()
             self._waiting.append((me, turn))
-        turn.wait()
+        try:
+            turn.wait()
+        except BaseException:  # an interrupt: leave the queue, or hand on what was given meanwhile
+            self._give_up((me, turn))
+            raise
+
+    def _give_up(self, place: tuple[int, threading.Event]) -> None:
+        with self._guard:
+            if place in self._waiting:
+                self._waiting.remove(place)
+                return
+        self.release()
 
     def release(self) -> None:
         with self._guard:
