@@ -372,6 +372,15 @@ def test_nonsense_is_classified_and_bounded(world: World, answers: dict[str, Any
     assert polls.octets == []
 
 
+def test_many_large_messages_are_pipelined_within_bounds(world: World) -> None:
+    messages = [message(number, ("x" * 70 + "\r\n") * 15_000) for number in range(12)]
+    for octets in messages:
+        world.place(ME, octets)
+    polls = Polls(world)
+    assert polls.run().delivered == 12
+    assert polls.octets == messages
+
+
 def test_a_message_over_the_limit_is_parked_and_those_behind_it_come(world: World) -> None:
     world.place(ME, b"Subject: big\r\n\r\n" + b"y" * 300_000)
     world.place(ME, message(1))

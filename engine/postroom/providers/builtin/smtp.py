@@ -120,7 +120,10 @@ class SmtpProvider(SendProvider[SmtpConfig, SmtpState]):
         travelling = (envelope[0], *(wire for _, wire in envelope[1]))
         header = octets.partition(b"\r\n\r\n")[0]
         needs_utf8 = utf8 and not (all(address.isascii() for address in travelling) and header.isascii())
-        options = (" BODY=8BITMIME" if eight and not octets.isascii() else "") + (" SMTPUTF8" if needs_utf8 else "")
+        options = " BODY=8BITMIME" if eight and not octets.isascii() else ""
+        options += " SMTPUTF8" if needs_utf8 else ""
+        # Told beforehand, so that a message that is too large is refused before it is sent (RFC 1870 §3).
+        options += f" SIZE={len(octets)}" if self._line.offers("size") else ""
         return _Composed(stuffed(octets), envelope, options, needs_utf8)
 
     def submit_message(self, ctx: RunContext[SmtpState], email: ClaimedEmail, composed: _Composed | None) -> Submission:
