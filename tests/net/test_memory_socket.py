@@ -14,9 +14,10 @@ from postroom_simulator.clock import ManualClock
 from postroom_simulator.errors import Deadlock, WorldError
 from postroom_simulator.faults import Delay, Drop, LoseReply, Refuse, Stall, When
 from postroom_simulator.net import memory
-from postroom_simulator.net.connection import DISCARD_LIMIT, HELD_LIMIT
+from postroom_simulator.net.connection import HELD_LIMIT
 from postroom_simulator.net.memory import MemorySocket, connect
 from postroom_simulator.net.registry import ClockTimers
+from postroom_simulator.net.service import DISCARD_LIMIT
 from postroom_simulator.world import World
 
 
@@ -318,7 +319,7 @@ def test_another_clock_is_slept_on() -> None:
 def test_another_clock_and_nothing_to_wait_for() -> None:
     with World(clock=Sleeper()) as world, echo(world) as sock:
         sock.connection.session.idle_limit = None  # type: ignore[union-attr,misc]
-        sock.connection._idle_timer.cancel()  # type: ignore[union-attr]
+        sock.connection._idle.cancel()
         with pytest.raises(Deadlock):
             sock.recv(1)
 

@@ -9,93 +9,37 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from postroom_simulator.faults import AcceptThenReset, Close, Cut, Delay, Drip, Drop, Garble, Refuse, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.net.effects import drops, garbled
+from postroom_simulator.net.handshake import HANDSHAKE_LIMIT, Handshake
+from postroom_simulator.net.idle import IdleWatch
 from postroom_simulator.net.registry import Cancellable, Timers
+from postroom_simulator.net.service import (
+    BUSY,
+    IMPLICIT_TLS,
+    PROTOCOLS,
+    ConnectionContext,
+    SessionFactory,
+    Transport,
+    make_session,
+)
 from postroom_simulator.net.tls import TlsLayer, reason
-from postroom_simulator.session import Outgoing, Session, SessionContext
+from postroom_simulator.session import Outgoing, Session
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = [
-    "DISCARD_LIMIT",
-    "HANDSHAKE_LIMIT",
-    "HELD_LIMIT",
-    "PROTOCOLS",
-    "Connection",
-    "SessionFactory",
-    "Transport",
-    "make_session",
-]
+__all__ = ["HELD_LIMIT", "Connection"]
 
-PROTOCOLS = {"pop3": "pop3", "pop3s": "pop3", "smtp": "smtp", "submission": "smtp", "smtps": "smtp"}
-"""The protocol of each service; connections are counted and journalled by it."""
-
-IMPLICIT_TLS = frozenset({"pop3s", "smtps"})
-HANDSHAKE_LIMIT = 60.0
-"""Seconds of the world's clock for a TLS handshake (our choice)."""
 HELD_LIMIT = 256 * 1024
 """Octets of input kept while nothing may be acted on; above it reading pauses (our choice)."""
 PIECE = 32 * 1024
 """Octets of input given to the session at once."""
 FLUSH_AT = 64 * 1024
 """Octets of output gathered before they are handed to the transport."""
-DISCARD_LIMIT = 1024 * 1024
-"""Octets that a client may still send after the server's orderly end before it is reset (our choice)."""
-BUSY = {"pop3": b"-ERR [SYS/TEMP] too many connections\r\n", "smtp": b"421 4.7.0 too many connections\r\n"}
-"""Said instead of a greeting when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8)."""
-
-
-class Transport(Protocol):
-    """What a connection asks of the line below it. After `close` or `abort` nothing more is written."""
-
-    def write(self, octets: bytes) -> None: ...
-
-    def close(self) -> None:
-        """In order: what was written is sent, then the end."""
-        ...
-
-    def abort(self) -> None:
-        """By reset, after what was written has been sent where that is possible."""
-        ...
-
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-
-
-@dataclass(slots=True)
-class ConnectionContext(SessionContext):
-    """A session's context that remembers the last command, for error texts."""
-
-    service: str = ""
-    last_command: str = ""
-
-    def note(
-        self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
-    ) -> None:
-        if kind is Kind.COMMAND:
-            self.last_command = verb
-        SessionContext.note(self, kind, verb=verb, detail=detail, account=account, data=data)
-
-
-SessionFactory = Callable[[str, SessionContext], Session]
-"""Makes the session of a service."""
-
-
-def make_session(service: str, context: SessionContext) -> Session:
-    """The session that belongs to a service."""
-    if PROTOCOLS[service] == "pop3":
-        from postroom_simulator.pop3.session import Pop3Session
-
-        return Pop3Session(context)
-    from postroom_simulator.smtp.session import SmtpSession
-
-    return SmtpSession(context)
 
 
 class Connection:
@@ -133,14 +77,11 @@ class Connection:
         self._held = bytearray()  # as it came over the line
         self._plain = bytearray()  # decrypted, not yet given to the session
         self._tls: TlsLayer | None = None
-        self._handshaking = False
-        self._handshake_octets = 0
-        self._cut: Cut | None = None  # of the greeting, then of the handshake
+        self._handshake: Handshake | None = None
+        self._greeting_cut: Cut | None = None
         self._suspended = False
         self._timer: Cancellable | None = None  # ends the suspension, or the handshake
-        self._idle_timer: Cancellable | None = None
-        self._idle_due = 0.0
-        self._last_input = world.clock.monotonic()
+        self._idle = IdleWatch(world, timers, limit=self._idle_limit, busy=self._is_busy, late=self._idle_too_long)
         self._peer_slow = False
         self._reading_paused = False
         self._running = False
@@ -170,7 +111,7 @@ class Connection:
             if self._ended or self.client_gone:
                 return
             self._held += octets
-            self._last_input = self.world.clock.monotonic()
+            self._idle.touch()
             self._run()
 
     def eof_received(self) -> None:
@@ -196,7 +137,7 @@ class Connection:
     def resume_writing(self) -> None:
         with self.world.lock:
             self._peer_slow = False
-            self._last_input = self.world.clock.monotonic()
+            self._idle.touch()
             self._run()
 
     # -- what others ask
@@ -247,7 +188,7 @@ class Connection:
         finally:
             self._running = False
             # Timers first: over TCP a client may see the octets, and its test move the clock, before this thread goes on.
-            self._watch_idleness()
+            self._idle.arm()
             self._flush()
         self._control_reading()
 
@@ -261,8 +202,8 @@ class Connection:
         session = self.session
         if self._peer_slow and not self.client_gone and not (session is not None and session.closed):
             return False
-        if self._handshaking:
-            return self._shake_hands()
+        if self._handshake is not None:
+            return self._shake_hands(self._handshake)
         if session is None:
             return False
         self._outgoing.extend(session.take())  # a session keeps back what is much at once, until the rest was taken
@@ -374,7 +315,7 @@ class Connection:
     def _write(self, octets: bytes) -> None:
         if not octets:
             return
-        if self._tls is not None and not self._handshaking:
+        if self._tls is not None:
             self._tls.write(octets)
             octets = self._tls.take()
         self._keep(octets)
@@ -411,43 +352,23 @@ class Connection:
             self._suspended = False
             self._timer = None
             self._waits = "a command"
-            self._last_input = self.world.clock.monotonic()
+            self._idle.touch()
             self._run(then)
 
-    def _watch_idleness(self) -> None:
-        """Keep one timer that is due no later than the idle limit. It looks when it fires, so that input costs no timer."""
+    def _idle_limit(self) -> float | None:
         session = self.session
-        if self._ended or session is None or self._handshaking:
-            return
-        limit = session.idle_limit
-        if limit is None:
-            return
-        due = self._last_input + limit
-        if self._idle_timer is None or due < self._idle_due - 1e-6:
-            self._set_idle_timer(due)
+        return None if self._ended or session is None else session.idle_limit
 
-    def _set_idle_timer(self, due: float) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-        self._idle_due = due
-        self._idle_timer = self._timers.call_later(due - self.world.clock.monotonic(), self._look_idle)
+    def _is_busy(self) -> bool:
+        """Whether the client cannot be blamed for its silence. (A handshake has a limit of its own.)"""
+        return self._suspended or self._handshake is not None
 
-    def _look_idle(self) -> None:
-        with self.world.lock:
-            self._idle_timer = None
-            session = self.session
-            if self._ended or session is None or session.idle_limit is None:
-                return
-            now = self.world.clock.monotonic()
-            due = (now if self._suspended or self._handshaking else self._last_input) + session.idle_limit
-            if due > now + 1e-6:
-                self._set_idle_timer(due)
-                return
-            self._timed_out = True
-            if self._peer_slow:  # it does not even read: nobody would hear a farewell
-                self._end("timeout", "rst")
-                return
-            self._run(session.timeout)
+    def _idle_too_long(self) -> None:
+        self._timed_out = True
+        if self._peer_slow or self.session is None:  # it does not even read: nobody would hear a farewell
+            self._end("timeout", "rst")
+        else:
+            self._run(self.session.timeout)
 
     def _control_reading(self) -> None:
         """Hold no more than the limit of what may not be acted on yet, and nothing of what never will be."""
@@ -469,7 +390,7 @@ class Connection:
         elif isinstance(effect, AcceptThenReset) and effect.octets == 0:
             self._end("fault", "rst")
         elif isinstance(effect, AcceptThenReset):
-            self._cut = Cut(effect.octets, "rst")
+            self._greeting_cut = Cut(effect.octets, "rst")
             self._begin()
         elif isinstance(effect, Drop):
             self._end("fault", effect.how)
@@ -495,8 +416,8 @@ class Connection:
         session = self.session = self._sessions(self.service, self._context)
         session.start()
         self._outgoing.extend(session.take())
-        if self._cut is not None and self._outgoing:
-            self._outgoing[0] = Outgoing(self._outgoing[0].octets, self._cut)
+        if self._greeting_cut is not None and self._outgoing:
+            self._outgoing[0] = Outgoing(self._outgoing[0].octets, self._greeting_cut)
 
     # -- TLS
 
@@ -513,9 +434,7 @@ class Connection:
 
     def _make_tls(self, cut: Cut | None) -> None:
         self._flush()
-        self._tls = TlsLayer(self.world.authority.server_context(), server_side=True)
-        self._handshaking = True
-        self._handshake_cut = cut
+        self._handshake = Handshake(self.world.authority.server_context(), cut)
 
     def _arm_handshake(self) -> None:
         self._waits = "a TLS handshake"
@@ -523,44 +442,32 @@ class Connection:
 
     def _handshake_late(self) -> None:
         with self.world.lock:
-            if self._handshaking and not self._ended:
-                self._context.note(Kind.TLS, detail="failed: time-out")
-                self._end("timeout", "fin")
+            if self._handshake is not None and not self._ended:
+                self._fail_tls("time-out", "timeout")
 
-    def _shake_hands(self) -> bool:
-        tls = self._tls
-        assert tls is not None
+    def _fail_tls(self, why: str, who: str) -> None:
+        self._context.note(Kind.TLS, detail=f"failed: {why}")
+        self._end(who, "fin")
+
+    def _shake_hands(self, handshake: Handshake) -> bool:
         if not self._held:
             if self.client_gone:
-                self._context.note(Kind.TLS, detail="failed: connection closed")
-                self._end("client", "fin")
+                self._fail_tls("connection closed", "client")
             return False
-        tls.feed(self._held)
+        answer, outcome = handshake.go_on(self._held)
         self._held.clear()
-        try:
-            done = tls.handshake()
-        except ssl.SSLError as error:
-            self._keep(tls.take())
-            self._context.note(Kind.TLS, detail=f"failed: {reason(error)}")
-            self._end("server", "fin")
-            return False
-        if self._send_handshake(tls.take(), done) and done:
-            self._secured(tls)
-        return True
-
-    def _send_handshake(self, octets: bytes, done: bool) -> bool:
-        """False when a fault cut it off: at its octet, or at the end of a shorter handshake."""
-        cut = self._handshake_cut
-        if cut is not None and (self._handshake_octets + len(octets) >= cut.octets or done):
-            self._keep(octets[: max(0, cut.octets - self._handshake_octets)])
-            self._end("fault", cut.how)
-            return False
-        self._handshake_octets += len(octets)
-        self._keep(octets)
+        self._keep(answer)
+        if outcome == "done":
+            self._secured(handshake.tls)
+        elif outcome == "failed":
+            self._fail_tls(handshake.reason, "server")
+        elif outcome == "cut" and handshake.cut is not None:
+            self._end("fault", handshake.cut.how)
         return True
 
     def _secured(self, tls: TlsLayer) -> None:
-        self._handshaking = False
+        self._handshake = None
+        self._tls = tls
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -581,9 +488,9 @@ class Connection:
         if self._ended:
             return
         self._ended = True
-        for timer in (self._timer, self._idle_timer):
-            if timer is not None:
-                timer.cancel()
+        self._idle.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._held.clear()
         self._plain.clear()
         self._outgoing.clear()
@@ -591,7 +498,7 @@ class Connection:
         if session is not None and not session.closed:
             session.receive_eof()
             session.take()
-        if how == "fin" and who != "fault" and self._tls is not None and not self._handshaking:
+        if how == "fin" and who != "fault" and self._tls is not None:
             self._tls.say_goodbye()
             self._keep(self._tls.take())
         self._flush()

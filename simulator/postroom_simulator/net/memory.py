@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from postroom_simulator.errors import Deadlock, WorldError
 from postroom_simulator.fault_rules import nearest
-from postroom_simulator.net.connection import DISCARD_LIMIT, PROTOCOLS, Connection, SessionFactory, make_session
+from postroom_simulator.net.connection import Connection
+from postroom_simulator.net.service import DISCARD_LIMIT, PROTOCOLS, SessionFactory, make_session
 from postroom_simulator.net.socketlike import SocketLike
 from postroom_simulator.net.tls import TlsLayer
 

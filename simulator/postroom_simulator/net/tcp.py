@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Self
 
 from postroom_simulator.errors import WorldError
 from postroom_simulator.fault_rules import nearest
-from postroom_simulator.net.connection import DISCARD_LIMIT, PROTOCOLS, Connection, SessionFactory, make_session
+from postroom_simulator.net.connection import Connection
 from postroom_simulator.net.registry import Cancellable, MovableClock, Timers, is_movable
+from postroom_simulator.net.service import DISCARD_LIMIT, PROTOCOLS, SessionFactory, make_session
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
