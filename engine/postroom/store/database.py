@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, cast
@@ -65,16 +65,21 @@ def _no_driver_transactions(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _begin_to_write(connection: Connection) -> None:
+    _sqlite(connection, "PRAGMA query_only=0", "BEGIN IMMEDIATE")
+
+
+def _begin_to_read(connection: Connection) -> None:
+    _sqlite(connection, "PRAGMA query_only=1", "BEGIN")
+
+
+def _sqlite(connection: Connection, *statements: str) -> None:
+    """To the driver itself: an engine with an event for this would pay for it at every statement."""
     raw = connection.connection.driver_connection
     assert raw is not None
     try:
-        if connection.get_execution_options().get("postroom_write"):
-            raw.execute("PRAGMA query_only=0")
-            raw.execute("BEGIN IMMEDIATE")
-        else:
-            raw.execute("PRAGMA query_only=1")
-            raw.execute("BEGIN")
+        for statement in statements:
+            raw.execute(statement)
     except sqlite3.Error as trouble:
         raise StoreError(f"the database cannot begin a transaction: {trouble}") from trouble
 
@@ -84,13 +89,28 @@ def first_line(trouble: DBAPIError) -> str:
     return (str(trouble.orig).splitlines() or ["no reason given"])[0]
 
 
+def _lock_postgres(connection: Connection) -> None:
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+
+
 @contextmanager
-def _transaction(engine: Engine) -> Iterator[Connection]:
+def _transaction(connection: Connection, begin: Callable[[Connection], None] | None) -> Iterator[Connection]:
+    """`begin` says to the database what SQLAlchemy leaves unsaid. Raises DuplicateRecord, StoreError for the database's refusals."""
     try:
-        with engine.begin() as connection:
+        with connection.begin():
+            if begin is not None:
+                begin(connection)
             yield connection
     except IntegrityError as trouble:
         raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
+    except DatabaseError as trouble:
+        raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
+
+
+def _connected(engine: Engine) -> Connection:
+    """A connection from the pool. Raises StoreError when the database does not answer or is none."""
+    try:
+        return engine.connect()
     except DatabaseError as trouble:
         raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
 
@@ -166,8 +186,7 @@ class MemoryDatabase:
         # the dialect is shared, so that statements compiled for one store serve the next
         pool = StaticPool(cast(Any, lambda: raw), dialect=image.dialect)
         self.engine = Engine(pool, image.dialect, image.url, execution_options={"compiled_cache": image.compiled})
-        event.listen(self.engine, "begin", _begin_sqlite)
-        self._writer = self.engine.execution_options(postroom_write=True)
+        self._connection = self.engine.connect()
         self._thread = threading.get_ident()
 
     def _check_thread(self) -> None:
@@ -177,16 +196,17 @@ class MemoryDatabase:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         self._check_thread()
-        with _transaction(self._writer) as connection:
+        with _transaction(self._connection, _begin_to_write) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         self._check_thread()
-        with _transaction(self.engine) as connection:
+        with _transaction(self._connection, _begin_to_read) as connection:
             yield connection
 
     def close(self) -> None:
+        self._connection.close()
         self.engine.dispose()
 
 
@@ -203,8 +223,6 @@ class FileDatabase:
             _write_image(path)
         self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
         event.listen(self.engine, "connect", self._configure)
-        event.listen(self.engine, "begin", _begin_sqlite)
-        self._writer = self.engine.execution_options(postroom_write=True)
         _make_ready(self)
 
     @staticmethod
@@ -218,14 +236,14 @@ class FileDatabase:
     def write(self) -> Iterator[Connection]:
         self._lane.acquire()
         try:
-            with _transaction(self._writer) as connection:
+            with _connected(self.engine) as fresh, _transaction(fresh, _begin_to_write) as connection:
                 yield connection
         finally:
             self._lane.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _transaction(self.engine) as connection:
+        with _connected(self.engine) as fresh, _transaction(fresh, _begin_to_read) as connection:
             yield connection
 
     def close(self) -> None:
@@ -245,13 +263,12 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with _transaction(self.engine) as connection:
-            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
+        with _connected(self.engine) as fresh, _transaction(fresh, _lock_postgres) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _transaction(self._reader) as connection:
+        with _connected(self._reader) as fresh, _transaction(fresh, None) as connection:
             yield connection
 
     def close(self) -> None:
