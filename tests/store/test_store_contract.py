@@ -478,6 +478,14 @@ class TestSearch:
         with store.reading() as tx:
             assert tx.execute(sa.select(sa.func.count()).select_from(email_search)).scalar_one() == 0
 
+    def test_an_update_keeps_the_order_of_matches(self, store: OrganizationStore) -> None:
+        with store.transaction() as tx:
+            first, second = (tx.create(SystemUser(internalemailaddress="a@x.test")) for _ in range(2))
+            tx.update(SystemUser, first.systemuserid, isdisabled=True, personalemailaddress="A@x.test")
+            tx.update(SystemUser, first.systemuserid, isdisabled=False)
+            found = search.resolve(tx, ["a@x.test"])["a@x.test"]
+        assert [match.id for match in found] == [first.systemuserid, second.systemuserid, first.systemuserid]
+
     def test_it_rolls_back_with_the_record(self, store: OrganizationStore) -> None:
         with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012  # the block is what is undone
             tx.create(SystemUser(internalemailaddress="a@x.test"))

@@ -53,6 +53,9 @@ _COLUMNS = (
 )
 _INSERT = table.insert().inline()
 _DELETE = table.delete().where(table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity"))
+_PLACES = sa.select(table.c.attribute, table.c.rownumber).where(
+    table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity")
+)
 _RESOLVE = {
     dialect: sa.select(*_COLUMNS).where(any_of(table.c.addresskey, "p_keys", dialect)).order_by(table.c.rownumber)
     for dialect in ("sqlite", "postgresql")
@@ -88,10 +91,19 @@ def _rows(columns: Iterable[str], record: Record | GenericRecord) -> list[dict[s
 
 
 def index(connection: Any, columns: Iterable[str], record: Record | GenericRecord, *, fresh: bool) -> None:
-    """Write the rows of one record; `fresh`: it has none yet."""
+    """Write the rows of one record; `fresh`: it has none yet. An address column keeps its place in the order of matches, so that an
+    update never changes which of several records comes first."""
+    rows = _rows(columns, record)
     if not fresh:
-        forget(connection, record.reference)
-    if rows := _rows(columns, record):
+        reference = record.reference
+        found = connection.execute(_PLACES, {"p_id": reference.id, "p_entity": reference.entity}).all()
+        forget(connection, reference)
+        places: dict[str, int] = {row[0]: row[1] for row in found}
+        kept = [{**row, "rownumber": places[row["attribute"]]} for row in rows if row["attribute"] in places]
+        rows = [row for row in rows if row["attribute"] not in places]
+        if kept:
+            connection.execute(_INSERT, kept)
+    if rows:
         connection.execute(_INSERT, rows)
 
 
@@ -100,7 +112,7 @@ def forget(connection: Any, reference: Lookup) -> None:
 
 
 def resolve(tx: Transaction, keys: Iterable[str]) -> dict[str, list[EmailSearch]]:
-    """All matches of each address, active or not, in the order of creation; one statement for any number. Every address asked for is
+    """All matches of each address, active or not, in the order in which they were first stored; one statement for any number. Every address asked for is
     a key of the answer, normalized by `address_key`."""
     found: dict[str, list[EmailSearch]] = {address_key(one): [] for one in keys}
     found.pop("", None)
