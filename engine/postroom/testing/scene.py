@@ -11,7 +11,8 @@ Nothing is started before it is asked for; `close` checks the books and leaves n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from types import TracebackType
@@ -78,6 +79,7 @@ class Scene:
         self.refusal: Exception | None = None
         self._engine: ServerSideSync | None = None
         self._servers: Any = None
+        self._frozen: Any = None
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -290,10 +292,30 @@ class Scene:
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
+    def advance(self, delta: timedelta) -> None:
+        """Let time pass; timers of the servers fire on the way."""
+        clock = self.world.clock
+        assert isinstance(clock, ManualClock), "only a manual clock can be moved"
+        clock.advance(delta)
+        if self._frozen is not None:
+            self._frozen.move_to(clock.now())
+
     def run(self, *, after: timedelta | None = None) -> None:
         """Let time pass, then let the engine do everything that is due at that moment."""
         if after is not None:
-            clock = self.world.clock
-            assert isinstance(clock, ManualClock), "only a manual clock can be moved"
-            clock.advance(after)
+            self.advance(after)
         self.engine.run_due()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Inside the block code that asks the machine for the time sees the scene's (freezegun): steps, templates and libraries of
+        others. The engine and the servers never ask the machine."""
+        from freezegun import freeze_time
+
+        self.world.authority.client_context()  # certificates cannot be made in frozen time
+        with freeze_time(self.world.clock.now(), real_asyncio=True) as frozen:
+            self._frozen = frozen
+            try:
+                yield
+            finally:
+                self._frozen = None
