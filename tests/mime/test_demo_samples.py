@@ -12,7 +12,7 @@ from postroom.mime.parse import parse_message
 
 FOLDER = files("postroom.demo") / "samples"
 NAMES = sorted(entry.name for entry in FOLDER.iterdir() if entry.name.endswith(".eml"))
-LOCAL = {f"{name}@alder.example" for name in ("ada", "ben", "support", "everyone", "sales-2019")}
+LOCAL = {f"{name}@alder.example" for name in ("ada", "ben", "dora", "support", "everyone", "sales-2019")}
 README = (FOLDER / "README.md").read_text("utf-8")
 
 
