@@ -527,3 +527,38 @@ def test_parsing_is_a_hook() -> None:
     bench.provider = Plain(SourceConfig(), ProviderEnv("i"), bench.source)
     bench.run()
     assert bench.gateway.offers[0].message.message_id == "<own@x>"
+
+
+def test_what_cannot_be_removed_does_not_make_run_follow_run() -> None:
+    class Stubborn(ListProvider):
+        def dispose_messages(self, ctx: RunContext[MailboxState], settled: Sequence[Listed]) -> None:
+            """The server refuses every removal."""
+
+    bench = filled(7, delete=True, items=3)
+    bench.provider = Stubborn(SourceConfig(delete=True), ProviderEnv("i"), bench.source)
+    outcomes = [bench.run() for _ in range(5)]
+    assert [one.more for one in outcomes] == [True, True, False, False, False]
+    assert len(bench.gateway.offers) == 7
+    bench.source.messages.append(("fresh", message(99)))
+    assert bench.run().delivered == 1, "new mail comes first"
+
+
+def test_old_mail_is_removed_once_removal_is_switched_on() -> None:
+    bench = filled(7, items=3)
+    while bench.run().more:
+        pass
+    bench.provider = ListProvider(SourceConfig(delete=True), ProviderEnv("i"), bench.source)
+    for _ in range(3):
+        bench.run()
+    assert bench.source.messages == []
+    assert len(bench.gateway.offers) == 7
+
+
+def test_mail_before_the_watermark_stays_at_the_source() -> None:
+    gateway = FakeGateway(lambda offer: Verdict(offer.source_key != "k1", ReasonCode.BEFORE_WATERMARK))
+    bench = filled(3, delete=True, gateway=gateway)
+    for _ in range(3):
+        bench.run()
+    assert gateway.by(Disposition.FILTERED) == ["k1"]
+    assert [key for key, _ in bench.source.messages] == ["k1"]
+    assert bench.source.retrieved.count("k1") == 1
