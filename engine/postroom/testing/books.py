@@ -172,7 +172,7 @@ def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[Inc
     for disposition, outcome in _RANK:
         for row in rows:
             if row.disposition == disposition:
-                reason = row.reason or row.detail
+                reason = (row.detail if outcome == "pending" else "") or row.reason or row.detail
                 return Incoming(account, uid, row.subject or subject, outcome, reason, row.detail, row.email_id or "")
     removal = seen.removals.get(uid)
     if removal is not None and not removal.connection:
