@@ -122,9 +122,9 @@ class OrganizationGateway:
             raise MessageError(str(problem), source_key=offer.source_key, code="Duplicate") from problem
 
     def _deliver(self, tx: Transaction, offer: IncomingOffer, verdict: Verdict) -> Delivered:
-        known = ledger.delivered_under(tx, self._binding.instance, offer.source_key, offer.message.digest)
-        if known is not None and known[1] is not None:
-            return Delivered(known[1], created=False)
+        known = ledger.known_offer(tx, self._binding.instance, offer.source_key, offer.message.digest)
+        if known.email_id is not None:
+            return Delivered(known.email_id, created=False)
         place = self._place(tx)
         message = _message(offer)
         judgement = self._judged.pop(offer.message.digest, None)
@@ -132,28 +132,27 @@ class OrganizationGateway:
             judgement = judge(tx, place, message)
         else:  # judged a moment ago; only what others may have stored since is asked again
             judgement = replace(judgement, stored=stored_copy(tx, message.message_id))
-        exists = known is not None
         if judgement.stored is not None:
             duplicate = Verdict(False, ReasonCode.DUPLICATE, "an email with this Message-ID is stored already")
-            self._record(tx, offer, Disposition.FILTERED.value, duplicate, judgement.stored, exists=exists)
+            self._record(tx, offer, Disposition.FILTERED.value, duplicate, judgement.stored, known)
             return Delivered(judgement.stored, created=False)
         email_id = promotion.promote(tx, self._organization.deployment.settings, place, message, judgement)
         ledger.store_content(tx, offer.message.digest, offer.octets)
-        self._record(tx, offer, Disposition.TRACKED.value, verdict, email_id, exists=exists)
+        self._record(tx, offer, Disposition.TRACKED.value, verdict, email_id, known)
         return Delivered(email_id, created=True)
 
     def settle(self, offer: IncomingOffer, disposition: Disposition, verdict: Verdict) -> None:
         """See the contract. FILTERED for being before the watermark is noted as pending: a lowered date offers the message anew."""
         with self._writing() as tx:
-            known = ledger.delivered_under(tx, self._binding.instance, offer.source_key, offer.message.digest)
-            if known is not None and known[0] == Disposition.TRACKED.value:
+            known = ledger.known_offer(tx, self._binding.instance, offer.source_key, offer.message.digest)
+            if known.disposition == Disposition.TRACKED.value:
                 return
             early = disposition is Disposition.FILTERED and verdict.reason is ReasonCode.BEFORE_WATERMARK
             word = ledger.PENDING if early else disposition.value
             email_id = None
             if verdict.reason is ReasonCode.DUPLICATE:
                 email_id = self._second_copy(tx, offer)
-            self._record(tx, offer, word, verdict, email_id, exists=known is not None)
+            self._record(tx, offer, word, verdict, email_id, known)
             if disposition is Disposition.PARKED:
                 ledger.store_content(tx, offer.message.digest, offer.octets)
                 self._alert(tx, "MessageParked", TraceLevel.WARNING, offer, verdict.detail)
@@ -184,7 +183,13 @@ class OrganizationGateway:
         return email_id
 
     def _record(
-        self, tx: Transaction, offer: IncomingOffer, disposition: str, verdict: Verdict, email_id: str | None, *, exists: bool
+        self,
+        tx: Transaction,
+        offer: IncomingOffer,
+        disposition: str,
+        verdict: Verdict,
+        email_id: str | None,
+        known: ledger.Known,
     ) -> None:
         parsed = offer.message
         row = ledger.IncomingRow(
@@ -203,7 +208,7 @@ class OrganizationGateway:
             received_on=offer.received_on,
             at=tx.now(),
         )
-        ledger.record_incoming(tx, row, exists=exists)
+        ledger.record_incoming(tx, row, known)
         if disposition != ledger.PENDING:
             self._last_message_id = row.message_id
             if self._newest is None or offer.received_on > self._newest:

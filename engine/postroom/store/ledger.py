@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.store.rows import from_micros, to_micros
 from postroom.store.tables import TEXT, metadata, row_number, seen_entry
@@ -24,16 +25,17 @@ __all__ = [
     "FAILING",
     "PENDING",
     "IncomingRow",
+    "Known",
     "OutgoingRow",
     "RecipientRow",
     "add_outgoing",
     "content",
     "count_failure",
-    "delivered_under",
     "forget_pending",
     "forget_seen",
     "incoming_ledger",
     "incoming_rows",
+    "known_offer",
     "next_counter",
     "outgoing_ledger",
     "outgoing_of",
@@ -197,47 +199,54 @@ def chunks(values: Iterable[T]) -> Iterator[list[T]]:
 
 
 _INCOMING_COLUMNS = [column for column in incoming_ledger.c if column.name != "rownumber"]
+_INCOMING_NAMES = tuple(column.name for column in _INCOMING_COLUMNS)
 _KEY = (
     (incoming_ledger.c.instance == sa.bindparam("instance_"))
     & (incoming_ledger.c.source_key == sa.bindparam("source_key_"))
     & (incoming_ledger.c.digest == sa.bindparam("digest_"))
 )
-_FIND = sa.select(incoming_ledger.c.disposition, incoming_ledger.c.email_id).where(_KEY)
-_DROP_ATTEMPTS = sa.delete(incoming_ledger).where(_KEY)
+_FIND = sa.select(incoming_ledger.c.digest, incoming_ledger.c.disposition, incoming_ledger.c.email_id).where(
+    incoming_ledger.c.instance == sa.bindparam("instance_"),
+    incoming_ledger.c.source_key == sa.bindparam("source_key_"),
+    incoming_ledger.c.digest.in_(("", sa.bindparam("digest_"))),
+)
+_DROP = sa.delete(incoming_ledger).where(_KEY)
 _UPDATE_INCOMING = sa.update(incoming_ledger).where(_KEY)  # SET comes from the parameters named as columns
+_INSERT_INCOMING = sa.insert(incoming_ledger).inline()
 
 
-def delivered_under(tx: Transaction, instance: str, source_key: str, digest: str) -> tuple[str, str | None] | None:
-    """(disposition, email id) of this very offer, or None when it was never noted."""
-    row = tx.execute(_FIND, {"instance_": instance, "source_key_": source_key, "digest_": digest}).first()
-    return None if row is None else (row[0], row[1])
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger has on an offer. `disposition` None: nothing yet; `failing`: attempts were counted."""
+
+    disposition: str | None = None
+    email_id: str | None = None
+    failing: bool = False
 
 
-def record_incoming(tx: Transaction, row: IncomingRow, *, exists: bool | None = None) -> None:
-    """Write the disposition of an offer; a later one replaces an earlier one. Attempts counted before are closed with it. `exists`
-    spares the look for an earlier row where the caller knows."""
-    if exists is None:
-        exists = delivered_under(tx, row.instance, row.source_key, row.digest) is not None
-    values = {
-        "size": row.size,
-        "mailbox_id": row.mailbox_id,
-        "message_id": row.message_id,
-        "subject": row.subject,
-        "disposition": row.disposition,
-        "reason": row.reason,
-        "detail": row.detail,
-        "email_id": row.email_id,
-        "attempts": row.attempts,
-        "received_on": None if row.received_on is None else to_micros(row.received_on),
-        "at": to_micros(row.at),
-    }
-    key = {"instance": row.instance, "source_key": row.source_key, "digest": row.digest}
-    if exists:
-        tx.execute(_UPDATE_INCOMING, {**values, **{f"{name}_": value for name, value in key.items()}})
+def known_offer(tx: Transaction, instance: str, source_key: str, digest: str) -> Known:
+    """One statement."""
+    disposition, email_id, failing = None, None, False
+    for row in tx.execute(_FIND, {"instance_": instance, "source_key_": source_key, "digest_": digest}):
+        if row[0] == digest:
+            disposition, email_id = row[1], row[2]
+        else:
+            failing = True
+    return Known(disposition, email_id, failing)
+
+
+def record_incoming(tx: Transaction, row: IncomingRow, known: Known) -> None:
+    """Write the disposition of an offer; a later one replaces an earlier one. Attempts counted before are closed with it."""
+    values = {name: getattr(row, name) for name in _INCOMING_NAMES}
+    values["received_on"] = None if row.received_on is None else to_micros(row.received_on)
+    values["at"] = to_micros(row.at)
+    key = {"instance_": row.instance, "source_key_": row.source_key}
+    if known.disposition is not None:
+        tx.execute(_UPDATE_INCOMING, {**values, **key, "digest_": row.digest})
     else:
-        tx.execute(sa.insert(incoming_ledger), {**values, **key})
-    if row.digest:
-        tx.execute(_DROP_ATTEMPTS, {"instance_": row.instance, "source_key_": row.source_key, "digest_": ""})
+        tx.execute(_INSERT_INCOMING, values)
+    if known.failing and row.digest:
+        tx.execute(_DROP, {**key, "digest_": ""})
 
 
 def count_failure(tx: Transaction, instance: str, source_key: str, mailbox_id: str, detail: str, now: datetime) -> int:
@@ -248,7 +257,7 @@ def count_failure(tx: Transaction, instance: str, source_key: str, mailbox_id: s
     ).scalar()
     attempts = (found or 0) + 1
     row = IncomingRow(instance, source_key, "", 0, mailbox_id, "", "", FAILING, "failed", detail, None, attempts, None, now)
-    record_incoming(tx, row, exists=found is not None)
+    record_incoming(tx, row, Known(FAILING if found is not None else None))
     return attempts
 
 
@@ -306,10 +315,15 @@ def incoming_rows(tx: Transaction) -> list[IncomingRow]:
 # -- contents -----------------------------------------------------------------------------------------------------------
 
 
+_STORE_CONTENT = {
+    "sqlite": sqlite.insert(content).on_conflict_do_nothing(),
+    "postgresql": postgresql.insert(content).on_conflict_do_nothing(),
+}
+
+
 def store_content(tx: Transaction, digest: str, octets: bytes) -> None:
     """Keep octets under their SHA-256, unless they are kept already."""
-    if tx.execute(sa.select(content.c.size).where(content.c.digest == digest)).first() is None:
-        tx.execute(sa.insert(content), {"digest": digest, "size": len(octets), "octets": octets})
+    tx.execute(_STORE_CONTENT[tx.dialect], {"digest": digest, "size": len(octets), "octets": octets})
 
 
 def read_content(tx: Transaction, digest: str) -> bytes | None:
