@@ -340,6 +340,18 @@ class TestTransactions:
         with store.transaction() as tx:
             assert tx.count(Mailbox) == 1
 
+    @pytest.mark.parametrize("name", ["\ud800", "\x00", 2**70])
+    def test_parameters_that_no_database_takes(self, store: OrganizationStore, name: Any) -> None:
+        table = TABLES["mailbox"]
+        with store.reading() as tx:
+            if name == "\x00" and tx.dialect == "sqlite":
+                assert tx.execute(sa.select(table.c.name).where(table.c.name == name)).all() == []
+                return
+            column = table.c.name if isinstance(name, str) else table.c.noemailcount
+            with pytest.raises((InvalidValue, StoreError)) as refused:
+                tx.execute(sa.select(table.c.name).where(column == name))
+        assert "mailbox" not in str(refused.value)
+
     def test_a_closed_store(self, store: OrganizationStore) -> None:
         store.close()
         store.close()
@@ -429,6 +441,18 @@ class TestLeases:
         with store.reading() as tx:
             assert tx.get(Mailbox, BOX).lastmailboxforcedunlockoccurredon == clock.now()
             assert tx.first(Mailbox, name="other").processingstatecode == 0  # type: ignore[union-attr]
+
+    def test_what_a_run_costs(self, store: OrganizationStore, statements: Any) -> None:
+        with store.transaction() as tx:
+            tx.create(Mailbox(mailboxid=BOX))
+            leases.release(tx, leases.acquire(tx, BOX, "one", tx.now(), tx.now()))  # type: ignore[arg-type]
+        with store.transaction() as tx, statements(tx) as seen:
+            fence = leases.acquire(tx, BOX, "two", tx.now(), tx.now() + timedelta(minutes=1))
+            assert fence is not None
+            leases.check(tx, fence)
+            tx.update(Mailbox, BOX, noemailcount=1)
+            leases.release(tx, fence)
+        assert len(seen) == 6  # lease and mailbox twice, the fence, the update
 
     def test_an_instance_without_a_mailbox(self, store: OrganizationStore) -> None:
         assert self.acquire(store, "one", "router/reader") == Fence("router/reader", 1)

@@ -54,11 +54,13 @@ class Transaction:
         return self.store.new_id()
 
     def execute(self, statement: Any, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
-        """Any Core statement. Raises DuplicateRecord, StoreError; the text of an error never holds parameters."""
+        """Any Core statement. Raises DuplicateRecord, InvalidValue, StoreError; the text of an error never holds parameters."""
         try:
             return self.connection.execute(statement, parameters)
         except IntegrityError as trouble:
             raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
+        except (UnicodeEncodeError, OverflowError) as trouble:  # from the driver, for parameters that did not pass `rows`
+            raise InvalidValue(f"a parameter cannot be stored: {trouble.__class__.__name__}") from None
         except DatabaseError as trouble:
             raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
 
