@@ -81,7 +81,6 @@ class Person:
 class Cast:
     """users      at least one; the first is the folder's owner
     known      contacts, leads and accounts
-    strangers  number of other senders
     groups     addresses on the mail server that stand for several of our accounts
     aliases    further addresses of an account; the organization knows neither
     limit      octets of the largest message that is taken in; None: the deployment's default
@@ -91,7 +90,6 @@ class Cast:
     users: tuple[Person, ...]
     queue: Person
     known: tuple[Person, ...] = ()
-    strangers: int = 0
     groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     aliases: Mapping[str, str] = field(default_factory=dict)
     limit: int | None = None
@@ -115,6 +113,12 @@ class Cast:
             targets = self.groups.get(key) or (self.aliases.get(key, key),)
             found |= {mailboxes[_key(target)]: None for target in targets if _key(target) in mailboxes}
         return tuple(found) or (self.owner.address,)
+
+    def strangers(self, letters: Iterable[Letter]) -> int:
+        """How many different senders are neither ours nor known; unusable addresses count too."""
+        familiar = {_key(person.address) for person in (*self.ours, *self.known)}
+        senders = {_key(letter.sender[0]) for letter in letters if letter.sender[0]}
+        return sum(one not in familiar and _domain(one) != self.domain for one in senders)
 
 
 SAMPLE_CAST = Cast(
@@ -155,7 +159,6 @@ def cast_of(letters: Sequence[Letter], seed: int = 0) -> Cast:
         users=tuple(Person(naming(one), one, "systemuser", FILTERS[n % len(FILTERS)]) for n, one in enumerate(users)),
         queue=Person(naming(queue or "support"), queue or _made_up("support", domain, taken), "queue", 0),
         known=tuple(Person(naming(one), one, KINDS[n % len(KINDS)]) for n, one in enumerate(known)),
-        strangers=len(outside) - len(known),
     )
 
 

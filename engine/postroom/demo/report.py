@@ -100,17 +100,17 @@ class Report:
     kept          the folder of --keep
     """
 
-    source: str
     seed: int
-    transport: str
     domain: str
     limit: int
     people: tuple[PersonRow, ...]
-    strangers: int
     messages: tuple[MessageRow, ...]
     written_here: tuple[MessageRow, ...]
     outgoing: tuple[OutgoingRow, ...]
     books: BooksRow
+    source: str = "our own samples"
+    transport: str = "memory"
+    strangers: int = 0
     complete: bool = True
     kept: str = ""
     seconds: float = 0.0

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -108,7 +108,16 @@ def run_demo(
             if keep is not None:
                 (keep / KEPT[2]).write_text(world.journal.transcript(), "utf-8")
             tell("comparing the books", 0, 0)
-            return _report(scene, staff, loaded, errands, paths, transport, complete, keep, clock.monotonic() - began)
+            report = _report(scene, staff, loaded, errands)
+            return replace(
+                report,
+                source=", ".join(str(path) for path in paths) or report.source,
+                transport=transport,
+                strangers=cast.strangers(pile.letters),
+                complete=complete,
+                kept=str(keep) if keep is not None else "",
+                seconds=round(clock.monotonic() - began, 3),
+            )
 
 
 def _samples() -> AbstractContextManager[Path]:
@@ -233,34 +242,18 @@ class _Counter:
 # -- reporting --------------------------------------------------------------------------------------------------------
 
 
-def _report(
-    scene: Scene,
-    staff: Staff,
-    loaded: Sequence[_Loaded],
-    errands: Sequence[Errand],
-    paths: Sequence[Path],
-    transport: Transport,
-    complete: bool,
-    keep: Path | None,
-    seconds: float,
-) -> Report:
+def _report(scene: Scene, staff: Staff, loaded: Sequence[_Loaded], errands: Sequence[Errand]) -> Report:
     found = balance(scene.world, scene.organization)
     messages, written_here = _messages(found, loaded, scene)
     return Report(
-        source=", ".join(str(path) for path in paths) or "our own samples",
         seed=scene.world.ids.seed,
-        transport=transport,
         domain=staff.cast.domain,
         limit=scene.deployment.settings.maximum_message_size,
         people=_people(staff),
-        strangers=staff.cast.strangers,
         messages=messages,
         written_here=written_here,
         outgoing=_outgoing(scene, errands),
         books=_books(found),
-        complete=complete,
-        kept=str(keep) if keep is not None else "",
-        seconds=round(seconds, 3),
     )
 
 
