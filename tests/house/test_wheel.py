@@ -38,7 +38,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(*command: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "PYTEST"))}
-    return subprocess.run(command, cwd=cwd, env=env, text=True, capture_output=True, timeout=300)
+    return subprocess.run(command, cwd=cwd, env=env, text=True, capture_output=True, timeout=300, check=False)
 
 
 def test_the_wheel_holds_the_two_packages_and_nothing_else(wheel: Path) -> None:
