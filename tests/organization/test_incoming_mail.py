@@ -347,3 +347,45 @@ def test_contents_are_kept_once(house: House) -> None:
     house.take_in(ada, house.offer(1, key="other"))
     with house.organization.store.reading() as tx:
         assert tx.execute(__import__("sqlalchemy").select(ledger.content.c.digest)).scalars().all() == [offer.message.digest]
+
+
+def forwarded(house: House, sender: str, inner: bytes) -> Any:
+    head = f'From: {sender}\r\nTo: sink@alder.test\r\nMessage-ID: <outer@alder.test>\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
+    raw = head.encode() + b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--b--\r\n"
+    return house.offer(1, raw=raw)
+
+
+def test_a_forward_mailbox_takes_the_inner_message(house: House) -> None:
+    ada = house.user("ada", ready=False, incomingemaildeliverymethod=3)
+    house.user("ben", ready=False)
+    carl = house.contact("carl")
+    profile = Lookup("emailserverprofile", house.profile)
+    sink = house.organization.create(SYSTEM, "mailbox", name="sink", emailaddress="sink@alder.test", emailserverprofile=profile)
+    gateway = house.organization.gateway(GatewayBinding(sink, sink, None, "incoming"))
+    offer = forwarded(house, "ada@alder.test", message(5, To="list@else.test"))
+    verdict = gateway.check_incoming(offer)
+    assert verdict.reason is ReasonCode.ACCEPT_ALL
+    with gateway.batch():
+        email = house.email(gateway.deliver_incoming(offer, verdict).email_id)
+    assert (email.subject, email.messageid, email.emailsender) == ("Message 5", "<5@birch.test>", carl)
+    assert (email.acceptingentityid, email.receivingmailboxid, email.ownerid) == (ada, house.mailbox(ada).reference, ada)
+    again = forwarded(house, "ada@alder.test", message(5, To="list@else.test", X_Copy="2"))
+    assert gateway.check_incoming(again).reason is ReasonCode.DUPLICATE
+    for wrong in (forwarded(house, "ben@alder.test", message(6)), house.offer(7, From="ada@alder.test")):
+        refused = gateway.check_incoming(wrong)
+        assert (refused.deliver, refused.detail.split(":")[0]) == (False, "InvalidForwardMailItem")
+        with gateway.batch():
+            gateway.settle(wrong, Disposition.FILTERED, refused)
+    assert house.organization.retrieve_multiple(SYSTEM, "tracelog", errortypedisplay="InvalidForwardMailItem")
+
+
+def test_a_batch_that_was_rolled_back_moves_no_watermark(house: House) -> None:
+    ada, now = house.user("ada"), house.clock.now()
+    house.organization.update(SYSTEM, "emailserverprofile", house.profile, servertype=0)
+    gateway = house.gateway(ada)
+    with pytest.raises(RuntimeError), gateway.batch():  # noqa: PT012
+        gateway.deliver_incoming(house.offer(1, when=now + timedelta(hours=1)), Verdict(True, ReasonCode.ACCEPT_ALL))
+        raise RuntimeError
+    with gateway.batch():
+        gateway.deliver_incoming(house.offer(2, when=now), Verdict(True, ReasonCode.ACCEPT_ALL))
+    assert house.mailbox(ada).processemailreceivedafter == now

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViol
 from postroom.model import Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
 from postroom.organization import alerts, outgoing, promotion, testing_mail
 from postroom.organization.alerts import Alert
+from postroom.organization.forwarding import INVALID_ITEM, unwrap
 from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
 from postroom.organization.message_values import IncomingMessage, one_line
 from postroom.organization.values import GatewayBinding, Operation
@@ -34,6 +35,15 @@ _ALERTS = {
 """Refusals that are told to the mailbox's owner as an Information alert (reference 10)."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A message as it was judged: where, what and how."""
+
+    place: Place
+    message: IncomingMessage
+    judgement: Judgement
+
+
 _JUDGED_LIMIT = 1_000
 """How many judgements a run remembers between looking at messages and storing them."""
 
@@ -46,7 +56,7 @@ class OrganizationGateway:
         self._binding = binding
         self._tx: Transaction | None = None
         self._known_place: Place | None = None
-        self._judged: dict[str, Judgement] = {}
+        self._judged: dict[str, _Case] = {}
         self._newest: datetime | None = None
         self._last_message_id = ""
 
@@ -57,11 +67,15 @@ class OrganizationGateway:
         """See the contract."""
         if self._tx is not None:
             raise RuleViolated("a batch is open already: batches do not nest")
+        before = self._newest, self._last_message_id
         try:
             with self._organization.store.transaction(self._binding.fence) as tx:
                 self._tx = tx
                 yield
                 self._remember_last(tx)
+        except BaseException:
+            self._newest, self._last_message_id = before  # nothing of it was stored
+            raise
         finally:
             self._tx = None
             self._judged.clear()
@@ -99,11 +113,25 @@ class OrganizationGateway:
             if bound is not None and offer.received_on < bound:
                 moment = f"{offer.received_on:%Y-%m-%d %H:%M} is before {bound:%Y-%m-%d %H:%M}"
                 return Verdict(False, ReasonCode.BEFORE_WATERMARK, f"before the watermark: {moment} UTC")
-            judgement = judge(tx, place, _message(offer))
+            case = self._judge(tx, offer)
+        if isinstance(case, str):
+            return Verdict(False, ReasonCode.INVALID_SENDER, f"{INVALID_ITEM}: {case}")
         if len(self._judged) >= _JUDGED_LIMIT:
             self._judged.clear()
-        self._judged[offer.message.digest] = judgement
-        return judgement.verdict
+        self._judged[offer.message.digest] = case
+        return case.judgement.verdict
+
+    def _judge(self, tx: Transaction, offer: IncomingOffer) -> _Case | str:
+        """The message that counts with its judgement; for a forward mailbox the inner one, or why there is none."""
+        place = self._place(tx)
+        if place.mailbox is None or not place.mailbox.isforwardmailbox:
+            message = _message(offer)
+            return _Case(place, message, judge(tx, place, message))
+        found = unwrap(tx, offer.message, offer.received_on, offer.submitted_by)
+        if isinstance(found, str):
+            return found
+        behind = replace(place, mailbox=found.mailbox)
+        return _Case(behind, found.message, judge(tx, behind, found.message, forwarded_by=found.mailbox.regardingobjectid))
 
     def deliver_incoming(self, offer: IncomingOffer, verdict: Verdict) -> Delivered:
         """See the contract. MessageError is permanent when the message is too large or holds what cannot be stored."""
@@ -125,18 +153,19 @@ class OrganizationGateway:
         known = ledger.known_offer(tx, self._binding.instance, offer.source_key, offer.message.digest)
         if known.email_id is not None:
             return Delivered(known.email_id, created=False)
-        place = self._place(tx)
-        message = _message(offer)
-        judgement = self._judged.pop(offer.message.digest, None)
-        if judgement is None:
-            judgement = judge(tx, place, message)
-        else:  # judged a moment ago; only what others may have stored since is asked again
-            judgement = replace(judgement, stored=stored_copy(tx, message.message_id))
+        case = self._judged.pop(offer.message.digest, None)
+        if case is not None:  # judged a moment ago; only what others may have stored since is asked again
+            judgement = replace(case.judgement, stored=stored_copy(tx, case.message.message_id))
+        else:
+            fresh = self._judge(tx, offer)
+            if isinstance(fresh, str):
+                raise MessageError(f"{INVALID_ITEM}: {fresh}", source_key=offer.source_key, permanent=True, code=INVALID_ITEM)
+            case, judgement = fresh, fresh.judgement
         if judgement.stored is not None:
             duplicate = Verdict(False, ReasonCode.DUPLICATE, "an email with this Message-ID is stored already")
             self._record(tx, offer, Disposition.FILTERED.value, duplicate, judgement.stored, known)
             return Delivered(judgement.stored, created=False)
-        email_id = promotion.promote(tx, self._organization.deployment.settings, place, message, judgement)
+        email_id = promotion.promote(tx, self._organization.deployment.settings, case.place, case.message, judgement)
         ledger.store_content(tx, offer.message.digest, offer.octets)
         self._record(tx, offer, Disposition.TRACKED.value, verdict, email_id, known)
         return Delivered(email_id, created=True)
@@ -157,7 +186,8 @@ class OrganizationGateway:
                 ledger.store_content(tx, offer.message.digest, offer.octets)
                 self._alert(tx, "MessageParked", TraceLevel.WARNING, offer, verdict.detail)
             elif not early and verdict.reason in _ALERTS:
-                self._alert(tx, _ALERTS[verdict.reason], TraceLevel.INFORMATION, offer, verdict.detail)
+                code = INVALID_ITEM if verdict.detail.startswith(INVALID_ITEM) else _ALERTS[verdict.reason]
+                self._alert(tx, code, TraceLevel.INFORMATION, offer, verdict.detail)
 
     def failed(self, source_key: str, detail: str) -> bool:
         """See the contract."""
@@ -176,7 +206,9 @@ class OrganizationGateway:
     def _second_copy(self, tx: Transaction, offer: IncomingOffer) -> str | None:
         """The activity of an earlier copy; where the switch says so it also enters the queue that sees it now (reference 4.4)."""
         place = self._place(tx)
-        email_id = stored_copy(tx, _message(offer).message_id)
+        case = self._judged.get(offer.message.digest)
+        message = case.message if case is not None else _message(offer)
+        email_id = stored_copy(tx, message.message_id)
         wanted = place.policies.switches.ssscreateadditionalqueueitemsforalreadytrackedemail
         if email_id is not None and wanted and place.owner is not None and place.owner.entity == "queue":
             promotion.add_queue_items(tx, Lookup("email", email_id), [place.owner], offer.message.subject)

@@ -117,8 +117,9 @@ def deliver_incoming_email(
 # -- the decision -----------------------------------------------------------------------------------------------------
 
 
-def judge(tx: Transaction, place: Place, message: IncomingMessage) -> Judgement:
-    """Everything about one message, in at most five statements. Changes nothing."""
+def judge(tx: Transaction, place: Place, message: IncomingMessage, *, forwarded_by: Lookup | None = None) -> Judgement:
+    """Everything about one message, in at most six statements. Changes nothing. `forwarded_by`: the user or queue that had it and
+    forwarded it; its filter is asked first."""
     related = _related(tx, (message.message_id, message.in_reply_to))
     stored = [row for row in related if row.message_id == message.message_id]
     matches = _matches(tx, [*message.from_[:1], *message.to, *message.cc, *message.bcc])
@@ -126,6 +127,10 @@ def judge(tx: Transaction, place: Place, message: IncomingMessage) -> Judgement:
     sender = resolve_sender(sender_matches, place.policies.resolution, mailbox_owner=_owning_user(place))
     correlation = _correlation(tx, place, message, related)
     recipients = _recipients(tx, place, message, matches)
+    if forwarded_by is not None:
+        _learn_filters(tx, place, [forwarded_by])
+        others = [one for one in recipients if one.reference != forwarded_by]
+        recipients = [Recipient(forwarded_by, place.filters[forwarded_by]), *others]
     usable = resolve_recipient(sender_matches, place.policies.resolution)
     question = Question(
         sender_address=message.sender.address if message.sender is not None else "",
