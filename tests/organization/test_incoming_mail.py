@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from organization_house import House, message
 
-from postroom.errors import MessageError, RuleViolated, StaleRun
-from postroom.model import EmailNotification, EmailStatus, Lookup, ReasonCode, Verdict
+from postroom.errors import InvalidValue, MessageError, RuleViolated, StaleRun
+from postroom.model import EmailColumns, EmailNotification, EmailStatus, Lookup, ReasonCode, Verdict
 from postroom.organization import SYSTEM, GatewayBinding
 from postroom.providers.contract import Disposition
 from postroom.store import ledger
@@ -389,3 +389,28 @@ def test_a_batch_that_was_rolled_back_moves_no_watermark(house: House) -> None:
     with gateway.batch():
         gateway.deliver_incoming(house.offer(2, when=now), Verdict(True, ReasonCode.ACCEPT_ALL))
     assert house.mailbox(ada).processemailreceivedafter == now
+
+
+def test_custom_records_have_addresses_too(house: House) -> None:
+    columns = EmailColumns()
+    columns.register("new_member", "new_email")
+    other = house.deployment.create_organization("fir", email_columns=columns)
+    member = Lookup("new_member", other.create(SYSTEM, "new_member", new_email="m@fir.test"))
+    ada = other.create(SYSTEM, "systemuser", internalemailaddress="ada@fir.test")
+    other.update(SYSTEM, "usersettings", ada, incomingemailfilteringmethod=3)
+    found = other.check_incoming_email(SYSTEM, message_id="<1@m>", from_="M@fir.test", to="ada@fir.test")
+    assert found.reason is ReasonCode.SENDER_MATCH
+    email = other.deliver_incoming_email(
+        SYSTEM, message_id="<1@m>", subject="s", from_="M@fir.test", to="ada@fir.test", received_on=house.clock.now()
+    )
+    assert other.retrieve(SYSTEM, "email", email).emailsender == member
+
+
+@pytest.mark.parametrize(
+    "text", ["<a", "<!DOCTYPE a><OrgSettings/>", "<O><IgnoreInternalEmailFromQueues>maybe</IgnoreInternalEmailFromQueues></O>"]
+)
+def test_switches_that_cannot_be_read_are_refused(house: House, text: str) -> None:
+    with pytest.raises(InvalidValue):
+        house.settings(orgdborgsettings=text)
+    with pytest.raises(InvalidValue):
+        house.settings(defaultemailsettings='<EmailSettings><queue incoming="9"/></EmailSettings>')

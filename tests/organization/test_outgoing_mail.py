@@ -317,3 +317,13 @@ def test_the_test_message(outbox: Outbox, house: House) -> None:
     assert [(row.kind, row.mark) for row in house.organization.books().outgoing] == [("email", "pending"), ("test", "sent")]
     again = house.organization.request_test_message(outbox.box, fence=fence, instance=outbox.box)
     assert again.message.message_id != claimed.message.message_id
+
+
+def test_an_email_that_cannot_be_built_fails_alone(outbox: Outbox, house: House) -> None:
+    broken, fine = outbox.send("broken", attachments=[Attachment("a", "text/plain", b"a")]), outbox.send("fine")
+    [file] = house.organization.retrieve_multiple(SYSTEM, "activitymimeattachment")
+    house.organization.update(SYSTEM, "activitymimeattachment", file.activitymimeattachmentid, body="not base64!")
+    house.organization.delete(SYSTEM, "contact", outbox.carl.id)
+    [claimed] = outbox.attempt(SENT)
+    assert (claimed.email_id, [one.name for one in claimed.message.to]) == (fine, [""])
+    assert outbox.state(broken)[:2] == (S.FAILED, "failed")

@@ -26,9 +26,9 @@ def question(filter_: Filter = Filter.ALL, **values: object) -> Question:
     return replace(base, **values)  # type: ignore[arg-type]
 
 
-FROM_CONTACT = {"sender": CARL, "sender_entities": frozenset({"contact"})}
-FROM_QUEUE = {"sender": SUPPORT, "sender_entities": frozenset({"queue"})}
-FROM_COLLEAGUE = {"sender": BEN, "sender_entities": frozenset({"systemuser"})}
+FROM_CONTACT = {"sender": CARL}
+FROM_QUEUE = {"sender": SUPPORT}
+FROM_COLLEAGUE = {"sender": BEN}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_order_of_refusals() -> None:
     assert check_incoming(wrong, policy).verdict.reason is R.NO_RECIPIENT_MATCH
     wrong = replace(wrong, recipients=(Recipient(ADA, Filter.NO_EMAIL_MESSAGES),))
     assert check_incoming(wrong, policy).verdict.reason is R.INTERNAL_EMAIL_REJECT
-    wrong = replace(wrong, sender=None, sender_entities=frozenset())
+    wrong = replace(wrong, sender=None)
     assert check_incoming(wrong, policy).verdict.reason is R.NO_CORRELATION_MATCH
 
 

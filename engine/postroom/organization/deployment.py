@@ -11,6 +11,7 @@ from typing import Any, Protocol, Self
 
 from postroom.clock import Clock
 from postroom.errors import RuleViolated
+from postroom.model import EmailColumns
 from postroom.organization import records
 from postroom.organization.organization import Organization
 from postroom.organization.settings import DeploymentSettings
@@ -99,13 +100,16 @@ class Deployment:
         """A canonical lower-case uuid."""
         return str(self.ids.uuid())
 
-    def create_organization(self, name: str, url: str = "sqlite://", **settings: Any) -> Organization:
+    def create_organization(
+        self, name: str, url: str = "sqlite://", *, email_columns: EmailColumns | None = None, **settings: Any
+    ) -> Organization:
         """A new organization in a new (or empty) database. `settings` are attributes of the organization row (reference 1.5); where the
-        references contradict each other, section 11 decides what a new organization starts with.
+        references contradict each other, section 11 decides what a new organization starts with. `email_columns` names the address
+        columns of custom email-enabled entities.
 
         Raises RuleViolated when the name is taken or the database holds an organization, RecordError for wrong settings.
         """
-        organization = self._open(name, url)
+        organization = self._open(name, url, email_columns)
         try:
             records.seed(organization, settings)
         except BaseException:
@@ -113,9 +117,9 @@ class Deployment:
             raise
         return organization
 
-    def open_organization(self, name: str, url: str) -> Organization:
+    def open_organization(self, name: str, url: str, *, email_columns: EmailColumns | None = None) -> Organization:
         """An organization that exists. Raises RecordNotFound when the database holds none, NewerDatabase."""
-        organization = self._open(name, url)
+        organization = self._open(name, url, email_columns)
         try:
             records.settings(organization)
         except BaseException:
@@ -123,10 +127,10 @@ class Deployment:
             raise
         return organization
 
-    def _open(self, name: str, url: str) -> Organization:
+    def _open(self, name: str, url: str, email_columns: EmailColumns | None) -> Organization:
         if name in self.organizations:
             raise RuleViolated(f"an organization named {name!r} is open already")
-        store = OrganizationStore.open(url, clock=self.clock, keys=self.keys, ids=self.new_id)
+        store = OrganizationStore.open(url, clock=self.clock, keys=self.keys, ids=self.new_id, email_columns=email_columns)
         organization = Organization(name, store, self)
         self.organizations[name] = organization
         return organization

@@ -131,11 +131,9 @@ def judge(tx: Transaction, place: Place, message: IncomingMessage, *, forwarded_
         _learn_filters(tx, place, [forwarded_by])
         others = [one for one in recipients if one.reference != forwarded_by]
         recipients = [Recipient(forwarded_by, place.filters[forwarded_by]), *others]
-    usable = resolve_recipient(sender_matches, place.policies.resolution)
     question = Question(
         sender_address=message.sender.address if message.sender is not None else "",
         sender=sender.record.reference if sender.record is not None else None,
-        sender_entities=frozenset(match.entity for match in usable),
         stored=any(row.incoming for row in stored),
         opposite=any(not row.incoming for row in stored),
         recipients=recipients,

@@ -28,7 +28,7 @@ from postroom.model import (
 )
 from postroom.model import Organization as OrganizationRecord
 from postroom.organization.callers import APPROVE_ADDRESS, Caller
-from postroom.organization.switches import settings_in
+from postroom.organization.switches import parse_switches, settings_in
 from postroom.organization.values import Connection, Operation
 from postroom.rules.linking import DefaultProfile, DeliveryMethods, default_methods, link_profile, parse_default_settings
 from postroom.store import Transaction, ledger
@@ -387,6 +387,7 @@ def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
     """Values of the organization row that must make sense together. Raises RecordNotFound, InvalidValue."""
     _check_profile_exists(tx, values.get("defaultemailserverprofileid"))
     parse_default_settings(values.get("defaultemailsettings"))
+    parse_switches(values.get("orgdborgsettings"))
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------

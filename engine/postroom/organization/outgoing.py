@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from postroom.errors import NotWritable, PrivilegeMissing, RuleViolated, SendRefused, StaleRun
+from postroom.errors import NotWritable, PrivilegeMissing, RecordNotFound, RuleViolated, SendRefused, StaleRun
 from postroom.mime.values import Address, Attachment, OutgoingMessage
 from postroom.model import (
     ActivityMimeAttachment,
@@ -367,21 +367,20 @@ def claim(tx: Transaction, binding: GatewayBinding, limit: int) -> list[ClaimedE
     for email in waiting:
         row = ledger.outgoing_of(tx, email.activityid)
         assert row is not None
+        try:
+            message = _message(tx, email, row, Address(mailbox.emailaddress, name))
+        except ValueError as problem:  # an attachment that is no base64
+            outcome = Outcome(EmailStatus.FAILED, Mark.FAILED, row.attempts, reason=one_line(str(problem), 1000))
+            _apply(tx, row, outcome)
+            _tell(tx, binding, row, outcome)
+            continue
         status = EmailStatus.SENDING
         values: dict[str, Any] = {"statecode": status.state, "statuscode": status}
         if email.actualstart is None:
             values["actualstart"] = tx.now()
         tx.update(Email, email.activityid, **values)
         ledger.update_outgoing(tx, email.activityid, {**_mine(binding), "mark": Mark.CLAIMED.value, "at": tx.now()})
-        claimed.append(
-            ClaimedEmail(
-                email_id=email.activityid,
-                attempt=row.attempts + 1,
-                envelope_from=mailbox.emailaddress,
-                recipients=_still_to_reach(row),
-                message=_message(tx, email, row, Address(mailbox.emailaddress, name)),
-            )
-        )
+        claimed.append(ClaimedEmail(email.activityid, row.attempts + 1, mailbox.emailaddress, _still_to_reach(row), message))
     return claimed
 
 
@@ -427,7 +426,9 @@ def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Add
         html=body if html else None,
         attachments=tuple(
             Attachment(
-                one.filename or "attachment", one.mimetype or "application/octet-stream", base64.b64decode(one.body or "")
+                one.filename or "attachment",
+                one.mimetype or "application/octet-stream",
+                base64.b64decode(one.body or "", validate=True),
             )
             for one in files
         ),
@@ -457,7 +458,10 @@ def _addresses(tx: Transaction, parties: Iterable[ActivityParty], kind: Particip
 def _party_name(tx: Transaction, party: Lookup | None) -> str:
     if party is None:
         return ""
-    record = tx.fetch(party)
+    try:
+        record = tx.fetch(party)
+    except RecordNotFound:  # deleted since: its address is still the party's
+        return ""
     names = ("fullname", "name")
     values = [record.get(name) if isinstance(record, GenericRecord) else getattr(record, name, None) for name in names]
     return next((one_line(clean_text(value), 200) for value in values if isinstance(value, str) and value), "")

@@ -47,7 +47,6 @@ class Question:
 
     sender_address  the first From address; empty when missing
     sender          the record it resolves to
-    sender_entities the entities of all records with that address (a filter looks at any of them)
     stored          an incoming copy with this Message-ID is stored already
     opposite        an outgoing copy with this Message-ID is stored
     recipients      users and queues, To before Cc before Bcc
@@ -56,7 +55,6 @@ class Question:
 
     sender_address: str
     sender: Lookup | None = None
-    sender_entities: frozenset[str] = frozenset()
     stored: bool = False
     opposite: bool = False
     recipients: Sequence[Recipient] = ()
@@ -100,13 +98,10 @@ def _takes_all(recipient: Recipient | None) -> bool:
 
 def _internal(question: Question, policy: AcceptancePolicy) -> Acceptance | None:
     """A refusal of mail between users and queues, or None."""
-    kinds = question.sender_entities & _OURSELVES
-    if question.sender is not None:
-        kinds = frozenset({question.sender.entity}) & _OURSELVES
-    if not kinds:
+    if question.sender is None or question.sender.entity not in _OURSELVES:
         return None
     to_queue = any(recipient.reference.entity == "queue" for recipient in question.recipients)
-    if policy.ignore_internal_from_queues and "queue" in kinds and question.opposite and not to_queue:
+    if policy.ignore_internal_from_queues and question.sender.entity == "queue" and question.opposite and not to_queue:
         return _refuse(ReasonCode.INTERNAL_EMAIL_REJECT, "email from a queue to users, stored already as the outgoing one")
     if not policy.ignore_internal:
         return None
@@ -144,11 +139,11 @@ def _accepts(filter_: Filter, question: Question) -> ReasonCode | None:
         return ReasonCode.ACCEPT_ALL
     if filter_ is Filter.NO_EMAIL_MESSAGES:
         return None
-    entities = question.sender_entities if question.sender is None else question.sender_entities | {question.sender.entity}
-    known = (filter_ is Filter.FROM_LEADS_CONTACTS_ACCOUNTS and entities & _CUSTOMERS) or (
-        filter_ is Filter.FROM_EMAIL_ENABLED_RECORDS and entities
-    )
-    if known:
+    sender = question.sender
+    if sender is not None and (
+        filter_ is Filter.FROM_EMAIL_ENABLED_RECORDS
+        or (filter_ is Filter.FROM_LEADS_CONTACTS_ACCOUNTS and sender.entity in _CUSTOMERS)
+    ):
         return ReasonCode.SENDER_MATCH
     return ReasonCode.CORRELATION_MATCH if question.correlation is not None else None
 
