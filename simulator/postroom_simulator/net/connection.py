@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from postroom_simulator.faults import AcceptThenReset, Close, Cut, Delay, Drip, Drop, Garble, Refuse, Stall
+from postroom_simulator.faults import AcceptThenReset, Close, Cut, Delay, Drip, Drop, Effect, Garble, Refuse, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.net.effects import drops, garbled
 from postroom_simulator.net.handshake import HANDSHAKE_LIMIT, Handshake
@@ -196,9 +196,12 @@ class Connection:
         """Do the next thing; False when there is none."""
         if self._suspended:
             return self._give_up_stalled()
-        if self._outgoing:
-            self._say(self._outgoing.popleft())
-            return True
+        while self._outgoing:
+            out = self._outgoing.popleft()
+            if out.effect is not None:
+                self._say(out.octets, out.effect)
+                return True
+            self._write(out.octets)
         session = self.session
         if self._peer_slow and not self.client_gone and not (session is not None and session.closed):
             return False
@@ -240,20 +243,27 @@ class Connection:
     def _hear(self, session: Session) -> bool:
         """Give the session its next piece. False when all that came is an unfinished TLS record."""
         if self._held:
-            if self._tls is None:
+            if self._tls is not None:
+                self._decrypt(self._tls)
+            elif self._plain:
                 self._plain += self._held
                 self._held.clear()
             else:
-                self._decrypt(self._tls)
+                self._plain, self._held = self._held, self._plain
         if not self._plain or self._ended:
             return False
         session.receive_data(self._next_piece())
+        self._outgoing.extend(session.take())
         return True
 
     def _next_piece(self) -> bytes:
         """Not all at once: a client may ask for a thousand messages in one go, and the session is drained after each piece."""
-        piece = bytes(memoryview(self._plain)[:PIECE])
-        del self._plain[:PIECE]
+        if len(self._plain) <= PIECE:
+            piece = bytes(self._plain)
+            self._plain.clear()
+        else:
+            piece = bytes(memoryview(self._plain)[:PIECE])
+            del self._plain[:PIECE]
         return piece
 
     def _decrypt(self, tls: TlsLayer) -> None:
@@ -272,25 +282,24 @@ class Connection:
 
     # -- saying
 
-    def _say(self, out: Outgoing) -> None:
+    def _say(self, octets: bytes, effect: Effect) -> None:
         """Write octets as their effect wants it."""
-        effect = out.effect
         if drops(effect):
             self._end("fault", effect.how)
         elif isinstance(effect, Cut):
-            self._cut_off(out.octets, effect.octets, effect.how)
+            self._cut_off(octets, effect.octets, effect.how)
         elif isinstance(effect, AcceptThenReset):
-            self._cut_off(out.octets, effect.octets, "rst")
+            self._cut_off(octets, effect.octets, "rst")
         elif isinstance(effect, Delay):
-            self._suspend(effect.seconds, "the end of a delay", lambda: self._finish_step(out.octets))
+            self._suspend(effect.seconds, "the end of a delay", lambda: self._finish_step(octets))
         elif isinstance(effect, Stall):
-            self._suspend(effect.seconds, "the end of a stall", lambda: self._finish_step(out.octets))
+            self._suspend(effect.seconds, "the end of a stall", lambda: self._finish_step(octets))
         elif isinstance(effect, Drip):
-            self._drip(out.octets, effect)
+            self._drip(octets, effect)
         elif isinstance(effect, Garble):
-            self._write(garbled(out.octets, effect.octets, self.world.ids.random))
+            self._write(garbled(octets, effect.octets, self.world.ids.random))
         else:
-            self._write(out.octets)
+            self._write(octets)
 
     def _cut_off(self, octets: bytes, count: int, how: Close) -> None:
         self._write(octets[:count])

@@ -59,7 +59,9 @@ class ConnectionContext(SessionContext):
     ) -> None:
         if kind is Kind.COMMAND:
             self.last_command = verb
-        SessionContext.note(self, kind, verb=verb, detail=detail, account=account, data=data)
+        self.world.journal.add(
+            kind, protocol=self.protocol, connection=self.connection, account=account, verb=verb, detail=detail, data=data
+        )
 
 
 SessionFactory = Callable[[str, SessionContext], Session]

@@ -50,6 +50,8 @@ class LineReader:
 
     def next_line(self, limit: int) -> Line | None:
         """The next whole line, or None until more comes. `limit` counts octets with the CR LF."""
+        if not self._buffer:
+            return None
         end = self._buffer.find(b"\r\n", self._searched)
         if end < 0:
             self._discard_over(limit)
