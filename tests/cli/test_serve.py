@@ -144,7 +144,7 @@ def test_traffic_is_shown_as_it_happens() -> None:
         (["--import", "ada@alder.test"], "ADDRESS=PATH"),
         (["--faults", "/nowhere/faults.toml"], "/nowhere/faults.toml"),
         (["--account", "a@x.test:1", "--account", "a@x.test:2"], "a@x.test"),
-        (["--people", "-1"], "-1"),
+        (["--people", "-1"], "--people"),
         (["--ca-file", "/nowhere/ca.pem"], "/nowhere/ca.pem"),
     ],
 )
