@@ -120,16 +120,19 @@ class Pop3Session:
 
     def _run(self) -> None:
         """Carry out what is complete."""
-        while not (self._closed or self._suspended or self._wants_tls) and self._pending <= self._settings.pending_output:
-            exchanging = self._dialogue.exchange is not None
-            line = self._lines.next_line(self._settings.auth_line_limit if exchanging else self._settings.line_limit)
+        settings, dialogue = self._settings, self._dialogue
+        while not (self._closed or self._suspended or self._wants_tls) and self._pending <= settings.pending_output:
+            exchanging = dialogue.exchange is not None
+            line = self._lines.next_line(settings.auth_line_limit if exchanging else settings.line_limit)
             if line is None:
                 return
-            first, self._first_line = self._first_line, False
-            if first and looks_like_http(line.octets):
-                self._context.note(Kind.NOTE, detail="this is HTTP: connection ended")
-                self._end()
-            elif exchanging:
+            if self._first_line:
+                self._first_line = False
+                if looks_like_http(line.octets):
+                    self._context.note(Kind.NOTE, detail="this is HTTP: connection ended")
+                    self._end()
+                    return
+            if exchanging:
                 self._take_response(line)
             else:
                 self._take_command(line)
@@ -235,20 +238,20 @@ class Pop3Session:
         octets, ends = answer.octets, answer.ends
         if answer.bad:
             self._bad += 1
-        if self._had_enough() and not ends:
+        if not ends and self._had_enough():
             octets, ends = reply_line("-ERR", "too many commands that lead nowhere"), True
         self._context.note(Kind.REPLY, account=self.account, verb=verb, detail=first_line(octets))
-        if answer.offers is not None and not _loses(effect, len(octets)):
+        if answer.offers is not None and (effect is None or not _loses(effect, len(octets))):
             self._note_offered(answer.offers)
         self._out.append(Outgoing(octets, effect))
         self._pending += len(octets)
-        if ends or isinstance(effect, _ENDING):
+        if ends or (effect is not None and isinstance(effect, _ENDING)):
             self._end()
             return
         if answer.tls:
             self._lines.clear()  # what came in the clear must not be run as if it had come encrypted (RFC 2595 §4)
             self._wants_tls = True
-        self._suspended = isinstance(effect, _SUSPENDING)
+        self._suspended = effect is not None and isinstance(effect, _SUSPENDING)
 
     def _had_enough(self) -> bool:
         if self._bad >= self._settings.bad_commands:
@@ -288,7 +291,7 @@ def _redacted(verb: str, command: Command, arguments: list[bytes]) -> str:
     return " ".join([*shown, *([_HIDDEN] if len(shown) < len(arguments) else [])])
 
 
-def _loses(effect: faults.Effect | None, octets: int) -> bool:
+def _loses(effect: faults.Effect, octets: int) -> bool:
     """Whether the client cannot get the reply whole."""
     if isinstance(effect, faults.Cut):
         return effect.octets < octets

@@ -406,7 +406,7 @@ class MemoryMailStore:
         return home
 
     def _digest(self, uid: int) -> str:
-        item = self.item(uid)
+        item = self._home(uid).items[uid]
         if not item.digest:
             raise StoreError(f"item {uid} has properties, not octets")
         return item.digest
