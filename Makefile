@@ -3,6 +3,7 @@ PY ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= dev
+export PIP_CACHE_DIR ?= $(CURDIR)/.tools/pip-cache
 
 .PHONY: demo test check bench clean help
 
