@@ -351,7 +351,18 @@ def test_an_idle_poll_takes_few_statements(house: House) -> None:
     assert len(house.organization.due_mailboxes()) == 1
     assert len(statements) == 1
     run_started = house.clock.now()
-    box, fence = begin(house, ada)
+    house.update_mailbox(
+        ada, username="u", password="p", allowemailconnectortousecredentials=True, enabledforincomingemail=True
+    )
+    due = house.organization.due_mailboxes()[0]
+    statements.clear()
+    assert house.organization.connection(due, INCOMING).password == "p"
+    assert len(statements) == 1
+    assert house.organization.connection(due, INCOMING) == house.organization.connection(due.mailbox.mailboxid, INCOMING)
+    statements.clear()
+    box = due.mailbox.mailboxid
+    fence = house.organization.begin_run(box, INCOMING, "me")
+    assert len(statements) <= 4  # the first time; then the lease is a row already
     statements.clear()
     house.organization.finish_run(box, INCOMING, fence=fence, started_on=run_started)
     assert len(statements) <= 5

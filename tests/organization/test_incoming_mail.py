@@ -414,3 +414,19 @@ def test_switches_that_cannot_be_read_are_refused(house: House, text: str) -> No
         house.settings(orgdborgsettings=text)
     with pytest.raises(InvalidValue):
         house.settings(defaultemailsettings='<EmailSettings><queue incoming="9"/></EmailSettings>')
+
+
+def test_a_lowered_date_brings_back_what_was_deleted(house: House) -> None:
+    ada, now = house.user("ada"), house.clock.now()
+    house.update_mailbox(ada, processemailreceivedafter=now - timedelta(days=1))
+    kept, deleted = house.offer(1), house.offer(2)
+    house.take_in(ada, kept)
+    house.organization.delete(SYSTEM, "email", house.take_in(ada, deleted))
+    house.update_mailbox(ada, processemailreceivedafter=now - timedelta(hours=1))  # raised: nothing comes back
+    assert [word for _, word, _ in dispositions(house)] == ["tracked", "tracked"]
+    house.update_mailbox(ada, processemailreceivedafter=now - timedelta(days=2))
+    assert [word for _, word, _ in dispositions(house)] == ["tracked", "pending"]
+    assert house.gateway(ada).settled([kept.message.digest, deleted.message.digest]).keys() == {kept.message.digest}
+    house.take_in(ada, deleted)
+    assert [word for _, word, _ in dispositions(house)] == ["tracked", "tracked"]
+    assert len(house.organization.retrieve_multiple(SYSTEM, "email")) == 2

@@ -26,7 +26,7 @@ from postroom.model import (
     ServerType,
     TraceLevel,
 )
-from postroom.organization import alerts, outgoing
+from postroom.organization import alerts, outbox
 from postroom.organization.alerts import Alert
 from postroom.organization.switches import settings_in
 from postroom.organization.values import DueMailbox, Operation, RunFailure
@@ -219,7 +219,7 @@ def begin_run(organization: Organization, mailbox_id: str, operation: Operation,
     with organization.store.transaction() as tx:
         fence = leases.acquire(tx, mailbox_id, holder, now, expires)
         if fence is not None and (fence.taken_from is not None or operation in (Operation.OUTGOING, Operation.TEST)):
-            outgoing.take_over_mailbox(tx, mailbox_id, fence.token)
+            outbox.take_over_mailbox(tx, mailbox_id, fence.token)
         return fence
 
 

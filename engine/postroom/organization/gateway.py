@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViolated
 from postroom.model import Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
-from postroom.organization import alerts, outgoing, promotion, testing_mail
+from postroom.organization import alerts, outbox, promotion, testing_mail
 from postroom.organization.alerts import Alert
 from postroom.organization.forwarding import INVALID_ITEM, unwrap
 from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
@@ -273,17 +273,17 @@ class OrganizationGateway:
         with self._writing() as tx:
             if self._binding.operation == Operation.TEST:
                 return [testing_mail.claim_test_message(tx, self._binding)] if limit > 0 else []
-            return outgoing.claim(tx, self._binding, limit)
+            return outbox.claim(tx, self._binding, limit)
 
     def mark_submitting(self, email: ClaimedEmail) -> None:
         """See the contract."""
         with self._writing() as tx:
-            outgoing.mark_submitting(tx, self._binding, email)
+            outbox.mark_submitting(tx, self._binding, email)
 
     def report_outgoing(self, email: ClaimedEmail, submission: Submission) -> None:
         """See the contract."""
         with self._writing() as tx:
-            outgoing.report(tx, self._organization.deployment.settings, self._binding, email, submission)
+            outbox.report(tx, self._organization.deployment.settings, self._binding, email, submission)
 
 
 def _lower_bound(place: Place) -> datetime | None:

@@ -15,7 +15,7 @@ from postroom.mime.values import Address, Attachment
 from postroom.model import Lookup
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.verdict import Verdict
-from postroom.organization import alerts, books, cycles, incoming, mailboxes, outgoing, records, testing_mail
+from postroom.organization import alerts, books, cycles, incoming, mailboxes, outbox, outgoing, profiles, records, testing_mail
 from postroom.organization.callers import Caller
 from postroom.organization.gateway import OrganizationGateway
 from postroom.organization.switches import settings_in
@@ -237,7 +237,7 @@ class Organization:
     def background_send_email(self, caller: Caller, mailbox_id: str, limit: int = 100) -> list[Any]:
         """BackgroundSendEmail: the emails that wait to be sent through this mailbox, best first. Changes nothing; needs read and
         write activity privileges."""
-        return outgoing.background_send_email(self, caller, mailbox_id, limit)
+        return outbox.background_send_email(self, caller, mailbox_id, limit)
 
     def cancel_email(self, caller: Caller, email_id: str) -> None:
         """Cancel a draft, a failed email, or one that waits and that no run has claimed. Raises RuleViolated otherwise."""
@@ -265,9 +265,10 @@ class Organization:
         """Why this mailbox is not processed in this direction now: `rules.eligibility.Reason` values; empty when it is eligible."""
         return cycles.explain_mailbox(self, mailbox_id, Operation(direction))
 
-    def connection(self, mailbox_id: str, operation: Operation | str) -> Connection:
-        """How to reach the mailbox's server, password included: for the engine only. Raises ConfigError."""
-        return mailboxes.connection(self, mailbox_id, Operation(operation))
+    def connection(self, mailbox_id: str | DueMailbox, operation: Operation | str) -> Connection:
+        """How to reach the mailbox's server, password included: for the engine only. Raises ConfigError. A DueMailbox instead of an id
+        spares reading the records again."""
+        return profiles.connection(self, mailbox_id, Operation(operation))
 
     def begin_run(self, mailbox_id: str, operation: Operation | str, holder: str) -> Fence | None:
         """Take the mailbox's lease and lock it (hostid, processingstatecode 1). None: another run holds it."""
@@ -276,7 +277,7 @@ class Organization:
     def take_over(self, instance: str, fence: Fence) -> int:
         """A new fence for an instance: what an earlier run left `submitting` becomes uncertain, what it left `claimed` waits
         again. Returns the number of uncertain emails. `begin_run` does it for the outgoing and test operations."""
-        return outgoing.take_over(self, instance, fence)
+        return outbox.take_over(self, instance, fence)
 
     def finish_run(
         self,

@@ -30,7 +30,7 @@ from postroom.model import (
 )
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.validate import validate_create, validate_update
-from postroom.organization import mailboxes, outgoing
+from postroom.organization import mailboxes, outgoing, profiles
 from postroom.organization.callers import Caller
 from postroom.organization.switches import settings_in
 from postroom.rules.outgoing_state import Mark
@@ -119,7 +119,7 @@ def _create_typed(tx: Transaction, caller: Caller, entity: str, values: Mapping[
     if cls is Mailbox:
         record_id = mailboxes.create_by_hand(tx, caller, plain)
     elif cls is EmailServerProfile:
-        record_id = tx.create(EmailServerProfile(**mailboxes.completed_profile(plain))).emailserverprofileid
+        record_id = tx.create(EmailServerProfile(**profiles.completed_profile(plain))).emailserverprofileid
     else:
         record_id = tx.create(cls(**plain)).record_id
     write_all(tx, cls, record_id, valid.secrets)
@@ -187,7 +187,7 @@ _UPDATES: Mapping[str, Any] = {
     "systemuser": mailboxes.update_user,
     "queue": mailboxes.update_queue,
     "mailbox": mailboxes.update_mailbox,
-    "emailserverprofile": mailboxes.update_profile,
+    "emailserverprofile": profiles.update_profile,
     "email": _update_email,
 }
 
@@ -283,6 +283,6 @@ _DELETES: Mapping[str, Any] = {
     "systemuser": _delete_user,
     "queue": _delete_queue,
     "mailbox": mailboxes.before_delete,
-    "emailserverprofile": mailboxes.before_profile_delete,
+    "emailserverprofile": profiles.before_profile_delete,
     "email": _delete_email,
 }

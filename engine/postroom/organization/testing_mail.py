@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from postroom.errors import RuleViolated
 from postroom.mime.values import Address, OutgoingMessage
 from postroom.model import Mailbox, MailboxTestStatus, TraceLevel
-from postroom.organization import alerts, outgoing
+from postroom.organization import alerts, outbox
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import Caller
 from postroom.organization.switches import settings_in
@@ -156,7 +156,7 @@ def claim_test_message(tx: Transaction, binding: GatewayBinding) -> ClaimedEmail
         date=now,
         mark=Mark.CLAIMED.value,
         instance=binding.instance,
-        token=outgoing.token_of(binding),
+        token=outbox.token_of(binding),
         attempts=0,
         reason="",
         requested_at=now,

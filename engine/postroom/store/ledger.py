@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from postroom.store.rows import from_micros, to_micros
-from postroom.store.tables import TEXT, metadata, row_number, seen_entry
+from postroom.store.tables import TABLES, TEXT, metadata, row_number, seen_entry
 
 if TYPE_CHECKING:
     from postroom.store import Transaction
@@ -44,6 +44,7 @@ __all__ = [
     "read_content",
     "record_incoming",
     "record_recipients",
+    "reopen_deleted",
     "settled_among",
     "store_content",
     "tracking_counter",
@@ -288,6 +289,38 @@ def forget_pending(tx: Transaction, mailbox_ids: Sequence[str], since: datetime 
         ):
             found.setdefault(instance, []).append(source_key)
         tx.execute(sa.delete(incoming_ledger).where(condition))
+    return found
+
+
+def reopen_deleted(tx: Transaction, mailbox_ids: Sequence[str], since: datetime | None) -> dict[str, list[str]]:
+    """Messages received at or after `since` (None: all) whose activity was deleted are pending again: what a lowered date makes eligible
+    (server-side-sync reference 4.2). Returns instance -> source keys."""
+    email = TABLES["email"]
+    found: dict[str, list[str]] = {}
+    for piece in chunks(mailbox_ids):
+        condition = sa.and_(
+            incoming_ledger.c.mailbox_id.in_(piece),
+            incoming_ledger.c.disposition == "tracked",
+            ~sa.exists().where(email.c.activityid == incoming_ledger.c.email_id),
+        )
+        if since is not None:
+            condition &= incoming_ledger.c.received_on >= to_micros(since)
+        rows = tx.execute(
+            sa.select(incoming_ledger.c.rownumber, incoming_ledger.c.instance, incoming_ledger.c.source_key).where(condition)
+        ).all()
+        for _, instance, source_key in rows:
+            found.setdefault(instance, []).append(source_key)
+        for numbers in chunks(row[0] for row in rows):
+            tx.execute(
+                sa.update(incoming_ledger)
+                .where(incoming_ledger.c.rownumber.in_(numbers))
+                .values(
+                    disposition=PENDING,
+                    email_id=None,
+                    reason="reopened",
+                    detail="the activity was deleted and the date lowered",
+                )
+            )
     return found
 
 
