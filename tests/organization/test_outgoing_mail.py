@@ -327,3 +327,24 @@ def test_an_email_that_cannot_be_built_fails_alone(outbox: Outbox, house: House)
     [claimed] = outbox.attempt(SENT)
     assert (claimed.email_id, [one.name for one in claimed.message.to]) == (fine, [""])
     assert outbox.state(broken)[:2] == (S.FAILED, "failed")
+
+
+def test_a_recipient_accepted_before_the_answer_was_lost_is_not_known_to_have_it(outbox: Outbox, house: House) -> None:
+    email = outbox.send()
+    outbox.attempt(Submission(SubmissionResult.UNCERTAIN, (RecipientResult("carl@birch.test", True, "250"),)))
+    assert [one.accepted for one in house.organization.books().outgoing[0].recipients] == [None]
+    assert house.organization.retrieve_multiple(SYSTEM, "tracelog", errortypedisplay="EmailUncertain")
+    house.organization.resolve_uncertain(SYSTEM, email, False)
+    [again] = outbox.attempt(LOST)
+    assert again.recipients == ("carl@birch.test",)
+    house.organization.resolve_uncertain(SYSTEM, email, True)
+    assert [one.accepted for one in house.organization.books().outgoing[0].recipients] == [True]
+
+
+def test_a_refused_recipient_among_others_is_told(outbox: Outbox, house: House) -> None:
+    dora = house.contact("dora")
+    email = outbox.send(to=[outbox.carl, dora])
+    outbox.attempt(Submission(SubmissionResult.SENT, (*SENT.recipients, RecipientResult("dora@birch.test", False, "550 gone"))))
+    assert outbox.state(email)[0] is S.SENT
+    [alert] = house.organization.retrieve_multiple(SYSTEM, "tracelog", errortypedisplay="EmailNotSent")
+    assert "550 gone" in alert.errordetails

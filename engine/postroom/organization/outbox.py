@@ -104,7 +104,7 @@ def claim(tx: Transaction, binding: GatewayBinding, limit: int) -> list[ClaimedE
         except ValueError as problem:  # an attachment that is no base64
             outcome = Outcome(EmailStatus.FAILED, Mark.FAILED, row.attempts, reason=one_line(str(problem), 1000))
             apply_outcome(tx, row, outcome)
-            _tell(tx, binding, row, outcome)
+            _tell(tx, row, outcome)
             continue
         status = EmailStatus.SENDING
         values: dict[str, Any] = {"statecode": status.state, "statuscode": status}
@@ -219,14 +219,8 @@ def report(
     """The outcome of one try. A retry that the server never heard of (no answer, never submitted) is no attempt: the mailbox's trouble is not
     the email's (reference 7.4)."""
     row = _own_row(tx, binding, email, (Mark.CLAIMED, Mark.SUBMITTING))
-    ledger.record_recipients(
-        tx,
-        email.email_id,
-        [
-            ledger.RecipientRow(one.address, one.accepted, one.permanent and not one.accepted, one_line(one.reply, 1000))
-            for one in submission.recipients
-        ],
-    )
+    results = _results(row, submission)
+    ledger.record_recipients(tx, email.email_id, results)
     if _tried(row, submission):
         limit = Attempt(
             attempts=row.attempts,
@@ -240,7 +234,25 @@ def report(
         later = tx.now() + submission.retry_after if submission.retry_after else None
         outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, later, "not tried")
     apply_outcome(tx, row, outcome)
-    _tell(tx, binding, row, outcome)
+    refused = [one for one in results if one.accepted is False]
+    _tell(tx, row, outcome, "; ".join(f"{one.address}: {one.reply}" for one in refused))
+
+
+def _results(row: ledger.OutgoingRow, submission: Submission) -> list[ledger.RecipientRow]:
+    """What is known of each recipient. A recipient that the server accepted has the message only if the message was taken over too: on any
+    other result nobody knows more than before. A report of success that names no recipient speaks of all."""
+    sent = submission.result.value == Report.SENT
+    if sent and not submission.recipients:
+        return [ledger.RecipientRow(one.address, True, False, submission.reply) for one in row.recipients]
+    return [
+        ledger.RecipientRow(
+            one.address,
+            (True if sent else None) if one.accepted else False,
+            one.permanent and not one.accepted,
+            one_line(one.reply, 1000),
+        )
+        for one in submission.recipients
+    ]
 
 
 def _tried(row: ledger.OutgoingRow, submission: Submission) -> bool:
@@ -271,14 +283,19 @@ def apply_outcome(tx: Transaction, row: ledger.OutgoingRow, outcome: Outcome) ->
     tx.update(Email, row.email_id, **values)
 
 
-def _tell(tx: Transaction, binding: GatewayBinding, row: ledger.OutgoingRow, outcome: Outcome) -> None:
-    """An email-level alert for what failed and for what a person has to decide."""
-    code = {Mark.FAILED: "EmailNotSent", Mark.UNCERTAIN: "EmailUncertain"}.get(outcome.mark)
-    if code is None:
+def _tell(tx: Transaction, row: ledger.OutgoingRow, outcome: Outcome, refused: str = "") -> None:
+    """An email-level alert for what failed, wholly or for some recipients, and for what a person has to decide."""
+    details = outcome.reason
+    if outcome.mark is Mark.FAILED:
+        code, what = "EmailNotSent", "was not sent"
+    elif outcome.mark is Mark.UNCERTAIN:
+        code, what = "EmailUncertain", "may or may not have been sent: somebody has to decide"
+    elif outcome.mark is Mark.SENT and refused:
+        code, what, details = "EmailNotSent", "was not sent to every recipient", refused
+    else:
         return
-    what = "was not sent" if outcome.mark is Mark.FAILED else "may or may not have been sent: somebody has to decide"
     text = f"The email {row.subject!r} {what}"
-    alert = Alert(Lookup("mailbox", binding.mailbox_id), TraceLevel.ERROR, code, text, details=outcome.reason)
+    alert = Alert(Lookup("mailbox", row.mailbox_id), TraceLevel.ERROR, code, text, details=details)
     alerts.write(tx, settings_in(tx), alert)
 
 
@@ -304,5 +321,6 @@ def _recover(tx: Transaction, whose: sa.ColumnElement[bool]) -> int:
         if row.kind == "test" and outcome.mark is Mark.PENDING:  # nobody waits for it any more: the next test makes its own
             outcome = Outcome(outcome.status, Mark.CANCELED, row.attempts, reason=outcome.reason)
         apply_outcome(tx, row, outcome)
+        _tell(tx, row, outcome)
         uncertain += outcome.mark is Mark.UNCERTAIN
     return uncertain

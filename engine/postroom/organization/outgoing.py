@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from postroom.errors import NotWritable, PrivilegeMissing, RuleViolated, SendRefused
@@ -296,6 +296,8 @@ def resolve_uncertain(organization: Organization, caller: Caller, email_id: str,
         reason = "a person said so"
         if sent:
             outcome = Outcome(EmailStatus.SENT, Mark.SENT, row.attempts, reason=reason)
+            unknown = [one for one in row.recipients if one.accepted is None]
+            ledger.record_recipients(tx, email_id, [replace(one, accepted=True) for one in unknown])
         else:
             outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, reason=reason)
         apply_outcome(tx, row, outcome)
