@@ -8,8 +8,9 @@ import weakref
 from hashlib import sha256
 
 from postroom_simulator.errors import StoreError
+from postroom_simulator.headers import head_end
 
-__all__ = ["MEMORY_BUDGET", "Content", "Contents", "wire_form", "wire_length", "with_line_ends"]
+__all__ = ["MEMORY_BUDGET", "Content", "Contents", "has_utf8_head", "wire_form", "wire_length", "with_line_ends"]
 
 MEMORY_BUDGET = 64 * 1024 * 1024
 """Octets of all messages together that stay in memory (our choice)."""
@@ -39,10 +40,22 @@ def wire_form(octets: bytes) -> bytes:
     return octets.replace(b"\n.", b"\n..")
 
 
+def has_utf8_head(octets: bytes) -> bool:
+    """Whether the head has octets beyond ASCII and all of it is UTF-8 (RFC 6532 §3.2)."""
+    head = octets[: head_end(octets)]
+    if head.isascii():
+        return False
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 class Content:
     """One body. `octets` is None when it lies in the spool file from `offset` on."""
 
-    __slots__ = ("digest", "octets", "offset", "plain", "references", "size", "wire_size")
+    __slots__ = ("digest", "octets", "offset", "plain", "references", "size", "utf8_head", "wire_size")
 
     def __init__(self, octets: bytes, digest: str) -> None:
         self.octets: bytes | None = octets
@@ -50,6 +63,7 @@ class Content:
         self.digest = digest
         self.size = len(octets)
         self.wire_size, self.plain = wire_length(octets)
+        self.utf8_head = not octets.isascii() and has_utf8_head(octets)
         self.references = 0
 
 

@@ -63,6 +63,7 @@ class Item:
     properties  set when the properties are the authority (calendar items, edited messages), else None: then the octets are,
                 to be had from `MailStore.octets`. Values are opaque to the store.
     digest      SHA-256 of the octets, hexadecimal; "" when the properties are the authority
+    utf8_head   whether the message's head has UTF-8 beyond ASCII (RFC 6532): not everybody may be handed it as it is
     """
 
     uid: int
@@ -79,6 +80,7 @@ class Item:
     digest: str = ""
     flags: frozenset[str] = frozenset()
     properties: Mapping[str, Any] | None = None
+    utf8_head: bool = False
 
 
 @dataclass(frozen=True, slots=True)

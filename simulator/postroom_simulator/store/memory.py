@@ -187,6 +187,7 @@ class MemoryMailStore:
                 content.size,
                 content.wire_size,
                 content.digest,
+                utf8_head=content.utf8_head,
             )
             return self._enter(box, state, item)
 
@@ -240,7 +241,7 @@ class MemoryMailStore:
             item = self.item(uid)
             size = _weight(properties)
             self._check_quota(self._boxes[item.account], size - item.size)
-            changed = self._replace(item, properties=dict(properties), size=size, wire_size=0, digest="")
+            changed = self._replace(item, properties=dict(properties), size=size, wire_size=0, digest="", utf8_head=False)
             if item.digest:
                 self._contents.release(item.digest)
             return changed
@@ -251,7 +252,12 @@ class MemoryMailStore:
             self._check_quota(self._boxes[item.account], len(octets) - item.size)
             content = self._contents.add(bytes(octets))
             changed = self._replace(
-                item, properties=None, size=content.size, wire_size=content.wire_size, digest=content.digest
+                item,
+                properties=None,
+                size=content.size,
+                wire_size=content.wire_size,
+                digest=content.digest,
+                utf8_head=content.utf8_head,
             )
             if item.digest:
                 self._contents.release(item.digest)
