@@ -158,10 +158,8 @@ def _show_people(page: _Page, report: Report) -> None:
 
 def _show_outgoing(page: _Page, row: OutgoingRow) -> None:
     outcome = "partly" if row.partly else row.outcome
-    tries = f"{row.attempts} tries" if row.attempts != 1 else "1 try"
-    page.row(
-        (outcome, 8), (row.sender, 26), (row.subject, 30), (f"{tries}; {row.note}" if row.note else tries, 0), styled=outcome
-    )
+    tries = "1 try" if row.attempts == 1 else f"{row.attempts} tries"
+    page.row((outcome, 8), (f"{row.sender}: {row.subject}", 74), (tries, 0), styled=outcome)
     words = {True: "accepted", False: "refused", None: "not known"}
     for one in row.recipients:
         page.line(f"{'':12}to {one.address}: {words[one.accepted]}{f', {one.reply}' if one.reply else ''}")
@@ -231,13 +229,8 @@ class _Page:
         for row in rows:
             label = _label(row)
             for place in row.places:
-                self.row(
-                    (label, 34),
-                    (place.mailbox.partition("@")[0], 12),
-                    (place.outcome, 8),
-                    (_why(place), 0),
-                    styled=place.outcome,
-                )
+                cells = ((label, named), (_box(place), boxes), (place.outcome, 8), (_why(place), 0))
+                self.row(*cells, styled=place.outcome)
                 label = ""
 
 

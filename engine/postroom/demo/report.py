@@ -133,5 +133,11 @@ _KEYS = (
 
 def as_document(report: Report) -> dict[str, Any]:
     """Plain dictionaries, lists, strings, numbers, booleans and None."""
-    plain = asdict(report)
-    return {key: plain[key] for key in _KEYS}
+    values = asdict(report)
+    return {key: _plain(values[key]) for key in _KEYS}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (tuple, list)) else value

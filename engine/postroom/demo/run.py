@@ -21,14 +21,14 @@ from postroom.demo.organization import Errand, Staff, hire, run_errands
 from postroom.demo.people import SAMPLE_CAST, Cast, Letter, cast_of
 from postroom.demo.report import BooksRow, MessageRow, OutgoingRow, PersonRow, Place, RecipientRow, Report
 from postroom.errors import PostroomError
-from postroom.mime.parse import parse_message
+from postroom.mime.addresses import parse_list
 from postroom.model import EmailStatus
 from postroom.organization import SYSTEM, DeploymentSettings, Operation
 from postroom.runtime.outcome import JobReport
 from postroom.testing.books import OUTCOMES, Balance, Incoming, balance
 from postroom.testing.scene import Scene
 from postroom_simulator import ManualClock, World
-from postroom_simulator.headers import head_end
+from postroom_simulator.headers import read_headers
 from postroom_simulator.imports import ImportedMessage, read_messages, received_time
 from postroom_simulator.journal import Entry, Kind
 
@@ -136,7 +136,7 @@ def _prepare(keep: Path) -> None:
 
 
 def _look(pile: _Pile, tell: Progress) -> None:
-    """The first reading. Only heads are parsed: the engine reads the whole later, from the mail server."""
+    """The first reading. Only heads are looked at: the engine reads the whole later, from the mail server."""
     for number, message in enumerate(pile.messages(), 1):
         pile.letters.append(_letter(message.octets))
         pile.digests.append(hashlib.sha256(message.octets).digest())
@@ -145,9 +145,14 @@ def _look(pile: _Pile, tell: Progress) -> None:
 
 
 def _letter(octets: bytes) -> Letter:
-    parsed = parse_message(octets[: head_end(octets)])
-    senders = [(one.address, one.name) for one in parsed.from_[:1]]
-    return Letter(senders[0] if senders else ("", ""), tuple((one.address, one.name) for one in (*parsed.to, *parsed.cc)))
+    """The first From, To and Cc fields, read from the octets, so that a head which the engine's parser gives up on still names its people."""
+    fields: dict[str, str] = {}
+    for name, value in read_headers(octets):
+        fields.setdefault(name.lower(), value)
+    senders, to, cc = (
+        [(one.address, one.name) for one in parse_list(fields.get(name, "")).addresses] for name in ("from", "to", "cc")
+    )
+    return Letter(senders[0] if senders else ("", ""), (*to, *cc))
 
 
 def _place(scene: Scene, pile: _Pile, cast: Cast, keep: Path | None, tell: Progress) -> list[_Loaded]:
