@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,7 +25,15 @@ from postroom.errors import (
 from postroom.mime.values import Address, OutgoingMessage
 from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider, SmtpState, wire_address
 from postroom.providers.builtin.smtp_dialogue import stuffed
-from postroom.providers.contract import ClaimedEmail, ProviderEnv, RunContext, RunOutcome, Submission, SubmissionResult
+from postroom.providers.contract import (
+    ClaimedEmail,
+    ProviderEnv,
+    RecipientResult,
+    RunContext,
+    RunOutcome,
+    Submission,
+    SubmissionResult,
+)
 from postroom.providers.secret import Secret
 from postroom.testing.fake_gateway import FakeGateway, MemoryLog, make_context
 from postroom.testing.memory import WorldConnector
@@ -117,9 +125,9 @@ def test_the_mark_comes_before_the_dot(world: World) -> None:
     seen_at_mark: list[int] = []
     mark = sends.gateway.mark_submitting
 
-    def marking(one: ClaimedEmail) -> None:
+    def marking(one: ClaimedEmail, refused: Sequence[RecipientResult] = ()) -> None:
         seen_at_mark.append(len(world.inbox(YOU)))
-        mark(one)
+        mark(one, refused)
 
     sends.gateway.mark_submitting = marking  # type: ignore[method-assign]
     sends.send(email())

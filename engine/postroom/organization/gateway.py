@@ -19,7 +19,7 @@ from postroom.organization.forwarding import INVALID_ITEM, unwrap
 from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
 from postroom.organization.message_values import IncomingMessage, one_line
 from postroom.organization.values import GatewayBinding, Operation
-from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, Submission
+from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, RecipientResult, Submission
 from postroom.store import Transaction, ledger
 
 if TYPE_CHECKING:
@@ -275,10 +275,10 @@ class OrganizationGateway:
                 return [testing_mail.claim_test_message(tx, self._binding)] if limit > 0 else []
             return outbox.claim(tx, self._binding, limit)
 
-    def mark_submitting(self, email: ClaimedEmail) -> None:
+    def mark_submitting(self, email: ClaimedEmail, refused: Sequence[RecipientResult] = ()) -> None:
         """See the contract."""
         with self._writing() as tx:
-            outbox.mark_submitting(tx, self._binding, email)
+            outbox.mark_submitting(tx, self._binding, email, refused)
 
     def report_outgoing(self, email: ClaimedEmail, submission: Submission) -> None:
         """See the contract."""

@@ -32,7 +32,7 @@ from postroom.organization.message_values import clean_text, one_line
 from postroom.organization.settings import DeploymentSettings
 from postroom.organization.switches import settings_in
 from postroom.organization.values import GatewayBinding
-from postroom.providers.contract import ClaimedEmail, Submission
+from postroom.providers.contract import ClaimedEmail, RecipientResult, Submission
 from postroom.rules.outgoing_state import Attempt, Mark, Outcome, Report, after_loss, after_report
 from postroom.store import TABLES, Fence, Transaction, ledger
 from postroom.store.rows import shape_of, to_micros
@@ -199,9 +199,16 @@ def _party_name(tx: Transaction, party: Lookup | None) -> str:
     return next((one_line(clean_text(value), 200) for value in values if isinstance(value, str) and value), "")
 
 
-def mark_submitting(tx: Transaction, binding: GatewayBinding, email: ClaimedEmail) -> None:
+def mark_submitting(
+    tx: Transaction, binding: GatewayBinding, email: ClaimedEmail, refused: Sequence[RecipientResult] = ()
+) -> None:
     """Raises StaleRun when the claim is not this run's any more."""
     _own_row(tx, binding, email, (Mark.CLAIMED,))
+    ledger.record_recipients(
+        tx,
+        email.email_id,
+        [ledger.RecipientRow(one.address, False, one.permanent, one_line(one.reply, 1000)) for one in refused],
+    )
     ledger.update_outgoing(tx, email.email_id, {"mark": Mark.SUBMITTING.value, "at": tx.now()})
 
 
@@ -266,9 +273,11 @@ def _refusals(submission: Submission) -> str:
 
 
 def apply_outcome(tx: Transaction, row: ledger.OutgoingRow, outcome: Outcome) -> None:
-    """Write an outcome to the ledger and, unless it is a test message, to the activity."""
+    """Write an outcome to the ledger and, unless it is a test message, to the activity. A test message that would wait is given up instead:
+    nobody waits for it any more, the next test makes its own."""
     now = tx.now()
-    changes = {"mark": outcome.mark.value, "attempts": outcome.attempts, "reason": outcome.reason, "at": now}
+    mark = Mark.CANCELED if row.kind == "test" and outcome.mark is Mark.PENDING else outcome.mark
+    changes = {"mark": mark.value, "attempts": outcome.attempts, "reason": outcome.reason, "at": now}
     ledger.update_outgoing(tx, row.email_id, changes)
     if row.kind != "email":
         return
@@ -318,8 +327,6 @@ def _recover(tx: Transaction, whose: sa.ColumnElement[bool]) -> int:
     for row in ledger.outgoing_rows(tx, condition):
         outcome = after_loss(Mark(row.mark), row.attempts)
         assert outcome is not None
-        if row.kind == "test" and outcome.mark is Mark.PENDING:  # nobody waits for it any more: the next test makes its own
-            outcome = Outcome(outcome.status, Mark.CANCELED, row.attempts, reason=outcome.reason)
         apply_outcome(tx, row, outcome)
         _tell(tx, row, outcome)
         uncertain += outcome.mark is Mark.UNCERTAIN

@@ -180,8 +180,9 @@ class EmailGateway(Protocol):
         """Take up to `limit` emails waiting to be sent through this mailbox: durable mark `claimed`."""
         ...
 
-    def mark_submitting(self, email: ClaimedEmail) -> None:
-        """Durable mark `submitting`: to be called before the octet that makes the server responsible (SMTP: the final dot)."""
+    def mark_submitting(self, email: ClaimedEmail, refused: Sequence[RecipientResult] = ()) -> None:
+        """Durable mark `submitting`: to be called before the octet that makes the server responsible (SMTP: the final dot). `refused`:
+        the recipients that will not get it, as known by then, so that a run that dies now does not take that with it."""
         ...
 
     def report_outgoing(self, email: ClaimedEmail, submission: Submission) -> None:

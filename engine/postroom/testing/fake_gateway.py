@@ -17,6 +17,7 @@ from postroom.providers.contract import (
     Delivered,
     Disposition,
     IncomingOffer,
+    RecipientResult,
     RunContext,
     Submission,
 )
@@ -168,7 +169,7 @@ class FakeGateway(Failures):
         self.claimed.extend(email.email_id for email in taken)
         return taken
 
-    def mark_submitting(self, email: ClaimedEmail) -> None:
+    def mark_submitting(self, email: ClaimedEmail, refused: Sequence[RecipientResult] = ()) -> None:  # noqa: ARG002
         self.note("mark_submitting", email.email_id)
         self.submitting.append(email.email_id)
 

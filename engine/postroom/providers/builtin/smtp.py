@@ -167,7 +167,7 @@ class _Transaction:
         if refusal is not None:
             return refusal
         # Raised from here, StaleRun and store errors end the run with the dot unsaid: nothing was submitted.
-        self.ctx.gateway.mark_submitting(self.email)
+        self.ctx.gateway.mark_submitting(self.email, [one for one in self.results if not one.accepted])
         return self._the_dot()
 
     def _before_the_dot(self) -> Submission | None:
