@@ -56,6 +56,8 @@ def _run(name: str, *, quick: bool, full: bool) -> Bench:
         bench.note(f"not measured: {missing}")
     except ImportError as error:
         bench.note(f"not measured: {error}")
+    except (RuntimeError, OSError) as error:  # what was measured before is shown all the same
+        bench.note(f"FAILED: {error}")
     if sys.stderr.isatty():
         print("\r\x1b[2K", end="", file=sys.stderr)
     return bench

@@ -103,12 +103,13 @@ class Bench:
         wanted: float | None = None,
         wanted_seconds: float | None = None,
         repeats: int = 5,
+        warm: bool = True,
     ) -> Row:
-        """Measure two side by side, taking turns so that a slow moment of the machine meets both. One unmeasured turn each comes
-        first."""
-        repeats = self.pick(repeats, 2)
+        """Measure two side by side, taking turns so that a slow moment of the machine meets both. `warm`: with one unmeasured turn
+        each first."""
+        repeats = min(repeats, self.pick(repeats, 2))
         series: tuple[list[float], list[float]] = ([], [])
-        for turn in range(repeats + 1):
+        for turn in range(0 if warm else 1, repeats + 1):
             self.progress(f"{what}: {turn}/{repeats}")
             for side in (0, 1) if turn % 2 else (1, 0):
                 gc.collect()

@@ -2,7 +2,7 @@
 
 All three ask the same simulated server in another process, without TLS, leave the mail there and begin with nothing remembered. fetchmail
 hands each message to `/bin/cat`, getmail writes a Maildir. The engine commits durably and keeps its default of 100 messages in one
-cycle. A unit is one message; 2,000 of them, 10,000 with --full.
+cycle. A unit is one message. With --full there are 10,000 in both mailboxes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,26 +25,32 @@ from postroom_simulator import SystemClock, World
 SIZE = 2048
 
 
+FEW = "few@sim.test"
+"""Whose mailbox getmail gets without --full: it needs a tenth of a second for a message where the disk is slow."""
+
+
 def run(bench: Bench) -> None:
     count = 10_000 if bench.full else bench.pick(2_000, 300)
-    rivals: list[tuple[str, float, Callable[[int, int], float]]] = [
-        ("fetchmail", 2.0, fetchmail),
-        ("getmail", 5.0, getmail),
-    ]
-    with process(world_server, [(ADDRESS, count, SIZE)]) as ports:
-        for name, wanted, rival in rivals:
+    few = count if bench.full else bench.pick(300, 50)
+    with process(world_server, [(ADDRESS, count, SIZE), (FEW, few, SIZE)]) as ports:
+        port = ports["pop3"]
+        for name, address, number, wanted, rival in (
+            ("fetchmail", ADDRESS, count, 2.0, fetchmail),
+            ("getmail", FEW, few, 5.0, getmail),
+        ):
             try:
                 program(name)
             except Missing as missing:
                 bench.missing(f"against {name}", missing)
                 continue
             bench.compare(
-                f"{count} messages of {SIZE} octets",
-                lambda: engine(ports["pop3"], count),
-                lambda r=rival: r(ports["pop3"], count),  # type: ignore[misc]
+                f"{number:,} messages of {SIZE:,} octets",
+                lambda a=address, n=number: engine(port, a, n),  # type: ignore[misc]
+                lambda a=address, n=number, r=rival: r(port, a, n),  # type: ignore[misc]
                 against=name,
                 wanted=wanted,
                 repeats=1 if bench.full else 3,
+                warm=not bench.full,
             )
 
 
@@ -68,12 +74,12 @@ def folder() -> Iterator[Path]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-def engine(port: int, count: int) -> float:
+def engine(port: int, address: str, count: int) -> float:
     """A new organization takes the mailbox in. Raises RuntimeError when anything is missing."""
     settings = DeploymentSettings(allow_non_ssl_email=True)
     with folder() as home, RemoteScene(port, f"sqlite:///{home}/organization.db", settings) as scene:
         scene.profile("mail", default=True, incomingusessl=False, outgoingusessl=False)
-        ann = scene.user("Ann", ADDRESS, approved=True, outgoingemaildeliverymethod=0)
+        ann = scene.user("Ann", address, approved=True, outgoingemaildeliverymethod=0)
         scene.credentials(ann, PASSWORD)
         scene.filter(ann, 0)
         scene.test_and_enable(ann)
@@ -95,25 +101,25 @@ def engine(port: int, count: int) -> float:
         return took / count
 
 
-def fetchmail(port: int, count: int) -> float:
+def fetchmail(port: int, address: str, count: int) -> float:
     with folder() as home:
         settings = home / "rc"
         settings.write_text(
             f"poll 127.0.0.1 protocol pop3 port {port} uidl "
-            f'user "{ADDRESS}" password "{PASSWORD}" sslproto \'\' keep mda /bin/cat\n'
+            f'user "{address}" password "{PASSWORD}" sslproto \'\' keep mda /bin/cat\n'
         )
         settings.chmod(0o600)
         command = ["fetchmail", "-f", settings, "--nodetach", "--nosyslog", "--pidfile", home / "pid"]
         return _timed(command, home, count)
 
 
-def getmail(port: int, count: int) -> float:
+def getmail(port: int, address: str, count: int) -> float:
     with folder() as home:
         for name in ("cur", "new", "tmp"):
             (home / "mail" / name).mkdir(parents=True)
         (home / "getmailrc").write_text(
             f"[retriever]\ntype = SimplePOP3Retriever\nserver = 127.0.0.1\nport = {port}\n"
-            f"username = {ADDRESS}\npassword = {PASSWORD}\n"
+            f"username = {address}\npassword = {PASSWORD}\n"
             f"[destination]\ntype = Maildir\npath = {home}/mail/\n"
             "[options]\nread_all = true\ndelete = false\nverbose = 0\n"
         )
