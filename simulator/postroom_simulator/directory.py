@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
+from postroom_simulator.offers import Offers
 
 __all__ = ["Account", "Directory", "Group", "Rule", "fold"]
 
@@ -54,6 +55,7 @@ class Account:
     password   never shown
     quota      octets, None: unlimited
     disabled   known, but can neither log in nor receive
+    offers     what servers take back for this account, by protocol (see `offers`; set by `World.take_back`)
     """
 
     address: str
@@ -64,6 +66,7 @@ class Account:
     quota: int | None = None
     disabled: bool = False
     rules: list[Rule] = field(default_factory=list)
+    offers: dict[str, Offers] = field(default_factory=dict)
 
 
 @dataclass(slots=True)

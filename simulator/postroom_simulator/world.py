@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from postroom_simulator import delivery
+from postroom_simulator import delivery, offers
 from postroom_simulator.clock import Clock, ManualClock
 from postroom_simulator.delivery import Delivery, RecipientStatus
 from postroom_simulator.directory import Account, Directory, Group, Rule
@@ -21,6 +21,7 @@ from postroom_simulator.pop3.settings import Pop3Service
 from postroom_simulator.smtp.settings import SmtpService
 from postroom_simulator.store.interface import Item, Role
 from postroom_simulator.store.memory import MemoryMailStore
+from postroom_simulator.tokens import TokenAuthority
 
 if TYPE_CHECKING:
     from postroom_simulator.net.memory import MemorySocket
@@ -61,6 +62,7 @@ class World:
         self.connections = Connections(self.clock)
         self.pop3 = Pop3Service()
         self.smtp = SmtpService()
+        self.tokens = TokenAuthority(self)
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
         self._authority: Authority | None = None
@@ -120,6 +122,16 @@ class World:
             account = self.directory.account(address)
             account.quota = quota
             self.store.set_quota(account.address, quota)
+
+    def take_back(self, address: str, protocol: str, *, hidden: Iterable[str] = (), false: Iterable[str] = ()) -> None:
+        """Let "pop3" or "smtp" be without some of what it offers, for this account (see `offers`): `hidden` is not announced and not
+        there, `false` is announced and not there. Replaces what was taken back before; nothing given gives all of it back.
+
+        Raises UnknownAccount, and WorldError for names that the server never offers."""
+        with self.lock:
+            self.directory.account(address).offers[protocol] = offers.Offers(
+                offers.checked(protocol, hidden), offers.checked(protocol, false)
+            )
 
     def authenticate(self, login: str, password: str) -> Account | None:
         """As `Directory.authenticate`; with `accept_anyone` an unknown user name becomes an account with this password, and a known

@@ -6,7 +6,6 @@ import pytest
 from smtp_talk import ANN, ENVELOPE, ENVELOPE_OK, HELLO, LETTER, PASSWORD, Talk, make_world, plain, queued
 
 from postroom_simulator.journal import Kind
-from postroom_simulator.smtp.sasl import Claim
 
 OK = b"235 2.7.0 authentication successful\r\n"
 WRONG = b"535 5.7.8 authentication credentials invalid\r\n"
@@ -22,7 +21,7 @@ def b64(text):
         [b"AUTH PLAIN " + plain()],
         [b"AUTH PLAIN", plain()],
         [b"auth plain  " + plain()],
-        [b"AUTH PLAIN " + b64(f"somebody\0{ANN}\0{PASSWORD}")],
+        [b"AUTH PLAIN " + b64(f"{ANN}\0ann\0{PASSWORD}")],
         [b"AUTH PLAIN " + plain("ann")],
         [b"AUTH LOGIN", b64(ANN), b64(PASSWORD)],
         [b"aUtH lOgIn " + b64(ANN), b64(PASSWORD)],
@@ -43,20 +42,18 @@ def test_logging_in(lines, cut):
     [
         ([b"AUTH PLAIN " + plain(password="no")], WRONG),
         ([b"AUTH PLAIN " + plain("nobody@sim.test")], WRONG),
-        ([b"AUTH PLAIN ="], b"501 5.5.2 PLAIN needs an authorization id, a user and a password with NUL between\r\n"),
-        (
-            [b"AUTH PLAIN " + b64("\0\0x")],
-            b"501 5.5.2 PLAIN needs an authorization id, a user and a password with NUL between\r\n",
-        ),
-        ([b"AUTH PLAIN " + b64encode(b"\0\xff\0x")], b"501 5.5.2 user and password are UTF-8\r\n"),
-        ([b"AUTH PLAIN AAA"], b"501 5.5.2 cannot decode that base64\r\n"),
-        ([b"AUTH PLAIN AA AA"], b"501 5.5.2 cannot decode that base64\r\n"),
-        ([b"AUTH PLAIN \xff"], b"501 5.5.2 cannot decode that base64\r\n"),
+        ([b"AUTH PLAIN " + b64(f"somebody\0{ANN}\0{PASSWORD}")], WRONG),  # for somebody else: not offered
+        ([b"AUTH PLAIN ="], b"501 5.5.2 malformed PLAIN response\r\n"),
+        ([b"AUTH PLAIN " + b64("\0\0x")], b"501 5.5.2 malformed PLAIN response\r\n"),
+        ([b"AUTH PLAIN " + b64encode(b"\0\xff\0x")], b"501 5.5.2 malformed PLAIN response\r\n"),
+        ([b"AUTH PLAIN AAA"], b"501 5.5.2 malformed base64\r\n"),
+        ([b"AUTH PLAIN AA AA"], b"501 5.5.2 malformed base64\r\n"),
+        ([b"AUTH PLAIN \xff"], b"501 5.5.2 malformed base64\r\n"),
         ([b"AUTH LOGIN =", b""], WRONG),
         ([b"AUTH LOGIN", b"*"], b"501 5.7.0 authentication cancelled\r\n"),
         ([b"AUTH LOGIN", b64(ANN), b"*"], b"501 5.7.0 authentication cancelled\r\n"),
         ([b"AUTH LOGIN", b"QUIT"], b"334 UGFzc3dvcmQ6\r\n"),
-        ([b"AUTH LOGIN", b"no base64"], b"501 5.5.2 cannot decode that base64\r\n"),
+        ([b"AUTH LOGIN", b"no base64"], b"501 5.5.2 malformed base64\r\n"),
         ([b"AUTH PLAIN", b"A" * 12_290], b"500 5.5.6 authentication exchange line is too long\r\n"),
     ],
 )
@@ -113,10 +110,6 @@ def test_logins_are_journalled_and_no_secret_is():
     told = repr(talk.world.journal.fields())
     for word in (secret, plain(password=secret).decode(), b64(secret).decode(), PASSWORD, b64(PASSWORD).decode()):
         assert word not in told
-
-
-def test_a_claim_shows_no_password():
-    assert "open sesame" not in repr(Claim("ann", "open sesame"))
 
 
 def test_relaying_for_those_who_logged_in():

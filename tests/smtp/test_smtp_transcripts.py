@@ -115,7 +115,7 @@ CONVERSATIONS = {
         EHLO,
         (b"AUTH", b"501 5.5.4 syntax: AUTH mechanism [initial-response]\r\n"),
         (b"AUTH NTLM", b"504 5.5.4 mechanism not known here\r\n"),
-        (b"AUTH PLAIN !", b"501 5.5.2 cannot decode that base64\r\n"),
+        (b"AUTH PLAIN !", b"501 5.5.2 malformed base64\r\n"),
         (b"AUTH PLAIN", b"334 \r\n"),
         (b"*", b"501 5.7.0 authentication cancelled\r\n"),
         (b"auth login", b"334 VXNlcm5hbWU6\r\n"),

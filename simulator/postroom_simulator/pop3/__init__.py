@@ -4,7 +4,8 @@ syntax      lines, commands and numbers out of octets
 replies     what the server says, as values
 settings    limits and what is offered; the state that all sessions of a world share
 maildrop    the frozen snapshot of an Inbox, unique ids, the exclusive lock
-login       passwords and SASL mechanisms
 commands    the one table of commands, and what each does
 session     framing, faults, journal, ends: `Pop3Session`
+
+Logging in is `postroom_simulator.sasl`, shared with SMTP.
 """

@@ -6,25 +6,19 @@ dispatcher did, from the row. They return an `Answer` or raise `Refusal`, and kn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum, Flag, auto
 from typing import TYPE_CHECKING
 
+from postroom_simulator import offers
 from postroom_simulator.errors import SimulatorError
 from postroom_simulator.journal import Kind
-from postroom_simulator.pop3.login import (
-    MECHANISMS,
-    Authenticator,
-    Exchange,
-    Mechanism,
-    claimed_name,
-    decode_base64,
-    encode_base64,
-)
 from postroom_simulator.pop3.maildrop import Maildrop, uidl
 from postroom_simulator.pop3.replies import END, Answer, Code, Refusal, multi_line, ok, reply_line
 from postroom_simulator.pop3.syntax import parse_number
+from postroom_simulator.sasl import MECHANISMS, Examiner, Exchange, Failed, Malformed, SaslError, check_apop, timestamp
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
@@ -70,16 +64,19 @@ class Dialogue:
     def __init__(self, context: SessionContext, service: Pop3Service) -> None:
         self.context = context
         self.service = service
-        self.authenticator = Authenticator(context.world)
         self.state = State.AUTHORIZATION
         self.user: str | None = None
         """Named by USER, until the next command (RFC 1939 §7: PASS comes immediately after)."""
         self.exchange: Exchange | None = None
         """An AUTH exchange that waits for the client's answer."""
-        self.mechanism: Mechanism | None = None
-        """Of the last AUTH."""
+        self.timestamp = b""
+        """Said in the greeting, for APOP. Empty: there was none."""
+        self.account: Account | None = None
+        """Who is logged in."""
         self.address: str | None = None
-        """Of the account that is logged in."""
+        """Of that account."""
+        self.failures = 0
+        """Refused logins."""
         self._maildrop: Maildrop | None = None
         self._hold: Hold | None = None
 
@@ -89,9 +86,20 @@ class Dialogue:
             raise RuntimeError("no maildrop before login: the table admits a command in a wrong state")
         return self._maildrop
 
-    def hides(self, capability: str | None) -> bool:
-        hidden = self.service.settings.hidden
-        return bool(hidden) and capability in hidden
+    def hides(self, capability: str) -> bool:
+        """Whether it is not announced."""
+        return offers.hides(self.service.settings, self.account, "pop3", capability)
+
+    def lacks(self, capability: str | None) -> bool:
+        """Whether it is not there. Ways to log in are there even where they are false: they fail (see `offers`)."""
+        if capability is None:  # most commands
+            return False
+        if capability in _LOGINS:
+            return self.hides(capability)
+        return offers.lacks(self.service.settings, self.account, "pop3", capability)
+
+    def examiner(self, way: str) -> Examiner:
+        return Examiner(self.context.world, "pop3", self.service.settings, way)
 
     @property
     def may_send_password(self) -> bool:
@@ -101,50 +109,66 @@ class Dialogue:
     def may_start_tls(self) -> bool:
         return self.context.tls_available and not self.context.secure
 
-    def log_in(self, account: Account) -> Answer:
+    def greet(self) -> Answer:
+        """The greeting, with a timestamp where APOP is on (RFC 1939 §7)."""
+        world, text = self.context.world, ""
+        if self.service.settings.apop and not self.hides("APOP"):
+            self.timestamp = timestamp(world)
+            text = " " + self.timestamp.decode("ascii")
+        return Answer(reply_line("+OK", f"{world.hostname} POP3 ready{text}"))
+
+    def log_in(self, account: Account, way: str) -> Answer:
         """From AUTHORIZATION to TRANSACTION: the lock, then the snapshot. Raises `Refusal` and stays where it was."""
         hold = self.service.locks.acquire(account.address, self.context.connection)
         if hold is None:
-            self._note_login(account.address, ok=False, detail="maildrop in use")
+            self._note_login(account, ok=False, detail="maildrop in use", way=way)
             raise Refusal("the maildrop is in use by another session", Code.IN_USE)
         try:
             self._maildrop = Maildrop.open(self.context.world.store, account.address)
         except SimulatorError:
             self.service.locks.release(hold)
-            self._note_login(account.address, ok=False, detail="maildrop cannot be opened")
+            self._note_login(account, ok=False, detail="maildrop cannot be opened", way=way)
             raise Refusal("the maildrop cannot be opened", Code.SYS_TEMP) from None
-        self.address, self._hold = account.address, hold
+        self.account, self.address, self._hold = account, account.address, hold
         self.state = State.TRANSACTION
-        self._note_login(account.address, ok=True)
+        self._note_login(account, ok=True, way=way)
         return ok("maildrop locked and ready")
 
     def concerned(self, verb: str, arguments: Sequence[bytes]) -> str | None:
         """Address of the account that a command is about: who is logged in, else whom the command claims to be."""
         if self.address is not None:
             return self.address
-        name: str | None = None
-        if verb == "USER":
-            name = arguments[0].decode("ascii")
-        elif verb == "PASS":
-            name = self.user
-        elif verb == "AUTH" and len(arguments) == 2:
-            name = claimed_name(MECHANISMS.get(arguments[0].upper().decode("ascii")), arguments[1])
-        return self.authenticator.named(name)
+        account: Account | None = None
+        if verb in ("USER", "APOP"):
+            account = self.context.world.directory.find_login(arguments[0].decode("ascii"))
+        elif verb == "PASS" and self.user is not None:
+            account = self.context.world.directory.find_login(self.user)
+        elif verb == "AUTH" and len(arguments) == 2 and (name := _mechanism(arguments[0])) is not None:
+            account = Exchange(name, self.examiner(name)).names(arguments[1])
+        return account.address if account is not None else None
 
-    def advance(self, exchange: Exchange, response: bytes | None) -> Answer:
-        """Take an AUTH exchange one step further, to another challenge or to its end: a login or a `Refusal`.
-
-        `response` is the client's answer, None where it has given none yet."""
-        self.exchange = None
+    @contextmanager
+    def logging_in(self, way: str, account: Callable[[], Account | None]) -> Generator[None]:
+        """Turn what goes wrong in a login into a `Refusal`; refused credentials are counted and journalled, for the `account` that was
+        named. Whatever was wrong with them, the text is the same (RFC 3206 §4)."""
         try:
-            challenge = next(exchange) if response is None else exchange.send(response)
-        except StopIteration as end:
-            return self.log_in(end.value)
-        except Refusal as refusal:
-            self.note_failure(refusal, self.mechanism.names(response) if self.mechanism and response else None)
-            raise
+            yield
+        except Failed as failed:
+            self.failures += 1
+            self._note_login(account(), ok=False, detail=str(failed), way=way, why=failed.why)
+            raise Refusal(str(failed), Code.AUTH) from None
+        except SaslError as error:
+            raise Refusal(str(error), bad=isinstance(error, Malformed)) from None
+
+    def advance(self, exchange: Exchange, step: Callable[[], bytes | Account]) -> Answer:
+        """Take an AUTH exchange one step further, to another challenge or to its end: a login or a `Refusal`."""
+        self.exchange = None
+        with self.logging_in(exchange.name, lambda: exchange.account):
+            outcome = step()
+        if not isinstance(outcome, bytes):
+            return self.log_in(outcome, exchange.name)
         self.exchange = exchange
-        return Answer(b"+ " + encode_base64(challenge) + b"\r\n")
+        return Answer(b"+ " + outcome + b"\r\n")
 
     def forget(self) -> None:
         """After STLS nothing that was said before counts (RFC 2595 §4)."""
@@ -157,12 +181,10 @@ class Dialogue:
         if self._hold is not None:
             self.service.locks.release(self._hold)
 
-    def note_failure(self, refusal: Refusal, name: str | None) -> None:
-        if refusal.code == Code.AUTH:
-            self._note_login(self.authenticator.named(name), ok=False, detail=refusal.text)
-
-    def _note_login(self, address: str | None, *, ok: bool, detail: str = "") -> None:
-        self.context.note(Kind.LOGIN, account=address, detail=detail, data={"ok": ok})
+    def _note_login(self, account: Account | None, *, ok: bool, way: str, detail: str = "", why: str = "") -> None:
+        data: dict[str, object] = {"ok": ok, "way": way}
+        address = account.address if account is not None else None
+        self.context.note(Kind.LOGIN, account=address, detail=detail, data=data | {"why": why} if why else data)
 
 
 # -- handlers: in any state
@@ -190,7 +212,11 @@ def _quit(dialogue: Dialogue) -> Answer:
 
 def _user(dialogue: Dialogue, name: bytes) -> Answer:
     _password_admitted(dialogue)
-    dialogue.user = name.decode("ascii")
+    login = name.decode("ascii")
+    account = dialogue.context.world.directory.find_login(login)
+    if account is not None and offers.hides(dialogue.service.settings, account, "pop3", "USER"):
+        raise Refusal("unknown command", bad=True)
+    dialogue.user = login
     return ok("send PASS")  # for unknown names too: who is there is nobody's business
 
 
@@ -199,29 +225,37 @@ def _pass(dialogue: Dialogue, password: bytes) -> Answer:
     user, dialogue.user = dialogue.user, None
     if user is None:
         raise Refusal("USER first", bad=True)
-    try:
-        account = dialogue.authenticator.password(user, password.decode("ascii"))
-    except Refusal as refusal:
-        dialogue.note_failure(refusal, user)
-        raise
-    return dialogue.log_in(account)
+    examiner = dialogue.examiner("USER")
+    with dialogue.logging_in("USER", lambda: examiner.find(user)):
+        account = examiner.password(user, password.decode("ascii"))
+    return dialogue.log_in(account, "USER")
+
+
+def _apop(dialogue: Dialogue, name: bytes, digest: bytes) -> Answer:
+    """RFC 1939 §7."""
+    if not dialogue.timestamp:
+        raise Refusal("no APOP without a timestamp in the greeting")
+    login, examiner = name.decode("ascii"), dialogue.examiner("APOP")
+    with dialogue.logging_in("APOP", lambda: examiner.find(login)):
+        account = check_apop(examiner, login, dialogue.timestamp, digest.decode("ascii"))
+    return dialogue.log_in(account, "APOP")
 
 
 def _auth(dialogue: Dialogue, name: bytes, initial: bytes | None = None) -> Answer:
     """RFC 5034 §4."""
-    mechanism = MECHANISMS.get(name.upper().decode("ascii"))
-    if mechanism is None:
+    mechanism = _mechanism(name)
+    if mechanism is None or mechanism not in dialogue.service.settings.mechanisms or dialogue.hides(mechanism):
         raise Refusal("unknown mechanism")
-    if mechanism.plaintext:
+    if MECHANISMS[mechanism].plaintext:
         _password_admitted(dialogue)
-    if initial is not None and not mechanism.client_first:
-        raise Refusal("this mechanism takes no initial response", bad=True)
-    response = None if initial is None else b"" if initial == b"=" else decode_base64(initial)
-    dialogue.mechanism = mechanism
-    exchange = mechanism.start(dialogue.authenticator)
-    if response is not None:
-        next(exchange)  # the challenge that an initial response answers is empty and never sent
-    return dialogue.advance(exchange, response)
+    exchange = Exchange(mechanism, dialogue.examiner(mechanism))
+    return dialogue.advance(exchange, lambda: exchange.begin(initial))
+
+
+def _mechanism(name: bytes) -> str | None:
+    """The mechanism that is called so, offered or not."""
+    mechanism = name.upper().decode("ascii")
+    return mechanism if mechanism in MECHANISMS else None
 
 
 def _password_admitted(dialogue: Dialogue) -> None:
@@ -322,10 +356,14 @@ class Command:
 
 _AUTH, _TRANS = State.AUTHORIZATION, State.TRANSACTION
 
+_LOGINS = frozenset({"USER", "SASL", "APOP"})
+"""Capabilities that are ways to log in."""
+
 COMMANDS: dict[str, Command] = {
     "CAPA": Command(_capa, _AUTH | _TRANS, Arity.NONE, "CAPA"),  # RFC 2449 §5
     "USER": Command(_user, _AUTH, Arity.ONE, "USER"),  # RFC 1939 §7
     "PASS": Command(_pass, _AUTH, Arity.REST, "USER", secret=0),  # RFC 1939 §7: spaces belong to the password
+    "APOP": Command(_apop, _AUTH, Arity.TWO, "APOP", secret=1),  # RFC 1939 §7
     "AUTH": Command(_auth, _AUTH, Arity.ONE_OR_TWO, "SASL", secret=1),  # RFC 5034 §4
     "STLS": Command(_stls, _AUTH, Arity.NONE, "STLS"),  # RFC 2595 §4
     "STAT": Command(_stat, _TRANS, Arity.NONE),  # RFC 1939 §5
@@ -347,11 +385,16 @@ def capabilities(dialogue: Dialogue) -> list[str]:
     """
     works = {
         "CAPA": False,  # who asks knows
+        "APOP": False,  # the greeting tells
         "USER": dialogue.may_send_password,
         "STLS": dialogue.may_start_tls,
     }
     said = {row.capability: row.capability for row in COMMANDS.values() if row.capability and works.get(row.capability, True)}
-    mechanisms = [name for name, row in MECHANISMS.items() if dialogue.may_send_password or not row.plaintext]
+    mechanisms = [
+        name
+        for name in dialogue.service.settings.mechanisms
+        if (dialogue.may_send_password or not MECHANISMS[name].plaintext) and not dialogue.hides(name)
+    ]
     if mechanisms:
         said["SASL"] = " ".join(["SASL", *mechanisms])
     else:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from postroom_simulator import faults
 from postroom_simulator.journal import Kind
 from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State
-from postroom_simulator.pop3.login import MECHANISMS, claimed_name, decode_base64
 from postroom_simulator.pop3.maildrop import uidl
 from postroom_simulator.pop3.replies import Answer, Code, Refusal, first_line, reply_line
 from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, split_keyword
+from postroom_simulator.sasl import MECHANISMS
 from postroom_simulator.session import Outgoing
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Pop3Session:
 
     def start(self) -> None:
         self._suspended = False
-        self._step("greeting", "", None, lambda: Answer(reply_line("+OK", f"{self._context.world.hostname} POP3 ready")))
+        self._step("greeting", "", None, self._dialogue.greet)
 
     def receive_data(self, octets: bytes) -> None:
         if self._closed or self._wants_tls:
@@ -160,7 +160,7 @@ class Pop3Session:
         keyword, rest = split_keyword(line.octets)
         verb = keyword.decode("ascii")
         command = COMMANDS.get(verb)
-        if command is None or self._dialogue.hides(command.capability):
+        if command is None or self._dialogue.lacks(command.capability):
             raise _Malformed("" if command is None else verb, "unknown command", f"({len(line.octets)} octets)")
         arguments = command.arity.split(rest)
         if arguments is None:
@@ -183,8 +183,9 @@ class Pop3Session:
     def _take_response(self, line: Line) -> None:
         """The client's answer in an AUTH exchange (RFC 5034 §4)."""
         self._context.note(Kind.COMMAND, account=self.account, detail="*" if line.octets == b"*" else _HIDDEN)
-        name = claimed_name(self._dialogue.mechanism, line.octets)
-        self._step("auth", "AUTH", self._dialogue.authenticator.named(name), lambda: self._respond(line))
+        exchange = self._dialogue.exchange
+        account = exchange.names(line.octets) if exchange is not None else None
+        self._step("auth", "AUTH", account.address if account is not None else None, lambda: self._respond(line))
 
     def _respond(self, line: Line) -> Answer:
         exchange, self._dialogue.exchange = self._dialogue.exchange, None
@@ -193,16 +194,14 @@ class Pop3Session:
         try:
             if line.too_long:
                 raise Refusal("line too long", bad=True)
-            if line.octets == b"*":
-                raise Refusal("authentication cancelled")
-            return self._dialogue.advance(exchange, decode_base64(line.octets))
+            return self._dialogue.advance(exchange, lambda: exchange.answer(line.octets))
         except Refusal as refusal:
             return self._refuse(refusal)
 
     def _refuse(self, refusal: Refusal) -> Answer:
         code = refusal.code
         if code is not None and (
-            self._dialogue.hides("RESP-CODES") or (code == Code.AUTH and self._dialogue.hides("AUTH-RESP-CODE"))
+            self._dialogue.lacks("RESP-CODES") or (code == Code.AUTH and self._dialogue.lacks("AUTH-RESP-CODE"))
         ):
             code = None
         return Answer(reply_line("-ERR", f"[{code}] {refusal.text}" if code else refusal.text), bad=refusal.bad)
@@ -254,7 +253,7 @@ class Pop3Session:
         self._suspended = effect is not None and isinstance(effect, _SUSPENDING)
 
     def _had_enough(self) -> bool:
-        if self._bad >= self._settings.bad_commands:
+        if self._bad >= self._settings.bad_commands or self._dialogue.failures >= self._settings.login_failures:
             return True
         return self._dialogue.state is State.AUTHORIZATION and self._commands >= self._settings.commands_before_login
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from postroom_simulator.directory import fold
@@ -18,9 +19,14 @@ class Pop3Settings:
     idle_limit             seconds without input, then the session ends without UPDATE. RFC 1939 §3 asks for at least 600
     bad_commands           so many commands that are none, and the session ends
     commands_before_login  so many commands without a login, and the session ends
-    plaintext_without_tls  whether USER, PASS and AUTH PLAIN work on an open line; a test server says yes
-    hidden                 capabilities that are neither announced nor there ("UIDL", "TOP", "USER", "SASL", "STLS", "CAPA",
-                           "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "IMPLEMENTATION")
+    login_failures         so many refused logins, and the session ends (our choice; RFC 5034 §6 leaves it open)
+    plaintext_without_tls  whether USER, PASS and mechanisms that show the password or a token work on an open line; a test
+                           server says yes
+    mechanisms             of AUTH, in the order announced; names of `sasl.MECHANISMS`
+    apop                   whether the greeting has a timestamp, for APOP (RFC 1939 §7). Off: mail-protocol-pitfalls 2.5
+    hidden                 capabilities and mechanisms that are neither announced nor there ("UIDL", "TOP", "USER", "SASL", "STLS",
+                           "CAPA", "PIPELINING", "RESP-CODES", "AUTH-RESP-CODE", "IMPLEMENTATION", "APOP", "PLAIN" ...)
+    false                  the same names: announced, and not there. For both, and for single accounts, see `offers`
     implementation         what CAPA says of the program; "" says nothing
     pending_output         octets waiting to be sent above which no further command is taken up until they were fetched
     held_input             octets kept while the session is suspended; more ends it
@@ -31,8 +37,12 @@ class Pop3Settings:
     idle_limit: float | None = 600.0
     bad_commands: int = 20
     commands_before_login: int = 100
+    login_failures: int = 10
     plaintext_without_tls: bool = True
-    hidden: frozenset[str] = frozenset()
+    mechanisms: tuple[str, ...] = ("PLAIN",)
+    apop: bool = False
+    hidden: AbstractSet[str] = frozenset()
+    false: AbstractSet[str] = frozenset()
     implementation: str = "Postroom"
     pending_output: int = 4 * 1024 * 1024
     held_input: int = 16 * 1024 * 1024

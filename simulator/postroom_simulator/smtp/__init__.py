@@ -3,11 +3,12 @@
 loop        an event loop that is stepped by hand: asyncio without threads, timers or selectors
 text        lines, and the text of a message, out of octets
 addresses   paths and parameters
-sasl        mechanisms of AUTH
 replies     reply lines, and the one table of enhanced codes
 trace       the `Received:` line
 settings    limits and what is offered
 dialogue    aiosmtpd's SMTP class without its transport: listening, speaking, faults, journal
 server      the one table of verbs, and what each does
 session     `SmtpSession`
+
+Logging in is `postroom_simulator.sasl`, shared with POP3.
 """

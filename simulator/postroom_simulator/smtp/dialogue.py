@@ -182,7 +182,7 @@ class Dialogue(SMTP):
 
     def say(self, reply: str) -> None:
         """The part of `push` that waits for nothing."""
-        octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.settings.extensions)
+        octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.extensions)
         effect, self._effect = self._effect, None
         verb = "" if self._verb == _TIMEOUT else self._verb
         self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account)
@@ -306,6 +306,11 @@ class Dialogue(SMTP):
         return command.check(self) if command.check else None
 
     # -- what the verbs know better
+
+    @property
+    def extensions(self) -> tuple[str, ...]:
+        """Extensions that are there now."""
+        return self.settings.extensions
 
     def redacted(self, verb: str, arg: str | None) -> str:
         """The argument as the journal may show it."""

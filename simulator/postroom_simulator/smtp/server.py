@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from typing import ClassVar
 
 from aiosmtpd.smtp import SMTP, syntax
 
 from postroom_simulator.delivery import Delivery, Outcome, RecipientStatus
-from postroom_simulator.directory import Account
 from postroom_simulator.faults import Cut, Delay, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.smtp.addresses import AddressError, parse_parameters, parse_path
-from postroom_simulator.smtp.dialogue import Command, Dialogue
-from postroom_simulator.smtp.sasl import MECHANISMS, Claim, Exchange, SaslError, decode_answer
-from postroom_simulator.smtp.text import MessageText, TooLong, has_long_line, lone_line_ends
+from postroom_simulator.smtp.dialogue import Command
+from postroom_simulator.smtp.login import LoginDialogue
+from postroom_simulator.smtp.text import MessageText, has_long_line, lone_line_ends
 from postroom_simulator.smtp.trace import hops, received_line
 
 __all__ = ["SmtpServer"]
@@ -22,7 +20,7 @@ __all__ = ["SmtpServer"]
 _NEEDS_SMTPUTF8 = "553 5.6.7 an address with other than ASCII characters needs SMTPUTF8"
 
 
-class SmtpServer(Dialogue):
+class SmtpServer(LoginDialogue):
     """One client's server: what each verb does."""
 
     # -- states, as checks for the table: the refusing reply, or None
@@ -45,14 +43,16 @@ class SmtpServer(Dialogue):
         return refusal or (None if self.envelope.rcpt_tos else "503 5.5.1 need an accepted RCPT first")
 
     def _may_start_tls(self) -> str | None:
-        if "STARTTLS" not in self.settings.extensions or not (self.context.tls_available or self.context.secure):
+        if "STARTTLS" not in self.extensions and "STARTTLS" in self.announced_extensions and not self.context.secure:
+            return "454 4.7.0 TLS is not available"  # RFC 3207 §4
+        if "STARTTLS" not in self.extensions or not (self.context.tls_available or self.context.secure):
             return "502 5.5.1 STARTTLS is not offered"
         if self.context.secure:
             return "503 5.5.1 TLS is there already"
         return self._nothing_begun()
 
     def _may_authenticate(self) -> str | None:
-        if "AUTH" not in self.settings.extensions or not self.settings.mechanisms:
+        if "AUTH" not in self.extensions or not self.announced_mechanisms:
             return "502 5.5.1 AUTH is not offered"
         if not self.session.extended_smtp:
             return "503 5.5.1 send EHLO first"
@@ -89,13 +89,14 @@ class SmtpServer(Dialogue):
     def _extensions(self) -> list[str]:
         """What EHLO offers, in this moment."""
         tls = self.context.tls_available and not self.context.secure
-        auth = self.settings.mechanisms and (self.context.secure or self.settings.auth_without_tls)
+        mechanisms = self.announced_mechanisms
+        auth = mechanisms and (self.context.secure or self.settings.auth_without_tls)
         lines = {
             "SIZE": f"SIZE {self.settings.max_octets}",
             "STARTTLS": "STARTTLS" if tls else "",
-            "AUTH": " ".join(("AUTH", *self.settings.mechanisms)) if auth else "",
+            "AUTH": " ".join(("AUTH", *mechanisms)) if auth else "",
         }
-        offered = (lines.get(name, name) for name in self.settings.extensions)
+        offered = (lines.get(name, name) for name in self.announced_extensions)
         return [line for line in offered if line]
 
     # -- the transaction
@@ -110,7 +111,7 @@ class SmtpServer(Dialogue):
             parameters = parse_parameters(rest) if rest else {}
         except AddressError as error:
             return await self.push(f"501 5.1.7 {error}")
-        utf8 = "SMTPUTF8" in parameters and "SMTPUTF8" in self.settings.extensions
+        utf8 = "SMTPUTF8" in parameters and "SMTPUTF8" in self.extensions
         refusal = self._refused_parameters(parameters) if parameters else None
         if refusal is None and not (utf8 or arg.isascii()):
             refusal = _NEEDS_SMTPUTF8
@@ -125,7 +126,7 @@ class SmtpServer(Dialogue):
         """Why the parameters of MAIL cannot be: the first that is wrong, as a reply (RFC 5321 §4.1.1.11: 555 for unknown ones)."""
         for name, value in parameters.items():
             known = _MAIL_PARAMETERS.get(name)
-            if known is None or known not in self.settings.extensions or not self.session.extended_smtp:
+            if known is None or known not in self.extensions or not self.session.extended_smtp:
                 return f"555 5.5.4 parameter {name} is not known here"
             if name == "SMTPUTF8" and value is not None:
                 return "501 5.5.4 SMTPUTF8 takes no value"
@@ -249,71 +250,6 @@ class SmtpServer(Dialogue):
         )
         return _refused_by_all(done) or f"250 2.6.0 OK, queued as {queue_id}"
 
-    # -- AUTH
-
-    @syntax("AUTH mechanism [initial-response]")
-    async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802
-        """RFC 4954."""
-        self.auth_tried = True
-        mechanism, _, initial = arg.partition(" ")
-        mechanism = mechanism.upper()
-        if mechanism not in self.settings.mechanisms:
-            return await self.push("504 5.5.4 mechanism not known here")
-        try:
-            exchange = MECHANISMS[mechanism](_initial_response(initial.strip(" ")))
-            outcome = _advance(exchange, None)
-        except SaslError as error:
-            return await self.push(f"501 5.5.2 {error}")
-        while isinstance(outcome, bytes):
-            await self.push("334 " + b64encode(outcome).decode("ascii"))
-            line = await self.next_line(self.settings.max_auth)
-            self.context.note(Kind.COMMAND, detail="*" if line == b"*" else "***", account=self.account)
-            answer = _answer(exchange, line)
-            if not await self.step("auth", self._address_of(answer)):
-                return None
-            if isinstance(answer, str):
-                return await self.push(answer)
-            outcome = answer
-        return await self._log_in(mechanism, outcome)
-
-    async def _log_in(self, mechanism: str, claim: Claim) -> None:
-        account = self.context.world.authenticate(claim.login, claim.password)
-        ok = account is not None
-        known = account.address if account is not None else self._address_of(claim)
-        self.context.note(Kind.LOGIN, account=known, detail=mechanism, data={"ok": ok})
-        if account is not None:
-            self.account = account.address
-            self.session.authenticated = True
-            return await self.push("235 2.7.0 authentication successful")
-        self._auth_failures += 1
-        if self._auth_failures >= self.settings.max_auth_failures:
-            return await self.push("421 4.7.0 too many authentication failures")
-        return await self.push("535 5.7.8 authentication credentials invalid")
-
-    def _address_of(self, outcome: object) -> str | None:
-        """The address of the account that a claim names, right or wrong."""
-        if not isinstance(outcome, Claim):
-            return None
-        account: Account | None = self.context.world.directory.find_login(outcome.login)
-        return account.address if account is not None else None
-
-    def claimed_account(self, verb: str, arg: str | None) -> str | None:
-        """Of an AUTH command whose initial response says it all."""
-        mechanism, _, initial = (arg or "").partition(" ")
-        if verb != "AUTH" or not initial or mechanism.upper() not in self.settings.mechanisms:
-            return None
-        try:
-            return self._address_of(_advance(MECHANISMS[mechanism.upper()](_initial_response(initial.strip(" "))), None))
-        except SaslError:
-            return None
-
-    def redacted(self, verb: str, arg: str | None) -> str:
-        if verb != "AUTH" or not arg:
-            return arg or ""
-        mechanism, blank, _ = arg.partition(" ")
-        # A client may leave the mechanism out: show only one that is known.
-        return (mechanism if mechanism.upper() in MECHANISMS else "***") + (" ***" if blank else "")
-
     # -- STARTTLS and the rest
 
     @syntax("STARTTLS")
@@ -340,7 +276,7 @@ class SmtpServer(Dialogue):
         "EHLO": Command(smtp_EHLO, "some", before_tls=True),
         "HELO": Command(smtp_HELO, "some", before_tls=True),
         "STARTTLS": Command(smtp_STARTTLS, "none", _may_start_tls, before_tls=True),
-        "AUTH": Command(smtp_AUTH, "some", _may_authenticate),
+        "AUTH": Command(LoginDialogue.smtp_AUTH, "some", _may_authenticate),
         "MAIL": Command(smtp_MAIL, "some", _may_mail),
         "RCPT": Command(smtp_RCPT, "some", _may_name_recipients),
         "DATA": Command(smtp_DATA, "none", _may_send),
@@ -370,31 +306,3 @@ def _refused_by_all(done: list[Delivery]) -> str | None:
     if any(delivery.outcome is Outcome.OVER_QUOTA for delivery in done):
         return "452 4.2.2 mailbox full"
     return "550 5.2.1 mailbox disabled" if done else "554 5.5.0 no recipient"
-
-
-def _initial_response(text: str) -> bytes | None:
-    """ "=" is an empty one (RFC 4954 §4). Raises SaslError."""
-    if not text:
-        return None
-    return b"" if text == "=" else decode_answer(text.encode("utf-8", "surrogateescape"))
-
-
-def _advance(exchange: Exchange, answer: bytes | None) -> bytes | Claim:
-    """The next challenge, or what the mechanism found out at its end. Raises SaslError."""
-    try:
-        return next(exchange) if answer is None else exchange.send(answer)
-    except StopIteration as end:
-        claim: Claim = end.value
-        return claim
-
-
-def _answer(exchange: Exchange, line: bytes | TooLong) -> bytes | Claim | str:
-    """What an answer of the client leads to: a challenge, a claim, or the reply that refuses it."""
-    if isinstance(line, TooLong):
-        return "421 4.7.0 endless line" if line.endless else "500 5.5.6 authentication exchange line is too long"
-    if line == b"*":
-        return "501 5.7.0 authentication cancelled"
-    try:
-        return _advance(exchange, decode_answer(line))
-    except SaslError as error:
-        return f"501 5.5.2 {error}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -19,6 +20,8 @@ class SmtpSettings:
 
     extensions        offered after EHLO; without one of them its parameters and commands are unknown too
     mechanisms        of AUTH, in the order offered; names of `sasl.MECHANISMS`
+    hidden            extensions and mechanisms that are neither announced nor there, as if they were left out above
+    false             extensions and mechanisms that are announced, and not there. For both, and for single accounts, see `offers`
     auth_without_tls  offer AUTH on a line that is not encrypted. True is our choice: tests and loopback (RFC 4954 §4 wants
                       it asked for); False answers 538
     require_auth      MAIL before AUTH is answered 530
@@ -35,6 +38,8 @@ class SmtpSettings:
 
     extensions: tuple[str, ...] = EXTENSIONS
     mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
+    hidden: AbstractSet[str] = frozenset()
+    false: AbstractSet[str] = frozenset()
     auth_without_tls: bool = True
     require_auth: bool = False
     require_tls: bool = False
@@ -67,7 +72,7 @@ class SmtpSettings:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
-        from postroom_simulator.smtp.sasl import MECHANISMS
+        from postroom_simulator.sasl import MECHANISMS
 
         for name in self.mechanisms:
             if name not in MECHANISMS:

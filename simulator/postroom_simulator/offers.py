@@ -1,0 +1,105 @@
+"""What a server takes back of what it could do: one idea for every server, for a whole service and for single accounts.
+
+Two sets of names. A name is what the server announces: a capability or extension ("UIDL", "STLS", "SIZE", "AUTH"), a mechanism of AUTH
+("XOAUTH2"), or "APOP".
+
+    hidden   not announced, and not there: answered as what the server has never heard of
+    false    announced, and not there all the same. A way to log in that is false is played to its end and then refused as a wrong
+             password is, as by providers that switched passwords off and go on announcing them
+
+For a whole service: `world.pop3.settings.hidden` and `.false`, `world.smtp.settings.hidden` and `.false`. For one account:
+`world.take_back("ann@sim.test", "smtp", hidden={"LOGIN"}, false={"PLAIN"})`, kept in `Account.offers` and added to what the service
+takes back. Both may be changed while servers run and hold from the next command on. Before a client says who it is nobody knows its
+account, so an account changes announcements only after login; a way to log in is refused as soon as the account is named.
+All of this is our own choice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from postroom_simulator.errors import WorldError
+from postroom_simulator.fault_rules import nearest
+
+if TYPE_CHECKING:
+    from postroom_simulator.directory import Account
+
+__all__ = ["NAMES", "Offers", "Service", "checked", "fakes", "hides", "lacks"]
+
+_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
+
+NAMES: Mapping[str, tuple[str, ...]] = {
+    "pop3": (
+        *(
+            "CAPA",
+            "USER",
+            "SASL",
+            "STLS",
+            "TOP",
+            "UIDL",
+            "RESP-CODES",
+            "AUTH-RESP-CODE",
+            "PIPELINING",
+            "IMPLEMENTATION",
+            "APOP",
+        ),
+        *_MECHANISMS,
+    ),
+    "smtp": (
+        *("SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "HELP"),
+        *_MECHANISMS,
+    ),
+}
+"""What can be taken back, by protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Names taken back: see the module."""
+
+    hidden: AbstractSet[str] = frozenset()
+    false: AbstractSet[str] = frozenset()
+
+
+class Service(Protocol):
+    """The part of a service's settings that is asked here."""
+
+    hidden: AbstractSet[str]
+    false: AbstractSet[str]
+
+
+_NOTHING = Offers()
+
+
+def checked(protocol: str, names: Iterable[str]) -> frozenset[str]:
+    """The names in upper case. Raises WorldError for a name that this server never announces."""
+    if protocol not in NAMES:
+        raise WorldError(f"no server speaks {protocol!r}: known are {', '.join(NAMES)}")
+    if isinstance(names, str):
+        raise WorldError(f"give a set of names, such as {{{names!r}}}")
+    found = frozenset(name.upper() for name in names)
+    for name in sorted(found - set(NAMES[protocol])):
+        raise WorldError(f'{protocol} never offers "{name}".{nearest(name, NAMES[protocol])}')
+    return found
+
+
+def hides(service: Service, account: Account | None, protocol: str, name: str) -> bool:
+    """Whether `name` is neither announced nor there. `account`: whom this is about, where that is known."""
+    if name in service.hidden:
+        return True
+    return account is not None and bool(account.offers) and name in account.offers.get(protocol, _NOTHING).hidden
+
+
+def fakes(service: Service, account: Account | None, protocol: str, name: str) -> bool:
+    """Whether `name` is announced and not there."""
+    if name in service.false:
+        return True
+    return account is not None and bool(account.offers) and name in account.offers.get(protocol, _NOTHING).false
+
+
+def lacks(service: Service, account: Account | None, protocol: str, name: str) -> bool:
+    """Whether `name` is not there, announced or not."""
+    return hides(service, account, protocol, name) or fakes(service, account, protocol, name)
