@@ -16,6 +16,7 @@ from postroom_simulator.faults import (
     Refuse,
     Reply,
     Stall,
+    TlsTrouble,
     When,
 )
 from postroom_simulator.journal import Entry, Journal, Kind
@@ -50,6 +51,7 @@ __all__ = [
     "SimulatorError",
     "Stall",
     "SystemClock",
+    "TlsTrouble",
     "When",
     "World",
 ]

@@ -7,7 +7,9 @@ session, the others on the octets of the connection. The same value can be writt
 
 from __future__ import annotations
 
+import fnmatch
 import random
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -35,6 +37,7 @@ __all__ = [
     "Refuse",
     "Reply",
     "Stall",
+    "TlsTrouble",
     "When",
 ]
 
@@ -53,9 +56,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """Act, then say the reply `seconds` later by the world's clock. Nothing else is read meanwhile."""
+    """Act, then say the reply `seconds` later by the world's clock, give or take up to `jitter` by its seeded chance. Nothing else is
+    read meanwhile."""
 
     seconds: float
+    jitter: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Stall:
 class Cut:
     """Act, say the first `octets` of the reply, then end the connection.
 
-    At the phase "text" (SMTP, a message being received) `octets` counts what was received, and nothing is acted on."""
+    At the phase "text" (SMTP, a message being received) `octets` counts what was received, and nothing is acted on. At "connect" it
+    counts all that the server ever says on the connection (what goes over the line, TLS included), at "tls" its side of the handshake."""
 
     octets: int = 0
     how: Close = "fin"
@@ -77,9 +83,10 @@ class Cut:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """End the connection without acting."""
+    """End the connection without acting, at once or after `seconds` of silence."""
 
     how: Close = "fin"
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,19 @@ class AcceptThenReset:
     octets: int = 0
 
 
-Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Garble | Drip | Refuse | AcceptThenReset
+@dataclass(frozen=True, slots=True)
+class TlsTrouble:
+    """A trouble with TLS by its name, one of `fault_rules.TLS_TROUBLES`: "expired", "wrong-name", "stripped", "injected" ...
+
+    For all connections of a world or of a service it is set as `World.tls`. As the effect of a fault it is possible at "connect" (the
+    whole connection has the trouble) and at "tls" (this handshake; not the two that come before one, "refused" and "stripped").
+    `how` is the end of those that cut a handshake."""
+
+    name: str
+    how: Close = "fin"
+
+
+Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Garble | Drip | Refuse | AcceptThenReset | TlsTrouble
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +148,8 @@ class When:
                  "connect", "tls" (handshake), "greeting", "auth" (each client answer in an exchange),
                  "text" (SMTP: the message text being received), "end-of-data" (SMTP: the final dot), or "*"
     account      address of the account of the connection; matches only once it is known
+    argument     what follows the command, as the journal shows it (passwords are not there); "*" stands for anything, "?" for any
+                 one character, upper and lower case are alike: "*<bob@*", "1". No phase has one
     nth          the nth matching step only, counted from 1 over the whole world
     first, last  the first and last matching step, counted likewise; both included
     after, until window of the world's clock; `until` excluded
@@ -144,6 +165,7 @@ class When:
     after: datetime | None = None
     until: datetime | None = None
     probability: float | None = None
+    argument: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +184,7 @@ class Point:
     protocol: str
     at: str
     account: str | None = None
+    argument: str | None = None
 
 
 # -- the table
@@ -170,12 +193,13 @@ class Point:
 class _Row:
     """One fault of a table, with what it has counted."""
 
-    __slots__ = ("account", "acted", "fault", "given", "matched", "possible_at")
+    __slots__ = ("account", "acted", "argument", "fault", "given", "matched", "possible_at")
 
     def __init__(self, given: Fault, fault: Fault, possible_at: Callable[[Effect, str], bool]) -> None:
         self.given = given
         self.fault = fault
         self.account = None if fault.when.account is None else _fold(fault.when.account)
+        self.argument = None if fault.when.argument is None else _wildcard(fault.when.argument)
         self.possible_at = possible_at
         self.matched = 0
         self.acted = 0
@@ -186,6 +210,8 @@ class _Row:
         if when.at not in ("*", point.at) or when.protocol not in ("*", point.protocol):
             return False
         if self.account is not None and (point.account is None or _fold(point.account) != self.account):
+            return False
+        if self.argument is not None and (point.argument is None or not self.argument(point.argument)):
             return False
         if when.at == "*" and not self.possible_at(self.fault.effect, point.at):
             return False
@@ -205,6 +231,12 @@ class _Row:
 def _fold(address: str) -> str:
     """ASCII case only, as the directory folds addresses."""
     return address.encode("utf-8", "surrogateescape").lower().decode("utf-8", "surrogateescape")
+
+
+def _wildcard(pattern: str) -> Callable[[str], object]:
+    """Whether a text is like the pattern; brackets have no meaning. What the standard library makes of it does not backtrack."""
+    matches = re.compile(fnmatch.translate(_fold(pattern).replace("[", "[[]"))).match
+    return lambda text: matches(_fold(text))
 
 
 class FaultTable:

@@ -98,12 +98,15 @@ class SessionContext:
     secure: bool = False
     tls_available: bool = True
     client_address: str = "127.0.0.1"
+    argument: str | None = None
+    """What followed the last command, as journalled."""
 
     def fault(self, at: str, account: str | None = None) -> Effect | None:
         """Ask the fault table what happens at this step; an acting fault is journalled here."""
         if not self.world.faults:  # the usual case, asked at every step
             return None
-        fault = self.world.faults.pick(Point(self.protocol, at, account))
+        argument = self.argument if at.isupper() else None  # phases have none
+        fault = self.world.faults.pick(Point(self.protocol, at, account, argument))
         if fault is None:
             return None
         self.note(Kind.FAULT, verb=at, account=account, detail=fault.name, data={"effect": type(fault.effect).__name__})
@@ -113,6 +116,8 @@ class SessionContext:
         self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
     ) -> None:
         """Write to the journal."""
+        if kind is Kind.COMMAND:
+            self.argument = detail
         self.world.journal.add(
             kind, protocol=self.protocol, connection=self.connection, account=account, verb=verb, detail=detail, data=data
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -13,7 +13,7 @@ from postroom_simulator.clock import Clock, ManualClock
 from postroom_simulator.delivery import Delivery, RecipientStatus
 from postroom_simulator.directory import Account, Directory, Group, Rule
 from postroom_simulator.errors import WorldError
-from postroom_simulator.faults import FaultTable
+from postroom_simulator.faults import FaultTable, TlsTrouble
 from postroom_simulator.ids import Ids
 from postroom_simulator.journal import Journal, Kind
 from postroom_simulator.net.registry import Connections
@@ -65,6 +65,7 @@ class World:
         self.tokens = TokenAuthority(self)
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
+        self._tls: dict[str, TlsTrouble] = {}
         self._authority: Authority | None = None
         self._servers: list[Servers] = []
 
@@ -195,6 +196,18 @@ class World:
                     )
 
     # -- the network
+
+    @property
+    def tls(self) -> Mapping[str, TlsTrouble]:
+        """The services whose TLS has a trouble (see `fault_rules.TLS_TROUBLES`), for connections made from now on. Set it to one trouble
+        for all services, to a mapping of services to troubles, or to None: `world.tls = TlsTrouble("expired")`. Raises FaultError."""
+        return self._tls
+
+    @tls.setter
+    def tls(self, troubles: TlsTrouble | Mapping[str, TlsTrouble] | None) -> None:
+        from postroom_simulator.net.service import troubles_by_service
+
+        self._tls = troubles_by_service(troubles)
 
     @property
     def authority(self) -> Authority:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from postroom_simulator import fault_files
 from postroom_simulator.errors import FaultError
 from postroom_simulator.fault_files import from_data, load_faults, parse_faults, to_data
-from postroom_simulator.fault_rules import PHASES, VERBS, problems
+from postroom_simulator.fault_rules import PHASES, TLS_TROUBLES, VERBS, problems
 from postroom_simulator.faults import (
     AcceptThenReset,
     Cut,
@@ -27,6 +28,7 @@ from postroom_simulator.faults import (
     Refuse,
     Reply,
     Stall,
+    TlsTrouble,
     When,
 )
 
@@ -38,6 +40,11 @@ from postroom_simulator.faults import (
         ('at = "RCPT"\neffect = { reply = "451" }', Reply("451")),
         ('at = "RETR"\neffect = { reply = "-ERR [SYS/TEMP] later" }', Reply("-ERR", "[SYS/TEMP] later")),
         ("effect = { delay = 5 }", Delay(5)),
+        ("effect = { delay = 5, jitter = 2.5 }", Delay(5, 2.5)),
+        ('effect = { drop = "rst", seconds = 10 }', Drop("rst", 10)),
+        ('at = "connect"\neffect = { tls = "expired" }', TlsTrouble("expired")),
+        ('at = "tls"\neffect = { tls = "cut-in-server-hello", how = "rst" }', TlsTrouble("cut-in-server-hello", "rst")),
+        ('at = "connect"\neffect = { cut = 100 }', Cut(100)),
         ("effect = { stall = 2.5 }", Stall(2.5)),
         ('effect = { stall = "forever" }', Stall()),
         ('effect = "stall"', Stall()),
@@ -100,6 +107,12 @@ def test_a_whole_entry() -> None:
         ("[[fault]]\neffect = { delay = 'long' }", "number of seconds"),
         ("[[fault]]\neffect = { cut = 1.5 }", "whole number"),
         ("[[fault]]\neffect = { refuse = false }", "refuse is true"),
+        ("[[fault]]\nat = 'tls'\neffect = { tls = 'exipred' }", 'Did you mean "expired"?'),
+        ("[[fault]]\nat = 'tls'\neffect = { tls = 'stripped' }", 'at "connect", not at "tls"'),
+        ("[[fault]]\nat = 'QUIT'\neffect = { tls = 'expired' }", '"connect" and "tls" only'),
+        ("[[fault]]\nat = 'tls'\neffect = { tls = 'expired', how = 'rst' }", "cuts no handshake"),
+        ("[[fault]]\neffect = { delay = 1, jitter = 2 }", "no more than the delay"),
+        ("[[fault]]\nargument = 5\neffect = 'drop'", "argument must be text"),
         ("[[fault]]\neffect = { reply = 451 }", "reply is text"),
         ("[[fault]]\neffect = 5", "must be a table"),
         ("[[fault]]\nat = 5\neffect = 'drop'", "at must be text"),
@@ -118,7 +131,7 @@ def test_mistakes_are_explained(text: str, reason: str) -> None:
     with pytest.raises(FaultError) as caught:
         parse_faults(text, "my.toml")
     assert reason in str(caught.value)
-    assert str(caught.value).startswith("my.toml: ")
+    assert re.match(r"my\.toml:[1-3]: ", str(caught.value))
 
 
 def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path) -> None:
@@ -129,7 +142,7 @@ def test_all_mistakes_of_a_file_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(FaultError) as caught:
         load_faults(path)
     lines = str(caught.value).split("\n")
-    assert [line.startswith(str(path)) for line in lines] == [True] * 3
+    assert [line.startswith(f"{path}:{number}: ") for line, number in zip(lines, (2, 7, 8), strict=True)] == [True] * 3
     assert ["fault 1:" in lines[0], 'fault 3 ("x"):' in lines[1], "0 or more" in lines[2]] == [True] * 3
 
 
@@ -156,9 +169,12 @@ TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 EFFECTS: st.SearchStrategy[Effect] = st.one_of(
     st.builds(Reply, st.sampled_from(["451", "250", "-ERR", "+OK"]), TEXT),
     st.builds(Delay, SECONDS),
+    st.builds(Delay, SECONDS, SECONDS),
+    st.builds(TlsTrouble, st.sampled_from(sorted(TLS_TROUBLES)), HOW),
     st.builds(Stall, st.one_of(st.none(), SECONDS)),
     st.builds(Cut, OCTETS, HOW),
     st.builds(Drop, HOW),
+    st.builds(Drop, HOW, SECONDS),
     st.builds(LoseReply, HOW),
     st.builds(Garble, st.integers(1, 100)),
     st.builds(Drip, st.integers(1, 100), SECONDS),
@@ -176,6 +192,7 @@ WHENS = st.builds(
     after=MOMENTS,
     until=MOMENTS,
     probability=st.one_of(st.none(), st.floats(0, 1)),
+    argument=st.one_of(st.none(), TEXT),
 )
 
 

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from postroom.cli import demo, features, serve
+from postroom.cli import demo, faults, features, serve
 
 __all__ = ["app", "main"]
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 demo.register(app)
 serve.register(app)
+faults.register(app)
 features.register(app)
 
 

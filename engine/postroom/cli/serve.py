@@ -54,6 +54,14 @@ def serve(
     faults: Annotated[
         Path | None, typer.Option(metavar="FILE", help="What goes wrong, and when (TOML; see docs/faults.md).")
     ] = None,
+    tls_trouble: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--tls-trouble",
+            metavar="[SERVICE=]NAME",
+            help="A trouble with TLS, for all services or one: expired, wrong-name, stripped ... (see `postroom faults list`). Repeatable.",
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same ids, people and chance.")] = 0,
     ca_file: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Write the CA certificate that clients should trust here.")
@@ -75,6 +83,7 @@ def serve(
     world = World(seed=seed, clock=SystemClock())
     try:
         _furnish(world, account or [], import_ or [], people, faults, accept_anyone=accept_anyone)
+        _trouble(world, tls_trouble or [])
         if ca_file is not None:
             world.authority.write(ca_file)
         wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
@@ -112,6 +121,20 @@ def _furnish(
     if faults is not None:
         for fault in load_faults(faults):
             world.faults.add(fault)
+
+
+def _trouble(world: World, wanted: list[str]) -> None:
+    """What is said for one service goes before what is said for all."""
+    from postroom_simulator.faults import TlsTrouble
+
+    troubles: dict[str, TlsTrouble] = {}
+    for text in sorted(wanted, key=lambda text: "=" in text):
+        service, named, name = text.rpartition("=")
+        if named:
+            world.tls = troubles | {service: TlsTrouble(name)}
+        else:
+            world.tls = TlsTrouble(name)
+        troubles = dict(world.tls)
 
 
 def _run(world: World, servers: Servers, *, seed: int, as_json: bool) -> None:

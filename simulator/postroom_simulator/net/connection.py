@@ -11,14 +11,28 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from postroom_simulator.faults import AcceptThenReset, Close, Cut, Delay, Drip, Drop, Effect, Garble, Refuse, Stall
+from postroom_simulator.fault_rules import BEFORE_THE_HANDSHAKE, UPGRADES_ONLY
+from postroom_simulator.faults import (
+    AcceptThenReset,
+    Close,
+    Cut,
+    Delay,
+    Drip,
+    Drop,
+    Effect,
+    Garble,
+    Refuse,
+    Stall,
+    TlsTrouble,
+)
 from postroom_simulator.journal import Kind
-from postroom_simulator.net.effects import drops, garbled
+from postroom_simulator.net.effects import drops, garbled, no_tls, pause
 from postroom_simulator.net.handshake import HANDSHAKE_LIMIT, Handshake
 from postroom_simulator.net.idle import IdleWatch
 from postroom_simulator.net.registry import Cancellable, Timers
 from postroom_simulator.net.service import (
     BUSY,
+    CLEAR,
     IMPLICIT_TLS,
     PROTOCOLS,
     ConnectionContext,
@@ -79,6 +93,8 @@ class Connection:
         self._tls: TlsLayer | None = None
         self._handshake: Handshake | None = None
         self._greeting_cut: Cut | None = None
+        self._line_cut: Cut | None = None
+        self._sayable = 0  # octets, with a cut of the line
         self._suspended = False
         self._timer: Cancellable | None = None  # ends the suspension, or the handshake
         self._idle = IdleWatch(world, timers, limit=self._idle_limit, busy=self._is_busy, late=self._idle_too_long)
@@ -101,6 +117,7 @@ class Connection:
             self._context = ConnectionContext(
                 self.world, protocol, self.name, client_address=self.client_address, service=self.service
             )
+            self._context.trouble = self.world.tls.get(self.service)
             fits = self.world.connections.admit(self)
             self._context.note(Kind.CONNECTED, data={"service": self.service})
             self._run(self._answer_connect if fits else self._turn_away)
@@ -284,22 +301,32 @@ class Connection:
 
     def _say(self, octets: bytes, effect: Effect) -> None:
         """Write octets as their effect wants it."""
-        if drops(effect):
+        if isinstance(effect, Drop):
+            self._leave(effect)
+        elif drops(effect):
             self._end("fault", effect.how)
         elif isinstance(effect, Cut):
             self._cut_off(octets, effect.octets, effect.how)
         elif isinstance(effect, AcceptThenReset):
             self._cut_off(octets, effect.octets, "rst")
-        elif isinstance(effect, Delay):
-            self._suspend(effect.seconds, "the end of a delay", lambda: self._finish_step(octets))
-        elif isinstance(effect, Stall):
-            self._suspend(effect.seconds, "the end of a stall", lambda: self._finish_step(octets))
+        elif isinstance(effect, Delay | Stall):
+            self._suspend(self._pause(effect), f"the end of a {_word(effect)}", lambda: self._finish_step(octets))
         elif isinstance(effect, Drip):
             self._drip(octets, effect)
         elif isinstance(effect, Garble):
             self._write(garbled(octets, effect.octets, self.world.ids.random))
         else:
             self._write(octets)
+
+    def _pause(self, effect: Delay | Stall) -> float | None:
+        return pause(effect, self.world.ids.random)
+
+    def _leave(self, drop: Drop) -> None:
+        """End without a word, at once or after a silence."""
+        if drop.seconds:
+            self._suspend(drop.seconds, "the end of its silence", lambda: self._end("fault", drop.how))
+        else:
+            self._end("fault", drop.how)
 
     def _cut_off(self, octets: bytes, count: int, how: Close) -> None:
         self._write(octets[:count])
@@ -331,11 +358,16 @@ class Connection:
 
     def _keep(self, octets: bytes) -> None:
         """For the line, in the order in which it came."""
+        if self._line_cut is not None:
+            octets = octets[: self._sayable]
+            self._sayable -= len(octets)
         if octets:
             self._unsent.append(octets)
             self._unsent_size += len(octets)
             if self._unsent_size >= FLUSH_AT:
                 self._flush()
+        if self._line_cut is not None and not self._sayable:
+            self._end("fault", self._line_cut.how)
 
     def _flush(self) -> None:
         if self._unsent:
@@ -349,6 +381,8 @@ class Connection:
 
     def _suspend(self, seconds: float | None, waits: str, then: Callable[[], None]) -> None:
         """Act on nothing until `seconds` have passed (None: for ever), then do `then` and go on."""
+        if self._ended:
+            return
         self._suspended = True
         self._waits = waits if seconds is not None else "nothing: it stalls for ever"
         self._timer = None if seconds is None else self._timers.call_later(seconds, lambda: self._wake(then))
@@ -402,10 +436,15 @@ class Connection:
             self._greeting_cut = Cut(effect.octets, "rst")
             self._begin()
         elif isinstance(effect, Drop):
-            self._end("fault", effect.how)
+            self._leave(effect)
         elif isinstance(effect, Delay | Stall):
-            self._suspend(effect.seconds, "the end of a delay", self._begin)
+            self._suspend(self._pause(effect), f"the end of a {_word(effect)}", self._begin)
         else:
+            if isinstance(effect, TlsTrouble):
+                self._context.trouble = effect
+            elif isinstance(effect, Cut):
+                self._line_cut, self._sayable = effect, effect.octets
+                self._keep(b"")
             self._begin()
 
     def _turn_away(self) -> None:
@@ -416,10 +455,16 @@ class Connection:
         self._end("server", "fin")
 
     def _begin(self) -> None:
+        if self._ended:
+            return
         if self.service in IMPLICIT_TLS:
             self._begin_tls()
-        else:
-            self._greet()
+            return
+        trouble = self._context.trouble
+        if trouble is not None and trouble.name == "stripped":
+            self._context.note_trouble(trouble, "connect")
+            self._context.tls_available = False
+        self._greet()
 
     def _greet(self) -> None:
         session = self.session = self._sessions(self.service, self._context)
@@ -432,18 +477,36 @@ class Connection:
 
     def _begin_tls(self) -> None:
         effect = self._context.fault("tls", self.session.account if self.session is not None else None)
+        trouble = effect if isinstance(effect, TlsTrouble) else self._own_trouble()
         if isinstance(effect, Drop):
-            self._end("fault", effect.how)
+            self._leave(effect)
+        elif trouble is not None and trouble.name == "plain-text" and self.session is None:
+            self._greet()
         elif isinstance(effect, Delay | Stall):
-            self._make_tls(None)
-            self._suspend(effect.seconds, "the end of a delay", self._arm_handshake)
+            self._make_tls(None, trouble)
+            self._suspend(self._pause(effect), f"the end of a {_word(effect)}", self._arm_handshake)
         else:
-            self._make_tls(effect if isinstance(effect, Cut) else None)
+            self._make_tls(effect if isinstance(effect, Cut) else None, trouble)
             self._arm_handshake()
 
-    def _make_tls(self, cut: Cut | None) -> None:
+    def _own_trouble(self) -> TlsTrouble | None:
+        """That of the whole connection, where it concerns a handshake."""
+        trouble = self._context.trouble
+        if trouble is None or trouble.name in BEFORE_THE_HANDSHAKE:
+            return None
+        if self.session is None and trouble.name in UPGRADES_ONLY:
+            return None
+        self._context.note_trouble(trouble, "tls")
+        return trouble
+
+    def _make_tls(self, cut: Cut | None, trouble: TlsTrouble | None) -> None:
+        name = trouble.name if trouble is not None else ""
+        clear = CLEAR[self._context.protocol]
+        if name == "injected" and self.session is not None:
+            self._keep(clear)  # with the go-ahead, in one piece
         self._flush()
-        self._handshake = Handshake(self.world.authority.server_context(), cut)
+        instead = clear if name == "plain-text" else no_tls(self.world.ids.random) if name == "garbage" else None
+        self._handshake = Handshake(self.world.authority.server_context(name), cut, trouble, instead)
 
     def _arm_handshake(self) -> None:
         self._waits = "a TLS handshake"
@@ -466,12 +529,14 @@ class Connection:
         answer, outcome = handshake.go_on(self._held)
         self._held.clear()
         self._keep(answer)
+        if self._ended:
+            return False
         if outcome == "done":
             self._secured(handshake.tls)
         elif outcome == "failed":
             self._fail_tls(handshake.reason, "server")
-        elif outcome == "cut" and handshake.cut is not None:
-            self._end("fault", handshake.cut.how)
+        elif outcome == "cut":
+            self._end("fault", handshake.how)
         return True
 
     def _secured(self, tls: TlsLayer) -> None:
@@ -517,3 +582,7 @@ class Connection:
         else:
             (self._transport.close if how == "fin" else self._transport.abort)()
             self.world.connections.notify()
+
+
+def _word(effect: Effect) -> str:
+    return type(effect).__name__.lower()

@@ -5,14 +5,26 @@ from __future__ import annotations
 import random
 from typing import TypeGuard
 
-from postroom_simulator.faults import Drop, Effect, LoseReply
+from postroom_simulator.faults import Delay, Drop, Effect, LoseReply, Stall
 
-__all__ = ["drops", "garbled"]
+__all__ = ["drops", "garbled", "no_tls", "pause"]
 
 
 def drops(effect: Effect | None) -> TypeGuard[Drop | LoseReply]:
     """Whether nothing is said and the connection ends."""
     return isinstance(effect, Drop | LoseReply)
+
+
+def pause(effect: Delay | Stall, chance: random.Random) -> float | None:
+    """How many seconds to wait; None for ever."""
+    if isinstance(effect, Delay) and effect.jitter:
+        return effect.seconds + chance.uniform(-effect.jitter, effect.jitter)
+    return effect.seconds
+
+
+def no_tls(chance: random.Random) -> bytes:
+    """Octets that cannot be taken for a TLS record: none of those begins with 0xFF (RFC 8446 §5.1)."""
+    return b"\xff" + chance.randbytes(63)
 
 
 def garbled(octets: bytes, count: int, chance: random.Random) -> bytes:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from postroom_simulator.errors import FaultError
+from postroom_simulator.fault_rules import nearest, tls_trouble_problems
+from postroom_simulator.faults import Effect, Reply, TlsTrouble
 from postroom_simulator.journal import Kind
 from postroom_simulator.session import Session, SessionContext
 
 __all__ = [
     "BUSY",
+    "CLEAR",
     "DISCARD_LIMIT",
     "IMPLICIT_TLS",
     "PROTOCOLS",
@@ -18,6 +22,7 @@ __all__ = [
     "SessionFactory",
     "Transport",
     "make_session",
+    "troubles_by_service",
 ]
 
 PROTOCOLS = {"pop3": "pop3", "pop3s": "pop3", "smtp": "smtp", "submission": "smtp", "smtps": "smtp"}
@@ -28,6 +33,14 @@ DISCARD_LIMIT = 1024 * 1024
 """Octets that a client may still send after the server's orderly end before it is reset (our choice)."""
 BUSY = {"pop3": b"-ERR [SYS/TEMP] too many connections\r\n", "smtp": b"421 4.7.0 too many connections\r\n"}
 """Said instead of a greeting when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8)."""
+
+CLEAR = {"pop3": b"+OK this is in the clear\r\n", "smtp": b"250 2.0.0 this is in the clear\r\n"}
+"""Replies in the clear where none may be: "plain-text" and "injected"."""
+_REFUSED = {
+    "STLS": Reply("-ERR", "[SYS/TEMP] TLS is not available now"),
+    "STARTTLS": Reply("454", "4.7.0 TLS not available due to temporary reason"),
+}
+"""RFC 2595 §4, RFC 3207 §4."""
 
 
 class Transport(Protocol):
@@ -49,19 +62,49 @@ class Transport(Protocol):
 
 @dataclass(slots=True)
 class ConnectionContext(SessionContext):
-    """A session's context that remembers the last command, for error texts."""
+    """A session's context that remembers the last command, for error texts, and has the connection's trouble with TLS."""
 
     service: str = ""
     last_command: str = ""
+    trouble: TlsTrouble | None = None
+
+    def fault(self, at: str, account: str | None = None) -> Effect | None:
+        effect = SessionContext.fault(self, at, account)  # no super(): a class with slots is made twice
+        if effect is None and self.trouble is not None and self.trouble.name == "refused" and at in _REFUSED:
+            self.note_trouble(self.trouble, at)
+            return _REFUSED[at]
+        return effect
+
+    def note_trouble(self, trouble: TlsTrouble, at: str) -> None:
+        """A trouble that was set for a service acts; one of a fault is journalled with that."""
+        self.note(Kind.FAULT, verb=at, detail=f"TLS trouble: {trouble.name}", data={"effect": "TlsTrouble"})
 
     def note(
         self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
     ) -> None:
         if kind is Kind.COMMAND:
             self.last_command = verb
+            self.argument = detail
         self.world.journal.add(
             kind, protocol=self.protocol, connection=self.connection, account=account, verb=verb, detail=detail, data=data
         )
+
+
+def troubles_by_service(troubles: TlsTrouble | Mapping[str, TlsTrouble] | None) -> dict[str, TlsTrouble]:
+    """What `World.tls` is set to, by service; one for all means those that it can concern. Raises FaultError."""
+    if troubles is None:
+        return {}
+    if isinstance(troubles, TlsTrouble):
+        wrong = tls_trouble_problems(troubles)
+        found = {name: troubles for name in PROTOCOLS if not tls_trouble_problems(troubles, implicit=name in IMPLICIT_TLS)}
+    else:
+        wrong = [f'there is no service "{name}".{nearest(name, PROTOCOLS)}' for name in troubles if name not in PROTOCOLS]
+        for name, trouble in troubles.items():
+            wrong += [f"{name}: {text}" for text in tls_trouble_problems(trouble, implicit=name in IMPLICIT_TLS)]
+        found = dict(troubles)
+    if wrong:
+        raise FaultError(" ".join(wrong))
+    return found
 
 
 SessionFactory = Callable[[str, SessionContext], Session]

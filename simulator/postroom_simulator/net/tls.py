@@ -29,39 +29,39 @@ class Authority:
     def __init__(self, hostname: str) -> None:
         self.hostname = hostname
         self._lock = threading.RLock()  # a client's thread and the servers' both come first
-        self._made: tuple[trustme.CA, trustme.LeafCert] | None = None
-        self._server: ssl.SSLContext | None = None
+        self._made: trustme.CA | None = None
+        self._servers: dict[str, ssl.SSLContext] = {}
 
-    def _make(self) -> tuple[trustme.CA, trustme.LeafCert]:
+    def _make(self) -> trustme.CA:
         with self._lock:
             if self._made is None:
                 import trustme
 
-                authority = trustme.CA(key_type=trustme.KeyType.ECDSA)
-                names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
-                # The common name is long out of use, but fetchmail 6.4 takes no certificate without one.
-                leaf = authority.issue_cert(*names, common_name=self.hostname, key_type=trustme.KeyType.ECDSA)
-                self._made = authority, leaf
+                self._made = trustme.CA(key_type=trustme.KeyType.ECDSA)
             return self._made
 
-    def server_context(self) -> ssl.SSLContext:
-        """For a server's side; one object, made once."""
+    def server_context(self, trouble: str = "") -> ssl.SSLContext:
+        """For a server's side; one object, made once. With a `trouble`, a name of `fault_rules.TLS_TROUBLES`: one that has it (the
+        usual one for troubles that are not about certificates and versions)."""
+        from postroom_simulator.net import certificates
+
+        trouble = trouble if trouble in certificates.TROUBLES else ""
         with self._lock:
-            if self._server is None:
-                context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._make()[1].configure_cert(context)
-                self._server = context
-            return self._server
+            if trouble not in self._servers:
+                names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
+                leaf = certificates.leaf(trouble, self._make(), names, self.hostname)
+                self._servers[trouble] = certificates.server_context(trouble, leaf)
+            return self._servers[trouble]
 
     def client_context(self) -> ssl.SSLContext:
         """For a client's side: trusts this authority only, and checks the host's name. A new object each time."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        self._make()[0].configure_trust(context)
+        self._make().configure_trust(context)
         return context
 
     def pem(self) -> bytes:
         """The authority's certificate, for clients in any language."""
-        return self._make()[0].cert_pem.bytes()
+        return self._make().cert_pem.bytes()
 
     def write(self, path: str | Path) -> Path:
         """Write `pem()` to a file and return its path."""
