@@ -25,6 +25,7 @@ IN_TRANSACTION = {
     "TOP": b"TOP 1 0",
     "UIDL": b"UIDL",
     "CAPA": b"CAPA",
+    "LANG": b"LANG",
     "QUIT": b"QUIT",
 }
 

@@ -55,7 +55,7 @@ def test_what_was_altered_is_refused_and_stays() -> None:
     world.store.replace_octets(first, b"Subject: quite another one\r\n\r\n")
     assert talk.say(b"RETR 1\r\n") == b"-ERR message 1 was altered by somebody else\r\n"
     assert talk.say(b"UIDL 1\r\nLIST 1\r\n") == before + b"+OK 1 28\r\n"
-    assert talk.say(b"DELE 1\r\nDELE 2\r\nQUIT\r\n").endswith(b"-ERR some deleted messages not removed\r\n")
+    assert talk.say(b"DELE 1\r\nDELE 2\r\nQUIT\r\n").endswith(b"-ERR [SYS/TEMP] some deleted messages not removed\r\n")
     assert talk.session.closed
     assert inbox(world) == [first]
     assert [entry.data["uid"] for entry in world.journal.entries(kind=Kind.REMOVED)] == [second]
@@ -93,7 +93,9 @@ def test_a_store_that_fails_to_delete(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(world.store, "delete", failing)
     talk = Talk.logged_in(world)
-    assert talk.say(b"DELE 1\r\nDELE 2\r\nDELE 3\r\nQUIT\r\n").endswith(b"-ERR some deleted messages not removed\r\n")
+    assert talk.say(b"DELE 1\r\nDELE 2\r\nDELE 3\r\nQUIT\r\n").endswith(
+        b"-ERR [SYS/TEMP] some deleted messages not removed\r\n"
+    )
     assert inbox(world) == [broken]
     assert len(world.journal.entries(kind=Kind.REMOVED)) == 2
 
@@ -150,13 +152,13 @@ def test_sizes_stuffing_and_top(lines: list[bytes], end: bytes, lf: bool, wanted
 def test_the_maildrop_alone() -> None:
     world = make_world(DOTTED, PLAIN)
     maildrop = Maildrop.open(world.store, BOB)
-    assert (maildrop.count, maildrop.octets) == (2, 53)
+    assert maildrop.figures == (2, 53)
     maildrop.mark(1)
-    assert (maildrop.count, maildrop.octets) == (1, 25)
+    assert maildrop.figures == (1, 25)
     assert maildrop.sizes() == b"2 25\r\n"
     for number in (0, 1, 3, -1):
         with pytest.raises(Refusal):
             maildrop.item(number)
     maildrop.unmark_all()
-    assert (maildrop.count, maildrop.octets) == (2, 53)
+    assert maildrop.figures == (2, 53)
     assert maildrop.sizes() == b"1 28\r\n2 25\r\n"

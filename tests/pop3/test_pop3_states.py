@@ -18,11 +18,11 @@ ARGUMENTS = {
 
 
 def test_the_table_is_whole() -> None:
-    """RFC 1939 §9 lists minimal and optional commands; the rest is RFC 2449, 2595 and 5034."""
+    """RFC 1939 §9 lists minimal and optional commands; the rest is RFC 2449, 2595, 5034 and 6856."""
     rfc1939 = {"USER", "PASS", "QUIT", "STAT", "LIST", "RETR", "DELE", "NOOP", "RSET", "TOP", "UIDL", "APOP"}
-    assert set(COMMANDS) == rfc1939 | {"CAPA", "STLS", "AUTH"}
+    assert set(COMMANDS) == rfc1939 | {"CAPA", "STLS", "AUTH", "UTF8", "LANG"}
     everywhere = {verb for verb, row in COMMANDS.items() if row.states == State.AUTHORIZATION | State.TRANSACTION}
-    assert everywhere == {"CAPA", "QUIT"}
+    assert everywhere == {"CAPA", "QUIT", "LANG"}
 
 
 @pytest.mark.parametrize("verb", [verb for verb, row in COMMANDS.items() if State.TRANSACTION not in row.states])

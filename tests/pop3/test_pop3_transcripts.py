@@ -224,7 +224,7 @@ def capa(talk: Talk) -> set[bytes]:
     return set(lines[1:-2])
 
 
-ALWAYS = {b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING", b"IMPLEMENTATION Postroom"}
+ALWAYS = {b"TOP", b"UIDL", b"UTF8 USER", b"LANG", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING", b"IMPLEMENTATION Postroom"}
 
 
 def test_capabilities() -> None:

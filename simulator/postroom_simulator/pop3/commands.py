@@ -6,6 +6,7 @@ dispatcher did, from the row. They return an `Answer` or raise `Refusal`, and kn
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ from enum import Enum, Flag, auto
 from typing import TYPE_CHECKING
 
 from postroom_simulator import offers
-from postroom_simulator.errors import SimulatorError
+from postroom_simulator.errors import SimulatorError, UnknownAccount
 from postroom_simulator.journal import Kind
-from postroom_simulator.pop3.maildrop import Maildrop, uidl
+from postroom_simulator.pop3.languages import DEFAULT, find_language, listing
+from postroom_simulator.pop3.opening import open_maildrop
 from postroom_simulator.pop3.replies import END, Answer, Code, Refusal, multi_line, ok, reply_line
 from postroom_simulator.pop3.syntax import parse_number
 from postroom_simulator.sasl import MECHANISMS, Examiner, Exchange, Failed, Malformed, SaslError, check_apop, timestamp
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
+    from postroom_simulator.pop3.maildrop import Maildrop
     from postroom_simulator.pop3.settings import Hold, Pop3Service
     from postroom_simulator.session import SessionContext
 
-__all__ = ["COMMANDS", "Arity", "Command", "Dialogue", "State", "capabilities"]
+__all__ = ["COMMANDS", "Arity", "Command", "Dialogue", "State", "capabilities", "refused"]
 
 
 class State(Flag):
@@ -77,8 +80,16 @@ class Dialogue:
         """Of that account."""
         self.failures = 0
         """Refused logins."""
+        self.utf8 = False
+        """The client said UTF8 (RFC 6856 §2.1)."""
+        self.language = DEFAULT
+        """Of reply texts (RFC 6856 §3)."""
         self._maildrop: Maildrop | None = None
         self._hold: Hold | None = None
+        self.updated = False
+        """The session went through UPDATE."""
+        self.retrieved: list[int] = []
+        """Uids of messages that were handed out whole."""
 
     @property
     def maildrop(self) -> Maildrop:
@@ -88,6 +99,8 @@ class Dialogue:
 
     def hides(self, capability: str) -> bool:
         """Whether it is not announced."""
+        if capability == "UIDL" and self._no_uidl:
+            return True
         return offers.hides(self.service.settings, self.account, "pop3", capability)
 
     def lacks(self, capability: str | None) -> bool:
@@ -96,7 +109,14 @@ class Dialogue:
             return False
         if capability in _LOGINS:
             return self.hides(capability)
+        if capability == "UIDL" and self._no_uidl:
+            return True
         return offers.lacks(self.service.settings, self.account, "pop3", capability)
+
+    @property
+    def _no_uidl(self) -> bool:
+        troubles = self.service.troubles
+        return bool(troubles) and (found := troubles.get(self.address or "")) is not None and found.no_uidl
 
     def examiner(self, way: str) -> Examiner:
         return Examiner(self.context.world, "pop3", self.service.settings, way)
@@ -119,20 +139,32 @@ class Dialogue:
 
     def log_in(self, account: Account, way: str) -> Answer:
         """From AUTHORIZATION to TRANSACTION: the lock, then the snapshot. Raises `Refusal` and stays where it was."""
-        hold = self.service.locks.acquire(account.address, self.context.connection)
+        self._not_too_soon(account, way)
+        now = self.context.world.clock.monotonic()
+        hold = self.service.locks.acquire(account.address, self.context.connection, now=now)
         if hold is None:
             self._note_login(account, ok=False, detail="maildrop in use", way=way)
             raise Refusal("the maildrop is in use by another session", Code.IN_USE)
         try:
-            self._maildrop = Maildrop.open(self.context.world.store, account.address)
-        except SimulatorError:
+            self._maildrop = open_maildrop(self.context, self.service, account.address, utf8=self.utf8)
+        except SimulatorError as error:
             self.service.locks.release(hold)
             self._note_login(account, ok=False, detail="maildrop cannot be opened", way=way)
-            raise Refusal("the maildrop cannot be opened", Code.SYS_TEMP) from None
+            # No mailbox at all: nobody need try again before somebody was called (RFC 3206 §4).
+            code = Code.SYS_PERM if isinstance(error, UnknownAccount) else Code.SYS_TEMP
+            raise Refusal("the maildrop cannot be opened", code) from None
+        self.service.policies.logged_in(account.address, now)
         self.account, self.address, self._hold = account, account.address, hold
         self.state = State.TRANSACTION
         self._note_login(account, ok=True, way=way)
         return ok("maildrop locked and ready")
+
+    def _not_too_soon(self, account: Account, way: str) -> None:
+        """RFC 2449 §6.5. Asked once the credentials were right, so that nobody learns from it who was here lately."""
+        wait = self.service.policies.wait(account.address, self.context.world.clock.monotonic())
+        if wait > 0:
+            self._note_login(account, ok=False, detail="too soon after the last login", way=way)
+            raise Refusal(f"too soon after the last login, try again in {math.ceil(wait)} seconds", Code.LOGIN_DELAY)
 
     def concerned(self, verb: str, arguments: Sequence[bytes]) -> str | None:
         """Address of the account that a command is about: who is logged in, else whom the command claims to be."""
@@ -140,7 +172,7 @@ class Dialogue:
             return self.address
         account: Account | None = None
         if verb in ("USER", "APOP"):
-            account = self.context.world.directory.find_login(arguments[0].decode("ascii"))
+            account = self.context.world.directory.find_login(_text(arguments[0]))
         elif verb == "PASS" and self.user is not None:
             account = self.context.world.directory.find_login(self.user)
         elif verb == "AUTH" and len(arguments) == 2 and (name := _mechanism(arguments[0])) is not None:
@@ -174,12 +206,22 @@ class Dialogue:
         """After STLS nothing that was said before counts (RFC 2595 §4)."""
         self.user = None
         self.exchange = None
+        self.language = DEFAULT
 
     def release(self) -> None:
-        """The session is over, however: let the maildrop go. Idempotent."""
+        """The session is over, however: let the maildrop go, unless its server does not notice. Idempotent."""
         self.exchange = None
-        if self._hold is not None:
-            self.service.locks.release(self._hold)
+        hold, self._hold = self._hold, None
+        if hold is None:
+            return
+        troubles = self.service.troubles.get(hold.account)
+        if troubles is not None and troubles.lock > 0 and not self.updated:
+            self.service.locks.linger(hold, self.context.world.clock.monotonic() + troubles.lock)
+            self.context.note(
+                Kind.NOTE, account=hold.account, detail=f"held {troubles.lock:g} seconds more", data={"trouble": "lock"}
+            )
+        else:
+            self.service.locks.release(hold)
 
     def _note_login(self, account: Account | None, *, ok: bool, way: str, detail: str = "", why: str = "") -> None:
         data: dict[str, object] = {"ok": ok, "way": way}
@@ -198,12 +240,17 @@ def _quit(dialogue: Dialogue) -> Answer:
     """RFC 1939 §4, §6. Only here is anything removed."""
     if dialogue.state is State.AUTHORIZATION:
         return Answer(reply_line("+OK", "bye"), ends=True)
+    if dialogue.service.policies[dialogue.address or ""].expire == 0:
+        dialogue.maildrop.mark_quietly(dialogue.retrieved)  # RFC 2449 §6.7
     result = dialogue.maildrop.update()
-    for item in result.removed:
-        data = {"uid": item.uid, "uidl": uidl(item)}
+    dialogue.updated = True
+    for item, name in result.removed:
+        data = {"uid": item.uid, "uidl": name}
+        dialogue.service.names.pop(item.uid, None)
+        dialogue.service.policies.forget(item.uid)
         dialogue.context.note(Kind.REMOVED, account=dialogue.address, verb="QUIT", data=data)
     if result.failed:
-        return Answer(reply_line("-ERR", "some deleted messages not removed"), ends=True)
+        return Answer(refused(dialogue, Refusal("some deleted messages not removed", Code.SYS_TEMP)).octets, ends=True)
     return Answer(reply_line("+OK", f"bye, {len(result.removed)} messages removed"), ends=True)
 
 
@@ -212,7 +259,7 @@ def _quit(dialogue: Dialogue) -> Answer:
 
 def _user(dialogue: Dialogue, name: bytes) -> Answer:
     _password_admitted(dialogue)
-    login = name.decode("ascii")
+    login = _text(name)
     account = dialogue.context.world.directory.find_login(login)
     if account is not None and offers.hides(dialogue.service.settings, account, "pop3", "USER"):
         raise Refusal("unknown command", bad=True)
@@ -227,7 +274,7 @@ def _pass(dialogue: Dialogue, password: bytes) -> Answer:
         raise Refusal("USER first", bad=True)
     examiner = dialogue.examiner("USER")
     with dialogue.logging_in("USER", lambda: examiner.find(user)):
-        account = examiner.password(user, password.decode("ascii"))
+        account = examiner.password(user, _text(password))
     return dialogue.log_in(account, "USER")
 
 
@@ -235,7 +282,7 @@ def _apop(dialogue: Dialogue, name: bytes, digest: bytes) -> Answer:
     """RFC 1939 §7."""
     if not dialogue.timestamp:
         raise Refusal("no APOP without a timestamp in the greeting")
-    login, examiner = name.decode("ascii"), dialogue.examiner("APOP")
+    login, examiner = _text(name), dialogue.examiner("APOP")
     with dialogue.logging_in("APOP", lambda: examiner.find(login)):
         account = check_apop(examiner, login, dialogue.timestamp, digest.decode("ascii"))
     return dialogue.log_in(account, "APOP")
@@ -265,17 +312,50 @@ def _password_admitted(dialogue: Dialogue) -> None:
 
 def _stls(dialogue: Dialogue) -> Answer:
     """RFC 2595 §4."""
+    if dialogue.utf8:
+        raise Refusal("STLS comes before UTF8")  # RFC 6856 §2.1 lets a server say so
     if not dialogue.may_start_tls:
         raise Refusal("TLS is already there" if dialogue.context.secure else "TLS is not available")
     dialogue.forget()
     return Answer(reply_line("+OK", "begin TLS negotiation"), tls=True)
 
 
+def _utf8(dialogue: Dialogue) -> Answer:
+    """RFC 6856 §2.1."""
+    dialogue.utf8 = True
+    return ok("UTF8 enabled")
+
+
+def _lang(dialogue: Dialogue, wanted: bytes | None = None) -> Answer:
+    """RFC 6856 §3."""
+    if wanted is None:
+        return multi_line("language listing follows", listing())
+    found = find_language(wanted.decode("ascii"))
+    if found is None:
+        raise Refusal("no such language")
+    dialogue.language = found
+    return Answer(reply_line("+OK", "language changed"), language=found)
+
+
+def _text(argument: bytes) -> str:
+    """What a session admitted is UTF-8."""
+    return argument.decode("utf-8", "replace")
+
+
+def refused(dialogue: Dialogue, refusal: Refusal) -> Answer:
+    """The reply, with its response code where such codes are there (RFC 2449 §8, RFC 3206)."""
+    code = refusal.code
+    if code is not None and (dialogue.lacks("RESP-CODES") or (code == Code.AUTH and dialogue.lacks("AUTH-RESP-CODE"))):
+        code = None
+    return Answer(reply_line("-ERR", f"[{code}] {refusal.text}" if code else refusal.text), bad=refusal.bad)
+
+
 # -- handlers: TRANSACTION
 
 
 def _stat(dialogue: Dialogue) -> Answer:
-    return ok(f"{dialogue.maildrop.count} {dialogue.maildrop.octets}")
+    count, octets = dialogue.maildrop.figures
+    return ok(f"{count} {octets}")
 
 
 def _list(dialogue: Dialogue, argument: bytes | None = None) -> Answer:
@@ -283,7 +363,7 @@ def _list(dialogue: Dialogue, argument: bytes | None = None) -> Answer:
     if argument is None:
         return multi_line(f"{maildrop.count} messages", (maildrop.sizes(),))
     number = _number(argument)
-    return ok(f"{number} {maildrop.item(number).wire_size}")
+    return ok(f"{number} {maildrop.size(number)}")
 
 
 def _uidl(dialogue: Dialogue, argument: bytes | None = None) -> Answer:
@@ -291,18 +371,21 @@ def _uidl(dialogue: Dialogue, argument: bytes | None = None) -> Answer:
     if argument is None:
         return multi_line("unique-id listing follows", (maildrop.unique_ids(),))
     number = _number(argument)
-    return ok(f"{number} {uidl(maildrop.item(number))}")
+    return ok(f"{number} {maildrop.unique_id(number)}")
 
 
 def _retr(dialogue: Dialogue, argument: bytes) -> Answer:
-    item, octets = dialogue.maildrop.retrieve(_number(argument))
-    return Answer(b"".join((b"+OK %d octets\r\n" % item.wire_size, octets, END)), offers=item)
+    shown = dialogue.maildrop.retrieve(_number(argument))
+    if shown.endless:
+        return Answer(b"".join((b"+OK %d octets\r\n" % shown.size, shown.octets)), hangs=True)
+    dialogue.retrieved.append(shown.item.uid)
+    return Answer(b"".join((b"+OK %d octets\r\n" % shown.size, shown.octets, END)), offers=shown)
 
 
 def _top(dialogue: Dialogue, argument: bytes, lines: bytes) -> Answer:
     """RFC 1939 §7. A message without a blank line is all header: nothing is made up (ours)."""
     number, wanted = _number(argument), _number(lines)
-    _, octets = dialogue.maildrop.retrieve(number)
+    octets = dialogue.maildrop.retrieve(number).octets
     if octets.startswith(b"\r\n"):
         end = 2
     else:
@@ -345,6 +428,7 @@ class Command:
 
     capability  announces the command; where it is hidden the command is unknown. None: RFC 1939 demands the command
     secret      arguments that a journal never shows: from this position on (None: all may be shown)
+    utf8        arguments may hold UTF-8 (RFC 6856 §2.2)
     """
 
     handler: Callable[..., Answer]
@@ -352,6 +436,7 @@ class Command:
     arity: Arity
     capability: str | None = None
     secret: int | None = None
+    utf8: bool = False
 
 
 _AUTH, _TRANS = State.AUTHORIZATION, State.TRANSACTION
@@ -361,11 +446,13 @@ _LOGINS = frozenset({"USER", "SASL", "APOP"})
 
 COMMANDS: dict[str, Command] = {
     "CAPA": Command(_capa, _AUTH | _TRANS, Arity.NONE, "CAPA"),  # RFC 2449 §5
-    "USER": Command(_user, _AUTH, Arity.ONE, "USER"),  # RFC 1939 §7
-    "PASS": Command(_pass, _AUTH, Arity.REST, "USER", secret=0),  # RFC 1939 §7: spaces belong to the password
-    "APOP": Command(_apop, _AUTH, Arity.TWO, "APOP", secret=1),  # RFC 1939 §7
+    "USER": Command(_user, _AUTH, Arity.ONE, "USER", utf8=True),  # RFC 1939 §7
+    "PASS": Command(_pass, _AUTH, Arity.REST, "USER", secret=0, utf8=True),  # RFC 1939 §7: spaces belong to the password
+    "APOP": Command(_apop, _AUTH, Arity.TWO, "APOP", secret=1, utf8=True),  # RFC 1939 §7
     "AUTH": Command(_auth, _AUTH, Arity.ONE_OR_TWO, "SASL", secret=1),  # RFC 5034 §4
     "STLS": Command(_stls, _AUTH, Arity.NONE, "STLS"),  # RFC 2595 §4
+    "UTF8": Command(_utf8, _AUTH, Arity.NONE, "UTF8"),  # RFC 6856 §2.1
+    "LANG": Command(_lang, _AUTH | _TRANS, Arity.OPTIONAL, "LANG"),  # RFC 6856 §3
     "STAT": Command(_stat, _TRANS, Arity.NONE),  # RFC 1939 §5
     "LIST": Command(_list, _TRANS, Arity.OPTIONAL),  # RFC 1939 §5
     "RETR": Command(_retr, _TRANS, Arity.ONE),  # RFC 1939 §5
@@ -400,6 +487,11 @@ def capabilities(dialogue: Dialogue) -> list[str]:
     else:
         said.pop("SASL", None)
     said |= {name: name for name in ("RESP-CODES", "AUTH-RESP-CODE", "PIPELINING")}
-    if dialogue.service.settings.implementation:
-        said["IMPLEMENTATION"] = f"IMPLEMENTATION {dialogue.service.settings.implementation}"
+    if "UTF8" in said:
+        said["UTF8"] = "UTF8 USER"
+    for line in dialogue.service.policies.announced(dialogue.address):
+        said[line.partition(" ")[0]] = line
+    settings = dialogue.service.settings
+    if settings.implementation and not (settings.implementation_late and dialogue.state is State.AUTHORIZATION):
+        said["IMPLEMENTATION"] = f"IMPLEMENTATION {settings.implementation}"
     return [line for name, line in said.items() if not dialogue.hides(name)]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from postroom_simulator.errors import NoSuchItem, StoreError
+from postroom_simulator.pop3.downgrade import downgraded
 from postroom_simulator.pop3.replies import Code, Refusal
+from postroom_simulator.store.contents import wire_form, wire_length
 from postroom_simulator.store.interface import Item, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.store.interface import MailStore
 
-__all__ = ["Maildrop", "Removal", "uid_of", "uidl"]
+__all__ = ["Heads", "Maildrop", "Removal", "Shown", "uid_of", "uidl"]
 
 _DIGEST_PREFIX = 16
 _UIDL = re.compile(r"([0-9a-f]{8,16})-[0-9a-f]*", re.ASCII)
@@ -35,11 +36,26 @@ def uid_of(unique_id: str) -> int | None:
     return int(match[1], 16) if match else None
 
 
+Heads = Literal["raw", "downgrade", "refuse"]
+"""What becomes of heads with UTF-8 in them: sent as they are, rewritten (RFC 6856 §4), or the message is refused ([UTF8], §5)."""
+
+
+class Shown(NamedTuple):
+    """A message as it is handed out: octets stuffed, without the closing line; the size and unique id that the session told.
+    `endless`: the closing line never comes."""
+
+    item: Item
+    octets: bytes
+    size: int
+    name: str
+    endless: bool = False
+
+
 @dataclass(slots=True)
 class Removal:
-    """What became of the marked messages at UPDATE: items removed, and how many could not be."""
+    """What became of the marked messages at UPDATE: items removed with their unique ids, and how many could not be."""
 
-    removed: list[Item] = field(default_factory=list)
+    removed: list[tuple[Item, str]] = field(default_factory=list)
     failed: int = 0
 
 
@@ -51,19 +67,26 @@ class Maildrop:
     Numbers are 1 to n. Methods with a number raise `Refusal` for one that names no message or a marked one.
     """
 
-    def __init__(self, store: MailStore, folder: int, items: Sequence[Item]) -> None:
+    def __init__(
+        self, store: MailStore, folder: int, items: Sequence[Item], names: Mapping[int, str] | None = None, heads: Heads = "raw"
+    ) -> None:
+        """`names`: unique ids of items, by uid, that are not made from the item (see `copies`)."""
         self._store = store
         self._folder = folder
         self._items = [item for item in items if item.properties is None]
+        self._names = names or {}
+        self._heads = heads
+        self._downgraded: dict[int, int] = {}  # sizes, by uid
         self._marked: set[int] = set()
-        self._marked_octets = 0
         self._listings: dict[str, bytes] = {}
+        self._figures: tuple[int, int] | None = None
+        self._plain = type(self) is Maildrop and (heads == "raw" or not any(item.utf8_head for item in self._items))
 
     @classmethod
-    def open(cls, store: MailStore, account: str) -> Maildrop:
+    def open(cls, store: MailStore, account: str, names: Mapping[int, str] | None = None, heads: Heads = "raw") -> Self:
         """The Inbox of the account as it is now. Reads no octets. Raises StoreError or UnknownAccount."""
         folder = store.folder(account, Role.INBOX).uid
-        return cls(store, folder, store.items(folder))
+        return cls(store, folder, store.items(folder), names, heads)
 
     # -- what is there
 
@@ -73,13 +96,15 @@ class Maildrop:
         return len(self._items) - len(self._marked)
 
     @property
-    def octets(self) -> int:
-        """Octets as sent, without the marked messages (RFC 1939 §11)."""
-        return self._total - self._marked_octets
-
-    @cached_property
-    def _total(self) -> int:
-        return sum(item.wire_size for item in self._items)
+    def figures(self) -> tuple[int, int]:
+        """Messages and their octets as sent, without the marked ones (RFC 1939 §5, §11)."""
+        if self._figures is None:
+            if self._plain:
+                octets = sum([item.wire_size for _, item in self._there()])
+            else:
+                octets = sum(self._size(number, item) for number, item in self._there())
+            self._figures = self.count, octets
+        return self._figures
 
     def item(self, number: int) -> Item:
         if not 1 <= number <= len(self._items):
@@ -87,6 +112,12 @@ class Maildrop:
         if number in self._marked:
             raise Refusal(f"message {number} is marked as deleted")
         return self._items[number - 1]
+
+    def size(self, number: int) -> int:
+        return self._size(number, self.item(number))
+
+    def unique_id(self, number: int) -> str:
+        return self.name(number, self.item(number))
 
     def sizes(self) -> bytes:
         """The scan listing: "number size" lines."""
@@ -96,25 +127,55 @@ class Maildrop:
         """The unique-id listing: "number id" lines."""
         return self._listing("unique ids")
 
-    def _listing(self, name: str) -> bytes:
+    def _listing(self, what: str) -> bytes:
         """Made at the first question, kept until a mark changes it."""
-        made = self._listings.get(name)
+        made = self._listings.get(what)
         if made is None:
-            there = ((n, item) for n, item in enumerate(self._items, 1) if n not in self._marked)
-            if name == "sizes":
-                text = "".join([f"{n} {item.wire_size}\r\n" for n, item in there])
-            else:
-                text = "".join([f"{n} {uidl(item)}\r\n" for n, item in there])
-            made = self._listings[name] = text.encode("ascii")
+            rows = "\r\n".join(self._rows(what))
+            made = self._listings[what] = f"{rows}\r\n".encode() if rows else b""
         return made
+
+    def _rows(self, what: str) -> Iterator[str]:
+        """The lines of a listing, without line ends."""
+        if what == "sizes":
+            if self._plain:
+                return iter([f"{n} {item.wire_size}" for n, item in self._there()])
+            return iter([f"{n} {self._size(n, item)}" for n, item in self._there()])
+        if self._plain and not self._names:
+            return iter([f"{n} {uidl(item)}" for n, item in self._there()])
+        return iter([f"{n} {self.name(n, item)}" for n, item in self._there()])
+
+    def _there(self) -> Iterator[tuple[int, Item]]:
+        return ((n, item) for n, item in enumerate(self._items, 1) if n not in self._marked)
+
+    def name(self, number: int, item: Item) -> str:  # noqa: ARG002 - a troubled maildrop goes by the number
+        """The unique id that this session tells."""
+        return self._names.get(item.uid) or uidl(item)
+
+    def _size(self, number: int, item: Item) -> int:  # noqa: ARG002
+        """Octets that this session sends: exactly those, also where the head is rewritten for it."""
+        if not item.utf8_head or self._heads != "downgrade":
+            return item.wire_size
+        known = self._downgraded.get(item.uid)
+        if known is None:
+            try:
+                known = wire_length(downgraded(self._store.octets(item.uid)))[0]
+            except StoreError:  # gone: it will be refused, and its size does not matter
+                known = item.wire_size
+            self._downgraded[item.uid] = known
+        return known
 
     # -- octets
 
-    def retrieve(self, number: int) -> tuple[Item, bytes]:
-        """The message as sent, stuffed, without the closing line. Raises `Refusal` when it is gone or another by now."""
+    def retrieve(self, number: int) -> Shown:
+        """The message as sent. Raises `Refusal` when it is gone or another by now, or not fit for this client."""
         item = self.item(number)
+        rewritten = item.utf8_head and self._heads != "raw"
+        if rewritten and self._heads == "refuse":
+            raise Refusal(f"message {number} has UTF-8 in its head: UTF8 first", Code.UTF8)
+        size = self._size(number, item)
         try:
-            octets = self._store.wire(item.uid)
+            octets = wire_form(downgraded(self._store.octets(item.uid))) if rewritten else self._store.wire(item.uid)
             now = self._store.item(item.uid)  # after the octets: whoever altered them in between is seen here
         except NoSuchItem:
             raise Refusal(f"message {number} is gone") from None
@@ -122,20 +183,32 @@ class Maildrop:
             raise Refusal(f"message {number} cannot be read", Code.SYS_TEMP) from None
         if now.digest != item.digest:
             raise Refusal(f"message {number} was altered by somebody else")
-        return item, octets
+        return Shown(item, octets, size, self.name(number, item))
 
     # -- marks
 
     def mark(self, number: int) -> None:
-        self._marked_octets += self.item(number).wire_size
+        size = self._size(number, self.item(number))
+        figures = self._figures
         self._marked.add(number)
-        self._listings.clear()
+        self._changed()
+        if figures is not None:
+            self._figures = figures[0] - 1, figures[1] - size
 
     def unmark_all(self) -> None:
         if self._marked:
             self._marked.clear()
-            self._marked_octets = 0
-            self._listings.clear()
+            self._changed()
+
+    def mark_quietly(self, uids: Iterable[int]) -> None:
+        """Mark those that are there and not marked yet: an implicit DELE (RFC 2449 §6.7, EXPIRE 0)."""
+        wanted = set(uids)
+        self._marked.update(number for number, item in enumerate(self._items, 1) if item.uid in wanted)
+        self._changed()
+
+    def _changed(self) -> None:
+        self._listings.clear()
+        self._figures = None
 
     def update(self) -> Removal:
         """Remove the marked messages from the store (RFC 1939 §6).
@@ -149,11 +222,11 @@ class Maildrop:
             item = self._items[number - 1]
             state = self._state(item)
             if state == "same":
-                due.append(item)
+                due.append((item, self.name(number, item)))
             elif state == "altered":
                 result.failed += 1
         try:
-            self._store.delete([item.uid for item in due])
+            self._store.delete([item.uid for item, _ in due])
             result.removed = due
         except StoreError:
             self._delete_singly(due, result)
@@ -169,11 +242,11 @@ class Maildrop:
             return "gone"
         return "same" if now.digest == item.digest else "altered"
 
-    def _delete_singly(self, due: list[Item], result: Removal) -> None:
-        for item in due:
+    def _delete_singly(self, due: list[tuple[Item, str]], result: Removal) -> None:
+        for item, name in due:
             try:
                 self._store.delete([item.uid])
-                result.removed.append(item)
+                result.removed.append((item, name))
             except NoSuchItem:
                 pass  # somebody was faster: it is gone
             except StoreError:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from postroom_simulator.store.interface import Item
+    from postroom_simulator.pop3.maildrop import Shown
 
 __all__ = ["END", "REPLY_LINE_LIMIT", "Answer", "Code", "Refusal", "first_line", "multi_line", "ok", "reply_line"]
 
@@ -25,6 +25,8 @@ class Code:
     IN_USE = "IN-USE"  # the maildrop is locked by another session
     SYS_TEMP = "SYS/TEMP"  # try later
     SYS_PERM = "SYS/PERM"  # somebody has to be called
+    LOGIN_DELAY = "LOGIN-DELAY"  # too soon after the last login
+    UTF8 = "UTF8"  # what was asked for needs the command UTF8 (RFC 6856 §5)
 
 
 @dataclass(slots=True)  # not frozen: that costs more than the rest of it
@@ -36,13 +38,17 @@ class Answer:
     tls      a handshake is due once this is said
     offers   the message that is handed out whole with this
     bad      counts as a bad command
+    hangs    nothing is said or heard after this
+    language tag that goes before the text (RFC 6856 §3.1)
     """
 
     octets: bytes
     ends: bool = False
     tls: bool = False
-    offers: Item | None = None
+    offers: Shown | None = None
     bad: bool = False
+    hangs: bool = False
+    language: str = ""
 
 
 class Refusal(Exception):
@@ -77,4 +83,4 @@ def first_line(octets: bytes) -> str:
     """The first line of a reply as a journal may know it: without a challenge, which may hold a secret."""
     if octets.startswith(b"+ "):
         return "+ ***" if len(octets) > len(b"+ \r\n") else "+"
-    return octets[: octets.find(b"\r\n")].decode("ascii", "backslashreplace")
+    return octets[: octets.find(b"\r\n")].decode("utf-8", "backslashreplace")

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from postroom_simulator import faults
 from postroom_simulator.journal import Kind
-from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State
-from postroom_simulator.pop3.maildrop import uidl
-from postroom_simulator.pop3.replies import Answer, Code, Refusal, first_line, reply_line
-from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, split_keyword
+from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State, refused
+from postroom_simulator.pop3.languages import DEFAULT, translated
+from postroom_simulator.pop3.replies import Answer, Refusal, first_line, reply_line
+from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, printable_utf8, split_keyword
 from postroom_simulator.sasl import MECHANISMS
 from postroom_simulator.session import Outgoing
 
 if TYPE_CHECKING:
+    from postroom_simulator.pop3.maildrop import Shown
     from postroom_simulator.pop3.settings import Pop3Service
     from postroom_simulator.session import SessionContext
-    from postroom_simulator.store.interface import Item
 
 __all__ = ["Pop3Session"]
 
@@ -145,7 +145,7 @@ class Pop3Session:
         except _Malformed as malformed:
             verb, refusal = malformed.verb, malformed.refusal
             self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=malformed.shown)
-            self._step(verb, verb, self.account, lambda: self._refuse(refusal))
+            self._step(verb, verb, self.account, lambda: refused(self._dialogue, refusal))
             return
         self._context.note(Kind.COMMAND, account=self.account, verb=verb, detail=_redacted(verb, command, arguments))
         self._step(verb, verb, self._dialogue.concerned(verb, arguments), lambda: self._act(verb, command, arguments))
@@ -155,7 +155,7 @@ class Pop3Session:
         password that went astray."""
         if line.too_long:
             raise _Malformed("", "line too long", "(over the limit)")
-        if not printable(line.octets):
+        if not printable(line.octets) and not self._admits_utf8(line.octets):
             raise _Malformed("", "only printable ASCII here", f"({len(line.octets)} octets)")
         keyword, rest = split_keyword(line.octets)
         verb = keyword.decode("ascii")
@@ -167,6 +167,12 @@ class Pop3Session:
             raise _Malformed(verb, "wrong number of arguments", _HIDDEN if rest else "")
         return verb, command, arguments
 
+    def _admits_utf8(self, octets: bytes) -> bool:
+        """User names and passwords only (RFC 6856 §2.2), and no UTF-8 that is none (RFC 3629)."""
+        keyword, _ = split_keyword(octets)
+        command = COMMANDS.get(keyword.decode("ascii", "replace"))
+        return command is not None and command.utf8 and not self._dialogue.lacks("UTF8") and printable_utf8(octets)
+
     def _act(self, verb: str, command: Command, arguments: list[bytes]) -> Answer:
         """The step that a command is."""
         dialogue = self._dialogue
@@ -174,11 +180,11 @@ class Pop3Session:
             dialogue.user = None  # PASS comes immediately after USER (RFC 1939 §7)
         if dialogue.state not in command.states:
             when = "before" if dialogue.state is State.TRANSACTION else "after"
-            return self._refuse(Refusal(f"{verb} works {when} login only", bad=True))
+            return refused(self._dialogue, Refusal(f"{verb} works {when} login only", bad=True))
         try:
             return command.handler(dialogue, *arguments)
         except Refusal as refusal:
-            return self._refuse(refusal)
+            return refused(self._dialogue, refusal)
 
     def _take_response(self, line: Line) -> None:
         """The client's answer in an AUTH exchange (RFC 5034 §4)."""
@@ -196,15 +202,7 @@ class Pop3Session:
                 raise Refusal("line too long", bad=True)
             return self._dialogue.advance(exchange, lambda: exchange.answer(line.octets))
         except Refusal as refusal:
-            return self._refuse(refusal)
-
-    def _refuse(self, refusal: Refusal) -> Answer:
-        code = refusal.code
-        if code is not None and (
-            self._dialogue.lacks("RESP-CODES") or (code == Code.AUTH and self._dialogue.lacks("AUTH-RESP-CODE"))
-        ):
-            code = None
-        return Answer(reply_line("-ERR", f"[{code}] {refusal.text}" if code else refusal.text), bad=refusal.bad)
+            return refused(self._dialogue, refusal)
 
     # -- steps and their faults
 
@@ -239,6 +237,10 @@ class Pop3Session:
             self._bad += 1
         if not ends and self._had_enough():
             octets, ends = reply_line("-ERR", "too many commands that lead nowhere"), True
+        if self._dialogue.language != DEFAULT:
+            octets = translated(octets, self._dialogue.language)
+        if answer.language:
+            octets = octets.replace(b" ", f" {answer.language} ".encode("ascii"), 1)
         self._context.note(Kind.REPLY, account=self.account, verb=verb, detail=first_line(octets))
         if answer.offers is not None and (effect is None or not _loses(effect, len(octets))):
             self._note_offered(answer.offers)
@@ -250,15 +252,18 @@ class Pop3Session:
         if answer.tls:
             self._lines.clear()  # what came in the clear must not be run as if it had come encrypted (RFC 2595 §4)
             self._wants_tls = True
-        self._suspended = effect is not None and isinstance(effect, _SUSPENDING)
+        self._suspended = answer.hangs or (effect is not None and isinstance(effect, _SUSPENDING))
 
     def _had_enough(self) -> bool:
         if self._bad >= self._settings.bad_commands or self._dialogue.failures >= self._settings.login_failures:
             return True
         return self._dialogue.state is State.AUTHORIZATION and self._commands >= self._settings.commands_before_login
 
-    def _note_offered(self, item: Item) -> None:
-        data = {"uid": item.uid, "uidl": uidl(item), "octets": item.wire_size}
+    def _note_offered(self, shown: Shown) -> None:
+        account = self.account
+        if account is not None:
+            self._service.policies.retrieved(account, shown.item, self._context.world.clock.now())
+        data = {"uid": shown.item.uid, "uidl": shown.name, "octets": shown.size}
         self._context.note(Kind.OFFERED, account=self.account, verb="RETR", data=data)
 
     def _end(self) -> None:
@@ -283,8 +288,8 @@ class _Malformed(Exception):
 
 def _redacted(verb: str, command: Command, arguments: list[bytes]) -> str:
     if command.secret is None:
-        return b" ".join(arguments).decode("ascii")
-    shown = [argument.decode("ascii") for argument in arguments[: command.secret]]
+        return b" ".join(arguments).decode("utf-8")
+    shown = [argument.decode("utf-8") for argument in arguments[: command.secret]]
     if verb == "AUTH" and shown[0].upper() not in MECHANISMS:
         return _HIDDEN  # base64 that lost its mechanism
     return " ".join([*shown, *([_HIDDEN] if len(shown) < len(arguments) else [])])

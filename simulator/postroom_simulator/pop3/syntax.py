@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
-__all__ = ["Line", "LineReader", "looks_like_http", "parse_number", "printable", "split_keyword"]
+__all__ = ["Line", "LineReader", "looks_like_http", "parse_number", "printable", "printable_utf8", "split_keyword"]
 
 _NUMBER = re.compile(rb"[0-9]{1,10}")
 _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
@@ -82,6 +83,15 @@ def _kept(limit: int) -> int:
 def printable(line: bytes) -> bool:
     """Whether the line has only the octets that RFC 2449 §3 admits: 0x20 to 0x7E."""
     return _PRINTABLE.fullmatch(line) is not None
+
+
+def printable_utf8(line: bytes) -> bool:
+    """Whether the line is UTF-8 (RFC 3629) without control characters."""
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return not any(unicodedata.category(character) == "Cc" for character in text)
 
 
 def split_keyword(line: bytes) -> tuple[bytes, bytes | None]:
