@@ -17,6 +17,8 @@ from postroom_simulator.faults import FaultTable, TlsTrouble
 from postroom_simulator.ids import Ids
 from postroom_simulator.journal import Journal, Kind
 from postroom_simulator.net.registry import Connections
+from postroom_simulator.pop3 import copies
+from postroom_simulator.pop3.copies import InboxCopy
 from postroom_simulator.pop3.settings import Pop3Service
 from postroom_simulator.smtp.settings import SmtpService
 from postroom_simulator.store.interface import Item, Role
@@ -194,6 +196,25 @@ class World:
                     self.journal.add(
                         Kind.NOTE, account=account.address, detail="a new unique id", data={"uid": new, "before": old}
                     )
+
+    def copy_inbox(self, address: str) -> InboxCopy:
+        """The account's Inbox as it is now, for `restore_inbox`. Raises UnknownAccount."""
+        return copies.copy_inbox(self, address)
+
+    def restore_inbox(self, copy: InboxCopy) -> None:
+        """Make an Inbox what it was when `copy` was made: newer mail is gone, removed mail is back under its old unique ids, as when
+        a server was restored from a backup. Journalled."""
+        copies.restore_inbox(self, copy)
+
+    def lock_maildrop(self, address: str, seconds: float, holder: str = "a session that died") -> bool:
+        """Hold an account's maildrop for so long, as a session does that died unnoticed. False: somebody has it. Raises
+        UnknownAccount."""
+        account = self.directory.account(address).address
+        now = self.clock.monotonic()
+        if self.pop3.locks.acquire(account, holder, now=now, until=now + seconds) is None:
+            return False
+        self.journal.add(Kind.NOTE, account=account, detail=f"maildrop held by {holder} for {seconds:g} seconds")
+        return True
 
     # -- the network
 
