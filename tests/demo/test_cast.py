@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom.demo.people import FILTERS, MAX_KNOWN, MAX_USERS, SAMPLE_CAST, Cast, Letter, cast_of
@@ -107,6 +107,7 @@ pairs = st.tuples(
 )
 
 
+@settings(max_examples=50)
 @given(st.lists(st.builds(Letter, pairs, st.lists(pairs, max_size=4).map(tuple)), max_size=8), st.integers(0, 9))
 def test_any_pile_has_a_cast(letters: list[Letter], seed: int) -> None:
     cast = cast_of(letters, seed)

@@ -128,7 +128,7 @@ def test_subjects_and_names_cannot_paint_the_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     assert "\u202e" not in done.stdout
     assert "[red]x[/red]" in done.stdout
-    assert "\\x1b[31m [bold] \\u202e" in done.stdout
+    assert "[31m [bold] \\u202e [red]" in done.stdout
 
 
 def test_a_terminal_gets_colour_and_a_bar_and_a_file_gets_neither(program: object) -> None:
@@ -140,4 +140,6 @@ def test_a_terminal_gets_colour_and_a_bar_and_a_file_gets_neither(program: objec
         [script, "-qec", command, "/dev/null"], env=environment, capture_output=True, text=True, timeout=60, check=True
     )
     assert "\x1b[32mtracked" in done.stdout
+    assert "starting" in done.stdout
+    assert "starting" not in demo().stderr
     assert "The books balance" in done.stdout

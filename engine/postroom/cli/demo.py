@@ -92,8 +92,8 @@ def demo(
         typer.echo(json.dumps(as_document(report), indent=2))
     else:
         _show(report)
-        count = len(report.messages)
-        typer.echo(f"{count} messages in {report.seconds:.1f} s, {count / max(report.seconds, 0.001):.0f} a second", err=True)
+        rate = len(report.messages) / max(report.seconds, 0.001)
+        typer.echo(f"{_messages(report)} in {report.seconds:.1f} s, {rate:.0f} a second", err=True)
     if not report.good:
         raise typer.Exit(1)
 
@@ -120,9 +120,8 @@ def _show(report: Report) -> None:
 
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     page = _Page(console)
-    loaded = f"{len(report.messages)} messages"
     how = "in memory" if report.transport == "memory" else "over TCP on this machine"
-    page.line(f"Postroom demo: {loaded} from {report.source}, {how}, seed {report.seed}", style="bold")
+    page.line(f"Postroom demo: {_messages(report)} from {report.source}, {how}, seed {report.seed}", style="bold")
     _show_people(page, report)
     page.heading("What became of each message")
     page.messages(report.messages)
@@ -232,6 +231,10 @@ class _Page:
                 cells = ((label, named), (_box(place), boxes), (place.outcome, 8), (_why(place), 0))
                 self.row(*cells, styled=place.outcome)
                 label = ""
+
+
+def _messages(report: Report) -> str:
+    return "1 message" if len(report.messages) == 1 else f"{len(report.messages)} messages"
 
 
 def _label(row: MessageRow) -> str:

@@ -46,14 +46,13 @@ def hire(scene: Scene, cast: Cast) -> Staff:
     """Profile, users, queue, contacts, the mail server's accounts; each mailbox tested and enabled by the engine."""
     world = scene.world
     scene.mail_server()
-    for address, target in cast.aliases.items():
-        person = next(one for one in cast.ours if one.address == target)
-        world.add_account(person.address, password=f"{person.name}-secret", name=person.name, aliases=(address,))
     parties = {}
     for person in cast.ours:
         make = scene.queue if person.kind == "queue" else scene.user
         party = parties[person.address] = make(person.name, person.address, ready=True)
         scene.filter(party, person.filter or 0)
+    for address, target in cast.aliases.items():
+        world.change_addresses(target, aliases=(address,))
     for address, members in cast.groups.items():
         world.add_group(address, members)
     known = cast.known or (SOMEBODY,)

@@ -52,7 +52,7 @@ _LIST_LIKE = re.compile(r"(^|[-_.])(list|announce|discuss|dev|devel|users|talk|r
 _USABLE = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})*", re.IGNORECASE)
 ADDRESS_LIMIT = 100
 """Characters of an address that a user's or a contact's record holds (server-side-sync reference 1)."""
-_NAME_LIMIT = 60
+_NAME_LIMIT = 50
 NOWHERE = "alder.example"
 """Our domain when no message is addressed to anybody."""
 

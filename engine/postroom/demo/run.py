@@ -207,10 +207,8 @@ def _run(scene: Scene, staff: Staff, tell: Progress) -> bool:
                 quiet.clear()
             elif report.operation is Operation.INCOMING:
                 quiet.add(report.instance)
-        served = {box for box in mailboxes if box in quiet or _may_be_served(scene, box)}
-        if served <= quiet and not organization.retrieve_multiple(
-            SYSTEM, "email", statuscode=EmailStatus.PENDING_SEND, limit=1
-        ):
+        served = {box for box in mailboxes if box in quiet or _may_be_served(scene, box, Operation.INCOMING)}
+        if served <= quiet and not _may_be_sent(scene):
             return True
         moment = organization.next_due()
         if moment is None:
@@ -225,8 +223,16 @@ def _busy(report: JobReport) -> bool:
     return report.error is not None or (outcome is not None and bool(outcome.processed or outcome.failed or outcome.more))
 
 
-def _may_be_served(scene: Scene, mailbox: str) -> bool:
-    return all(reason.until is not None for reason in scene.organization.explain_mailbox(mailbox, Operation.INCOMING))
+def _may_be_served(scene: Scene, mailbox: str, operation: Operation) -> bool:
+    """Whether this mailbox is processed, now or when some time has passed."""
+    return all(reason.until is not None for reason in scene.organization.explain_mailbox(mailbox, operation))
+
+
+def _may_be_sent(scene: Scene) -> bool:
+    """Whether an email waits that time will send."""
+    waiting = scene.organization.retrieve_multiple(SYSTEM, "email", statuscode=EmailStatus.PENDING_SEND)
+    mailboxes = {email.sendermailboxid.id for email in waiting if email.sendermailboxid is not None}
+    return any(_may_be_served(scene, mailbox, Operation.OUTGOING) for mailbox in mailboxes)
 
 
 class _Counter:

@@ -69,9 +69,7 @@ class Scene:
     ) -> None:
         self.world = world if world is not None else World(seed=seed)
         self.transport = transport
-        self.deployment = Deployment(
-            self.world.clock, settings=settings or DeploymentSettings(), ids=self.world.ids
-        )
+        self.deployment = Deployment(self.world.clock, settings=settings or DeploymentSettings(), ids=self.world.ids)
         self.organization: Organization = self.deployment.create_organization(name, url)
         self.people: dict[str, Party] = {}
         self.profiles: dict[str, str] = {}
@@ -175,12 +173,12 @@ class Scene:
 
     def _owner(self, name: str, entity: str, address: str, fields: dict[str, Any], *, approved: bool, ready: bool) -> Party:
         if address and self.world.directory.get(address) is None:
-            self.world.add_account(address, password=f"{name}-secret", name=name)
+            self.world.add_account(address, password=_password(name), name=name)
         record_id = self.organization.create(SYSTEM, entity, **fields)
         mailbox = self.organization.retrieve(SYSTEM, entity, record_id).defaultmailbox
         party = self.people[name] = Party(name, entity, record_id, address, mailbox.id if mailbox else "")
         if approved or ready:
-            self.credentials(party, f"{name}-secret")
+            self.credentials(party, _password(name))
             self.organization.approve_email(SYSTEM, party.mailbox)
         if ready:
             self.test_and_enable(party)
@@ -319,3 +317,8 @@ class Scene:
                 yield
             finally:
                 self._frozen = None
+
+
+def _password(name: str) -> str:
+    """What somebody logs in with: ASCII, because POP3 and SMTP take nothing else in the clear (RFC 1939 §3)."""
+    return f"{name.encode('ascii', 'ignore').decode('ascii')}-secret"
