@@ -10,7 +10,10 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from postroom_simulator.directory import Account, Group, fold
+from postroom_simulator.actors.courier import Arrival, Mail, hold, react, report
+from postroom_simulator.actors.reports import Action, Fate
+from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
+from postroom_simulator.directory import Account, Group, canonical, is_postmaster
 from postroom_simulator.errors import StoreError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
 from postroom_simulator.journal import Kind
@@ -47,11 +50,12 @@ class Outcome(StrEnum):
     DRAWER = "drawer"
     DISABLED = "disabled"
     OVER_QUOTA = "over-quota"  # no room: in the mailbox, or on the disk
+    HELD = "held"  # accepted, and kept by an actor of the account: it is delivered later, or bounced
 
     @property
     def taken(self) -> bool:
         """Whether the message lies somewhere now."""
-        return self in (Outcome.DELIVERED, Outcome.DRAWER)
+        return self in (Outcome.DELIVERED, Outcome.DRAWER, Outcome.HELD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,8 @@ class _Letterbox:
 
 @dataclass(slots=True)
 class _Job:
-    """A message on its way. `rule` names what wrote it, "" for one that came from outside."""
+    """A message on its way. `rule` or `actor` names what wrote it, "" for one that came from outside; `wishes` None: nobody is told what
+    becomes of it; `held`: it has waited already."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -93,6 +98,9 @@ class _Job:
     protocol: str = ""
     connection: str = ""
     rule: str = ""
+    actor: str = ""
+    wishes: Wishes | None = None
+    held: bool = False
 
     known: dict[str, str] | None = None
 
@@ -114,28 +122,52 @@ class _Job:
 
 
 def deliver(
-    world: World, sender: str, recipients: Iterable[str], octets: bytes, *, protocol: str = "", connection: str = ""
+    world: World,
+    sender: str,
+    recipients: Iterable[str],
+    octets: bytes,
+    *,
+    protocol: str = "",
+    connection: str = "",
+    wishes: Wishes | None = None,
+    actor: str = "",
 ) -> list[Delivery]:
     """Put a message, octet for octet, where its recipients want it.
 
     Each account gets one copy, however many of its addresses and groups are named; all unknown recipients share one message in
     the drawer. Disabled accounts and full mailboxes refuse it for themselves only. What rules send on is delivered too, in the same
-    call, and shows in the journal, not in the answer.
+    call, and shows in the journal, not in the answer; so are the reports that `wishes` ask for (None: none at all) and what actors answer
+    at once. `actor` names in the journal what wrote the message.
     """
     with world.lock:
-        jobs = deque([_Job(sender, tuple(recipients), bytes(octets), protocol, connection)])
-        outcome: list[Delivery] | None = None
-        written = 0
-        while jobs:
-            job = jobs.popleft()
-            done, more = _carry_out(world, job)
-            outcome = done if outcome is None else outcome
-            if written + len(more) > MAX_SENT_ON:
-                world.journal.add(Kind.NOTE, detail=f"rules wrote {MAX_SENT_ON} messages because of one: no more are sent on")
-                more = more[: MAX_SENT_ON - written]
-            written += len(more)
-            jobs += more
-        return outcome or []
+        world.desk.tick()
+        return _deliver(world, _Job(sender, tuple(recipients), bytes(octets), protocol, connection, actor=actor, wishes=wishes))
+
+
+def deliver_held(world: World, arrival: Arrival, address: str) -> None:
+    """Deliver what an actor has kept: without asking such actors again. Whatever fails now is reported."""
+    with world.lock:
+        job = _Job(
+            arrival.sender, (address,), arrival.octets, arrival.protocol, arrival.connection, wishes=arrival.wishes, held=True
+        )
+        _deliver(world, job)
+
+
+def _deliver(world: World, first: _Job) -> list[Delivery]:
+    """A message, and all that is written because of it."""
+    jobs = deque([first])
+    outcome: list[Delivery] | None = None
+    written = 0
+    while jobs:
+        job = jobs.popleft()
+        done, more = _carry_out(world, job)
+        outcome = done if outcome is None else outcome
+        if written + len(more) > MAX_SENT_ON:
+            world.journal.add(Kind.NOTE, detail=f"rules wrote {MAX_SENT_ON} messages because of one: no more are sent on")
+            more = more[: MAX_SENT_ON - written]
+        written += len(more)
+        jobs += more
+    return outcome or []
 
 
 def recipient_status(world: World, address: str, size: int = 0) -> RecipientStatus:
@@ -217,7 +249,41 @@ def _carry_out(world: World, job: _Job) -> tuple[list[Delivery], list[_Job]]:
         delivery, sent_on = _deliver_to(world, job, box.account, tuple(box.recipients))
         done.append(delivery)
         more += sent_on
-    return done + (_post(world, job, outside) if outside else []), more
+    done += _post(world, job, outside) if outside else []
+    if job.wishes is not None and job.sender:
+        more += _letters(report(world, _arrival(world, job), _fates(world, job, done)))
+    return done, more
+
+
+def _arrival(world: World, job: _Job) -> Arrival:
+    return Arrival(job.sender, job.octets, world.clock.now(), job.wishes or Wishes(), job.protocol, job.connection)
+
+
+def _letters(mails: Iterable[Mail]) -> list[_Job]:
+    return [_Job("", (mail.recipient,), mail.octets, actor=mail.actor) for mail in mails]
+
+
+_FATES: dict[Outcome, tuple[Action, str, str]] = {
+    Outcome.DELIVERED: ("delivered", "2.0.0", ""),
+    Outcome.DRAWER: ("relayed", "2.0.0", ""),
+    Outcome.DISABLED: ("failed", "5.2.1", "550 5.2.1 mailbox disabled"),
+    Outcome.OVER_QUOTA: ("failed", "5.2.2", "552 5.2.2 mailbox full"),
+}
+
+
+def _fates(world: World, job: _Job, done: list[Delivery]) -> list[Fate]:
+    """What can be told of each recipient by now. When nobody at all got a message, its client is told by the reply."""
+    told = [delivery for delivery in done if delivery.outcome in _FATES]
+    if not (job.rule or job.held or any(delivery.outcome.taken for delivery in done)):
+        return []
+    fates: dict[tuple[str, str], Fate] = {}
+    for delivery in told:
+        action, status, diagnostic = _FATES[delivery.outcome]
+        for recipient in delivery.recipients:
+            list_of_many = action in ("delivered", "relayed") and isinstance(world.directory.resolve(recipient), Group)
+            fate = Fate(recipient, "expanded" if list_of_many else action, status, diagnostic)
+            fates.setdefault((recipient, fate.action), fate)
+    return list(fates.values())
 
 
 def _expand(world: World, recipients: Iterable[str]) -> list[_Letterbox]:
@@ -230,11 +296,11 @@ def _expand(world: World, recipients: Iterable[str]) -> list[_Letterbox]:
             address = waiting.popleft()
             entry = world.directory.resolve(address)
             if isinstance(entry, Group):
-                if fold(entry.address) not in walked:
-                    walked.add(fold(entry.address))
+                if canonical(entry.address) not in walked:
+                    walked.add(canonical(entry.address))
                     waiting.extendleft(reversed(entry.members))
                 continue
-            key = fold(entry.address if entry is not None else address)
+            key = canonical(entry.address if entry is not None else address)
             box = boxes.setdefault(key, _Letterbox(entry, address))
             if recipient not in box.recipients:
                 box.recipients.append(recipient)
@@ -243,23 +309,41 @@ def _expand(world: World, recipients: Iterable[str]) -> list[_Letterbox]:
 
 def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str, ...]) -> tuple[Delivery, list[_Job]]:
     recipient = recipients[0]
-    if account.disabled:
+    always = any(map(is_postmaster, recipients))
+    if account.disabled and not always:
         return Delivery(recipient, Outcome.DISABLED, recipients, account.address, detail="the account is disabled"), []
+    if account.actors and not job.held:
+        why = hold(world, _arrival(world, job), account, recipient)
+        if why is not None:
+            world.journal.add(
+                Kind.NOTE, account=account.address, detail=why, data={"sender": job.sender, "recipient": recipient}
+            )
+            return Delivery(recipient, Outcome.HELD, recipients, account.address, detail=why), []
     letter = Letter(job.octets) if account.rules else None
     verdict = judge(account.rules, letter) if letter else Verdict()
     try:
-        item, folder = _deposit(world, account, job.octets, verdict)
+        item, folder = _deposit(world, account, job.octets, verdict, always=always)
     except StoreError as error:  # over quota, or the disk is full
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}
         world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
-    sent_on = _send_on(world, job, account, letter, verdict) if letter and verdict.forwards else []
+    sent_on = _send_on(world, job, account, recipient, letter, verdict) if letter and verdict.forwards else []
+    if account.actors and not verdict.delete:
+        sent_on += _letters(react(world, _arrival(world, job), account))
     return Delivery(recipient, Outcome.DELIVERED, recipients, account.address, item.uid, folder), sent_on
 
 
-def _deposit(world: World, account: Account, octets: bytes, verdict: Verdict) -> tuple[Item, str]:
+def _deposit(world: World, account: Account, octets: bytes, verdict: Verdict, *, always: bool) -> tuple[Item, str]:
+    """`always`: room is made for it, as mail for Postmaster is never refused (RFC 5321 §4.5.1)."""
+    quota = world.store.quota(account.address) if always else None
+    if quota is not None:
+        world.store.set_quota(account.address, None)
+        try:
+            return _deposit(world, account, octets, verdict, always=False)
+        finally:
+            world.store.set_quota(account.address, quota)
     target = _target(world, account, verdict)
     if target is not None:
         return world.store.deposit(account.address, octets, folder=target.uid, read=verdict.read), _named(target)
@@ -279,7 +363,7 @@ def _target(world: World, account: Account, verdict: Verdict) -> Folder | None:
         return None
 
 
-def _send_on(world: World, job: _Job, account: Account, letter: Letter, verdict: Verdict) -> list[_Job]:
+def _send_on(world: World, job: _Job, account: Account, recipient: str, letter: Letter, verdict: Verdict) -> list[_Job]:
     if not letter.may_pass(account):
         world.journal.add(
             Kind.NOTE, account=account.address, detail="a rule would send a message round in a circle: not sent on"
@@ -288,10 +372,18 @@ def _send_on(world: World, job: _Job, account: Account, letter: Letter, verdict:
     jobs = []
     for forward in verdict.forwards:
         octets = write(forward, account, letter, now=world.clock.now(), token=world.ids.token, hostname=world.hostname)
-        # A redirected message keeps its sender, so that complaints reach the author.
-        sender = job.sender if forward.how == "redirect" else account.address
-        jobs.append(_Job(sender, forward.recipients, octets, rule=forward.rule or forward.how))
+        # A redirected message keeps its sender, so that complaints reach the author. What came from nobody stays from nobody, so
+        # that no report is ever written about a report.
+        sender = job.sender if forward.how == "redirect" or not job.sender else account.address
+        wishes = None if job.wishes is None else Wishes(other=_passed_on(job, recipient))
+        jobs.append(_Job(sender, forward.recipients, octets, rule=forward.rule or forward.how, wishes=wishes))
     return jobs
+
+
+def _passed_on(job: _Job, recipient: str) -> Wish:
+    """Who wants to know nothing of a recipient is not told by those it sends mail on to either."""
+    wish = job.wishes.of(recipient) if job.wishes is not None else NEVER
+    return NEVER if wish.notify == NEVER.notify else Wish()
 
 
 def _post(world: World, job: _Job, boxes: list[_Letterbox]) -> list[Delivery]:
@@ -334,6 +426,8 @@ def _journal(
         data["member"] = address  # a group led outside
     if job.rule:
         data["rule"] = job.rule
+    if job.actor:
+        data["actor"] = job.actor
     world.journal.add(
         Kind.DELIVERY,
         protocol=job.protocol,

@@ -7,11 +7,15 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
 from postroom_simulator.offers import Offers
 
-__all__ = ["Account", "Directory", "Group", "Rule", "fold"]
+if TYPE_CHECKING:
+    from postroom_simulator.actors.values import Actor
+
+__all__ = ["Account", "Directory", "Group", "Rule", "canonical", "fold", "is_postmaster"]
 
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
@@ -19,6 +23,25 @@ _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), or
 def fold(address: str) -> str:
     """An address as look-ups compare it: ASCII letters in lower case, nothing else touched."""
     return address.lower() if address.isascii() else address.translate(_LOWER)
+
+
+def canonical(address: str) -> str:
+    """The one form of all ways to write an address: folded, and a domain with other than ASCII letters as A-labels (RFC 5891 §4.4), so
+    that `x@bücher.test` and `x@xn--bcher-kva.test` are the same. A local part is never changed but in case; what is no domain name stays."""
+    if address.isascii():
+        return address.lower()
+    local, at, domain = address.rpartition("@")
+    if not at or domain.isascii():
+        return fold(address)
+    try:
+        return fold(local) + at + domain.encode("idna").decode("ascii").lower()
+    except UnicodeError:  # empty or too long labels, characters that no name has
+        return fold(address)
+
+
+def is_postmaster(address: str) -> bool:
+    """Whether it is the address that every mail system takes mail for: RFC 5321 §4.5.1."""
+    return address[:10].lower() == "postmaster" and address[10:11] in ("", "@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,7 @@ class Account:
     quota      octets, None: unlimited
     disabled   known, but can neither log in nor receive
     offers     what servers take back for this account, by protocol (see `offers`; set by `World.take_back`)
+    actors     what it does by itself with mail that comes: values of `postroom_simulator.actors`; may be changed at any time
     """
 
     address: str
@@ -67,6 +91,7 @@ class Account:
     disabled: bool = False
     rules: list[Rule] = field(default_factory=list)
     offers: dict[str, Offers] = field(default_factory=dict)
+    actors: list[Actor] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -81,7 +106,7 @@ class Group:
 class Directory:
     """Accounts and groups by any of their addresses. Safe to use from several threads.
 
-    Addresses are compared folded. `user+tag@host` finds `user@host` unless the tagged address is somebody's own.
+    Addresses are compared in their canonical form. `user+tag@host` finds `user@host` unless the tagged address is somebody's own.
     """
 
     def __init__(self) -> None:
@@ -104,11 +129,11 @@ class Directory:
 
     def get(self, address: str) -> Account | Group | None:
         """The account or group that has this very address."""
-        return self._addresses.get(fold(address))
+        return self._addresses.get(canonical(address))
 
     def resolve(self, address: str) -> Account | Group | None:
         """Who gets mail for this address: like `get`, then without a subaddress ("+tag", RFC 5233). None: nobody here."""
-        folded = fold(address)
+        folded = canonical(address)
         found = self._addresses.get(folded)
         if found is None and "+" in folded:
             local, at, domain = folded.rpartition("@")
@@ -124,6 +149,21 @@ class Directory:
             raise UnknownAccount(f"no account has the address {address!r}; known: {known}")
         return found
 
+    def named(self, name: str) -> list[Account | Group]:
+        """Everybody whose local part or full name this is, case folded; in the order in which they came."""
+        wanted = fold(name).strip()
+        with self._lock:
+            return [
+                entry
+                for entry in self._entries.values()
+                if wanted and wanted in (fold(entry.name), fold(entry.address).rpartition("@")[0])
+            ]
+
+    def is_local(self, domain: str) -> bool:
+        """Whether anybody here has an address in this domain."""
+        end = canonical(f"x@{domain}")[1:]
+        return any(address.endswith(end) for address in tuple(self._addresses))
+
     def __contains__(self, address: str) -> bool:
         return self.get(address) is not None
 
@@ -134,7 +174,7 @@ class Directory:
 
     def find_login(self, login: str) -> Account | None:
         """The account that a user name means: an address, a further login name, or the local part where only one account has it."""
-        folded = fold(login)
+        folded = canonical(login)
         found = self._addresses.get(folded) or self._logins.get(folded)
         if found is None:
             same = self._locals.get(folded, ())
@@ -157,7 +197,7 @@ class Directory:
             addresses, logins = _names(entry)
             for name in (*addresses, *logins):
                 self._check_free(name)
-            self._entries[fold(entry.address)] = entry
+            self._entries[canonical(entry.address)] = entry
             self._addresses.update(dict.fromkeys(addresses, entry))
             if isinstance(entry, Account):
                 self._logins.update(dict.fromkeys(logins, entry))
@@ -214,8 +254,8 @@ def _names(entry: Account | Group) -> tuple[list[str], list[str]]:
     """Folded addresses and folded further logins, each once."""
     aliases = entry.aliases if isinstance(entry, Account) else ()
     logins = entry.logins if isinstance(entry, Account) else ()
-    addresses = list(dict.fromkeys(fold(_checked(address)) for address in (entry.address, *aliases)))
-    return addresses, [name for name in dict.fromkeys(map(fold, logins)) if name not in addresses]
+    addresses = list(dict.fromkeys(canonical(_checked(address)) for address in (entry.address, *aliases)))
+    return addresses, [name for name in dict.fromkeys(map(canonical, logins)) if name not in addresses]
 
 
 def _checked(address: str) -> str:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from postroom_simulator import delivery, offers
+from postroom_simulator.actors.desk import Desk
 from postroom_simulator.clock import Clock, ManualClock
 from postroom_simulator.delivery import Delivery, RecipientStatus
 from postroom_simulator.directory import Account, Directory, Group, Rule
@@ -26,6 +27,7 @@ from postroom_simulator.store.memory import MemoryMailStore
 from postroom_simulator.tokens import TokenAuthority
 
 if TYPE_CHECKING:
+    from postroom_simulator.actors.wishes import Wishes
     from postroom_simulator.net.memory import MemorySocket
     from postroom_simulator.net.tcp import Servers
     from postroom_simulator.net.tls import Authority
@@ -68,6 +70,8 @@ class World:
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
         self._tls: dict[str, TlsTrouble] = {}
+        self.desk = Desk(self)
+        """What actors of accounts have still to do (see `postroom_simulator.actors`)."""
         self._authority: Authority | None = None
         self._servers: list[Servers] = []
 
@@ -153,10 +157,17 @@ class World:
     # -- mail
 
     def deliver(
-        self, sender: str, recipients: Iterable[str], octets: bytes, *, protocol: str = "", connection: str = ""
+        self,
+        sender: str,
+        recipients: Iterable[str],
+        octets: bytes,
+        *,
+        protocol: str = "",
+        connection: str = "",
+        wishes: Wishes | None = None,
     ) -> list[Delivery]:
         """Put a message, octet for octet, where its recipients want it: see `delivery.deliver`."""
-        return delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection)
+        return delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection, wishes=wishes)
 
     def recipient_status(self, address: str, size: int = 0) -> RecipientStatus:
         """What would become of a message of `size` octets (0: unknown) for this address."""
@@ -253,7 +264,18 @@ class World:
 
         servers = Servers(self, host, ports, allow_remote=allow_remote)
         self._servers.append(servers)
+        self.desk.arm()
         return servers
+
+    def tick(self) -> int:
+        """Let actors do what is due by now, and say how much it was. Only needed on a clock that cannot be moved, while no servers listen:
+        see `Desk`."""
+        return self.desk.tick()
+
+    def wake_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back from the loop of servers that listen; without any nothing happens. For clocks that cannot be moved."""
+        for servers in self._servers[:1]:
+            servers.wake_later(seconds, callback)
 
     def settle(self, timeout: float = 10.0) -> None:
         """Return when every connection has seen both sides close and the journal is complete: see `Connections.settle`."""

@@ -15,8 +15,8 @@ PASSWORD = "open sesame"
 
 GREETING = b"220 mail.sim.test ESMTP Postroom simulator\r\n"
 HELLO = (
-    b"250-mail.sim.test\r\n250-SIZE 26214400\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-PIPELINING\r\n"
-    b"250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 HELP\r\n"
+    b"250-mail.sim.test\r\n250-SIZE 26214400\r\n250-8BITMIME\r\n250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n"
+    b"250-PIPELINING\r\n250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-STARTTLS\r\n250-AUTH PLAIN LOGIN\r\n250 HELP\r\n"
 )
 GO_AHEAD = b"354 end data with <CR><LF>.<CR><LF>\r\n"
 ENVELOPE = b"MAIL FROM:<bob@far.test>\r\nRCPT TO:<ann@sim.test>\r\n"

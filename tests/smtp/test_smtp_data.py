@@ -106,7 +106,7 @@ def test_a_message_that_goes_round_is_stopped():
 
 def test_a_failure_inside_a_text_never_runs_the_rest_of_it(monkeypatch):
     talk = Talk.greeted(make_world())
-    monkeypatch.setattr("postroom_simulator.smtp.server.MessageText.feed", lambda *_: 1 / 0)
+    monkeypatch.setattr("postroom_simulator.smtp.transaction.MessageText.feed", lambda *_: 1 / 0)
     assert talk.send(b"RSET\r\n.\r\n") == b"421 4.3.0 internal error (ZeroDivisionError)\r\n"
     assert talk.session.closed
 

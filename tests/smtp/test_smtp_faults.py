@@ -18,9 +18,12 @@ STEPS = {
     "end-of-data": (ENVELOPE + b"DATA\r\n" + LETTER, b".\r\n", queued(1), True),
     "RSET": (ENVELOPE, b"RSET\r\n", b"250 2.0.0 OK\r\n", False),
     "NOOP": (b"", b"NOOP\r\n", b"250 2.0.0 OK\r\n", False),
-    "HELP": (b"", b"HELP DATA\r\n", b"250 2.0.0 Syntax: DATA\r\n", False),
+    "HELP": (b"", b"HELP DATA\r\n", b"214 2.0.0 Syntax: DATA\r\n", False),
     "VRFY": (b"", b"VRFY ann\r\n", b"252 2.5.0 cannot", False),
-    "EXPN": (b"", b"EXPN ann\r\n", b"502 5.5.1 EXPN", False),
+    "EXPN": (b"", b"EXPN ann\r\n", b"252 2.5.0 cannot", False),
+    "BDAT": (ENVELOPE, b"BDAT 5\r\nabcde", b"250 2.0.0 5 octets received\r\n", False),
+    "BDAT, the last": (ENVELOPE, b"BDAT %d LAST\r\n" % len(LETTER) + LETTER, queued(1), True),
+    "end-of-data of BDAT": (ENVELOPE, b"BDAT %d LAST\r\n" % len(LETTER) + LETTER, queued(1), True),
     "AUTH": (b"", b"AUTH PLAIN " + plain() + b"\r\n", b"235 2.7.0", False),
     "auth": (b"AUTH PLAIN\r\n", plain() + b"\r\n", b"235 2.7.0", False),
     "STARTTLS": (b"", b"STARTTLS\r\n", b"220 2.0.0", False),
@@ -33,7 +36,7 @@ def faulty(at, effect):
     """A conversation that stands right before the step."""
     talk = Talk.greeted(make_world())
     talk.say(STEPS[at][0])
-    talk.fault(at, effect, nth=1)
+    talk.fault(at.partition(",")[0].partition(" ")[0], effect, nth=1)
     talk.outgoing.clear()
     return talk
 
@@ -80,7 +83,7 @@ def test_what_delays_the_reply_acts_and_suspends(at, effect):
         assert talk.session.wants_tls
         assert talk.drain() == b""
     elif at != "DATA":
-        assert talk.drain() == b"250 2.0.0 OK\r\n250 2.0.0 Syntax: DATA\r\n"
+        assert talk.drain() == b"250 2.0.0 OK\r\n214 2.0.0 Syntax: DATA\r\n"
     else:
         assert talk.say(b".\r\n") == queued(1)
 

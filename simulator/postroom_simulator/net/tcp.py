@@ -89,6 +89,11 @@ class Servers:
             raise WorldError(f'"{service}" does not listen here.{nearest(service, self.addresses)}')
         return self.addresses[service][1]
 
+    def wake_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        """Call back from the loop after so many real seconds, whichever thread asks. Not after `close`."""
+        if not self._closed:
+            self._loop.call_soon_threadsafe(lambda: self._loop.call_later(max(0.0, seconds), callback))
+
     def settle(self, timeout: float = 10.0) -> None:
         """As `World.settle`."""
         self.world.connections.settle(timeout)

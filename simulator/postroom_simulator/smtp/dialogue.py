@@ -20,6 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from postroom_simulator.faults import AcceptThenReset, Cut, Delay, Drip, Drop, Effect, LoseReply, Refuse, Reply, Stall
 from postroom_simulator.journal import Kind
+from postroom_simulator.policies import Policies, Request
 from postroom_simulator.session import Outgoing, SessionContext
 from postroom_simulator.smtp.loop import SteppedLoop
 from postroom_simulator.smtp.replies import render
@@ -35,6 +36,8 @@ _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HTTP = re.compile(rb"(?:GET|POST|HEAD|PUT|DELETE|OPTIONS|TRACE|PATCH|CONNECT|PRI) ")
 _BAD = frozenset({"500", "501", "502", "503", "504", "555"})
 """Replies that count as a bad command."""
+NOT_OFFERED = frozenset({"ATRN", "ETRN", "SAML", "SEND", "SOML", "TURN"})
+"""Verbs that are refused by name: RFC 1985, RFC 2645, and what RFC 5321 appendix F has laid to rest."""
 _TIMEOUT = "timeout"
 HELD = 16 * 2**20
 """Octets kept for a session that is suspended or waits for its handshake; more ends it (our choice)."""
@@ -109,14 +112,17 @@ class Dialogue(SMTP):
         self._verb = ""  # what is being answered; "" is the greeting
         self._effect: Effect | None = None  # waits for the next reply
         self._bad_commands = 0
+        self._refusals = 0
         self._auth_failures = 0
         self.auth_tried = False
         self._closing = False  # with the next reply
         self._refused = False  # the greeting was a refusal: RFC 5321 §3.1
+        self._owed: int | None = 0  # octets that come behind the command whatever is answered; None: nobody knows how many
 
     # -- driven from outside
 
     def begin(self) -> None:
+        self.context.world.smtp.sessions.add(self)
         self.connection_made(_TRANSPORT)
 
     def end(self) -> None:
@@ -182,13 +188,40 @@ class Dialogue(SMTP):
 
     def say(self, reply: str) -> None:
         """The part of `push` that waits for nothing."""
+        effect = self._effect or self._tarpit(reply)
         octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.extensions)
-        effect, self._effect = self._effect, None
+        self._effect = None
         verb = "" if self._verb == _TIMEOUT else self._verb
         self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account)
         self.outgoing.append(Outgoing(octets, effect))
         self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
         self.suspended = not self.over and isinstance(effect, Delay | Drip)
+
+    def _tarpit(self, reply: str) -> Delay | None:
+        """Refusals are counted for the policies; one that comes after too many is said late."""
+        if reply[:1] not in ("4", "5") or self._verb == _TIMEOUT:
+            return None
+        self._refusals += 1
+        seconds = self._policies.delay(self._refusals) if self._policies else 0.0
+        if not seconds:
+            return None
+        self.context.note(Kind.NOTE, detail=f"tarpit: {seconds:g} seconds", account=self.account)
+        return Delay(seconds)
+
+    @property
+    def _policies(self) -> Policies:
+        return self.context.world.smtp.policies
+
+    def _turned_away(self) -> str | None:
+        """Whether the policies have no room for another session: the reply in place of the greeting."""
+        service, client = self.context.world.smtp, self.context.client_address
+        if not service.policies:
+            return None
+        others = [other.context.client_address for other in list(service.sessions) if other is not self and not other.over]
+        now = self.context.world.clock.now()
+        request = Request("connect", now, client, open=len(others), open_here=others.count(client))
+        refusal = service.policies.judge(request)
+        return refusal.reply if refusal is not None else None
 
     def say_timeout(self) -> None:
         self._verb, self._effect = _TIMEOUT, None
@@ -202,6 +235,7 @@ class Dialogue(SMTP):
         if effect is None or isinstance(effect, Refuse):
             return True
         if isinstance(effect, Reply):
+            await self._skip_owed()
             await self._push(f"{effect.code} {effect.text}")
             return False
         if isinstance(effect, Drop):
@@ -229,7 +263,7 @@ class Dialogue(SMTP):
         """The dialogue, from greeting to end. In the place of aiosmtpd's own loop."""
         try:
             if await self.step("greeting"):
-                await self.push(f"220 {self.hostname} ESMTP Postroom simulator")
+                await self.push(self._turned_away() or f"220 {self.hostname} ESMTP Postroom simulator")
             else:
                 self._refused = True
             line = await self.next_line(self.settings.max_command)
@@ -250,6 +284,22 @@ class Dialogue(SMTP):
                 return line
             await self._wait()
 
+    async def next_owed(self) -> bytes:
+        """Some of the octets that are owed; nothing when all have come."""
+        if not self._owed:
+            return b""
+        while not len(self.input):
+            await self._wait()
+        octets = self.input.take_octets(self._owed)
+        self._owed -= len(octets)
+        return octets
+
+    async def _skip_owed(self) -> None:
+        """Read what must not be taken for commands. Where nobody knows how much that is, the next reply ends the connection."""
+        self._closing = self._closing or self._owed is None
+        while await self.next_owed():
+            pass
+
     async def _take_line(self, line: bytes | TooLong) -> None:
         try:
             if isinstance(line, bytes):
@@ -265,7 +315,7 @@ class Dialogue(SMTP):
             self._effect = None
             self.forget_transaction()
             # Inside a text nobody knows where it ends: what is left of it must not be run.
-            code = "421 4.3.0" if self._verb == "DATA" else "451 4.3.0"
+            code = "421 4.3.0" if self._verb in ("DATA", "BDAT") else "451 4.3.0"
             await self.push(f"{code} internal error ({type(error).__name__})")
 
     async def _take_command(self, line: bytes) -> None:
@@ -279,10 +329,12 @@ class Dialogue(SMTP):
         self._verb = verb
         shown = self.redacted(verb, arg) if command or self.auth_tried else line.decode("latin-1")
         self.context.note(Kind.COMMAND, verb=verb, detail=shown, account=self.account)
+        self._owed = self.octets_behind(verb, arg)
         if not await self.step(verb, self.claimed_account(verb, arg)):
             return
         refusal = self._refusal(command, line, verb, arg)
         if refusal is not None:
+            await self._skip_owed()
             await self.push(refusal)
         elif command is not None:
             await command.method(self, arg)
@@ -292,7 +344,7 @@ class Dialogue(SMTP):
         if self._refused and verb != "QUIT":
             return "503 5.5.1 no service here"  # RFC 5321 §3.1
         if command is None:
-            return "500 5.5.2 command not recognized"
+            return f"502 5.5.1 {verb} is not offered" if verb in NOT_OFFERED else "500 5.5.2 command not recognized"
         if b"\0" in line:
             return "500 5.5.2 NUL in a command"
         if _CONTROL.search(line):
@@ -303,7 +355,7 @@ class Dialogue(SMTP):
             return f"501 5.5.4 syntax: {command.method.__smtp_syntax__}"  # type: ignore[attr-defined]
         if self.settings.require_tls and not self.context.secure and not command.before_tls:
             return "530 5.7.0 must issue a STARTTLS command first"
-        return command.check(self) if command.check else None
+        return self.hindered(verb) or (command.check(self) if command.check else None)
 
     # -- what the verbs know better
 
@@ -318,4 +370,12 @@ class Dialogue(SMTP):
 
     def claimed_account(self, verb: str, arg: str | None) -> str | None:
         """The account that a command says to be, where its argument tells."""
+        raise NotImplementedError
+
+    def octets_behind(self, verb: str, arg: str | None) -> int | None:
+        """Octets that the client sends behind the command without waiting for its reply; None when its argument does not tell."""
+        raise NotImplementedError
+
+    def hindered(self, verb: str) -> str | None:
+        """Why no command but few is carried out now, as a reply."""
         raise NotImplementedError

@@ -4,14 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+from weakref import WeakSet
+
+from postroom_simulator.policies import Policies
+
+if TYPE_CHECKING:
+    from postroom_simulator.smtp.dialogue import Dialogue
 
 __all__ = ["EXTENSIONS", "SmtpService", "SmtpSettings"]
 
-EXTENSIONS = ("SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "HELP")
+EXTENSIONS = (
+    *(
+        "SIZE",
+        "8BITMIME",
+        "BINARYMIME",
+        "CHUNKING",
+        "SMTPUTF8",
+        "PIPELINING",
+        "DSN",
+        "ENHANCEDSTATUSCODES",
+        "STARTTLS",
+        "AUTH",
+        "HELP",
+    ),
+)
 """Every extension that the server knows, in the order in which EHLO lists them."""
 
 Relay = Literal["anyone", "authenticated", "nobody"]
+Verify = Literal["vague", "real"]
 
 
 @dataclass(slots=True)
@@ -27,7 +48,8 @@ class SmtpSettings:
     require_auth      MAIL before AUTH is answered 530
     require_tls       all but EHLO, HELO, NOOP, RSET, QUIT, HELP and STARTTLS is answered 530 on an unencrypted line (RFC 3207 §4)
     relay             whose mail for people unknown here goes to the outbound drawer; others get 550 5.7.1
-    strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2; otherwise kept as it is and noted
+    verify            "real": VRFY and EXPN say who is here; "vague": they say 252 (RFC 5321 §3.5.3)
+    strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2, except in BINARYMIME; otherwise kept as it is and noted
     trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
     max_octets        of a message, without the dots of transparency (RFC 1870 §4)
     max_hops          `Received:` lines in the header; with more it is 554 5.4.6, a loop (RFC 5321 §6.3)
@@ -44,6 +66,7 @@ class SmtpSettings:
     require_auth: bool = False
     require_tls: bool = False
     relay: Relay = "anyone"
+    verify: Verify = "vague"
     strict_line_ends: bool = False
     trace: bool = True
     max_octets: int = 25 * 2**20
@@ -61,6 +84,8 @@ class SmtpSettings:
             raise ValueError(f"unknown SMTP extension {unknown[0]!r}: known are {', '.join(EXTENSIONS)}")
         if self.relay not in ("anyone", "authenticated", "nobody"):
             raise ValueError(f"relay is 'anyone', 'authenticated' or 'nobody', not {self.relay!r}")
+        if self.verify not in ("vague", "real"):
+            raise ValueError(f"verify is 'vague' or 'real', not {self.verify!r}")
         for name in (
             "max_octets",
             "max_recipients",
@@ -81,6 +106,12 @@ class SmtpSettings:
 
 @dataclass(slots=True)
 class SmtpService:
-    """A world's SMTP service."""
+    """A world's SMTP service.
+
+    policies  what is refused, slowed down and counted beyond the settings; see `postroom_simulator.policies`
+    sessions  those that run (and some that have ended)
+    """
 
     settings: SmtpSettings = field(default_factory=SmtpSettings)
+    policies: Policies = field(default_factory=Policies)
+    sessions: WeakSet[Dialogue] = field(default_factory=WeakSet, repr=False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-__all__ = ["LineBuffer", "MessageText", "TooLong", "has_long_line", "lone_line_ends"]
+__all__ = ["ChunkedText", "LineBuffer", "MessageText", "TooLong", "has_long_line", "lone_line_ends", "parse_chunk"]
 
 END = b"\r\n.\r\n"
 ENDLESS = 2**20
@@ -42,6 +43,13 @@ class LineBuffer:
         octets = bytes(self._octets)
         self.clear()
         return octets
+
+    def take_octets(self, most: int) -> bytes:
+        """Up to `most` of what is there, whatever it means."""
+        taken = bytes(memoryview(self._octets)[:most])
+        del self._octets[:most]
+        self._searched = 0
+        return taken
 
     def put_back(self, octets: bytes | bytearray) -> None:
         """In front of whatever came since."""
@@ -129,6 +137,42 @@ class MessageText:
         if self._stuffed:
             return bytes(self._text.replace(b"\r\n.", b"\r\n")[2:])
         return bytes(memoryview(self._text)[2:])
+
+
+class ChunkedText:
+    """The text of one message that comes in counted chunks (RFC 3030 §2): no dots, no end but the last chunk's. Over `limit` octets
+    are counted and dropped."""
+
+    __slots__ = ("_limit", "_pieces", "received")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pieces: list[bytes] = []
+        self.received = 0
+
+    def feed(self, octets: bytes) -> None:
+        self.received += len(octets)
+        if self.too_big:
+            self._pieces.clear()
+        else:
+            self._pieces.append(octets)
+
+    @property
+    def too_big(self) -> bool:
+        return self.received > self._limit
+
+    def octets(self) -> bytes:
+        """Exactly as they came; nothing when `too_big`."""
+        return b"".join(self._pieces)
+
+
+_CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE)
+
+
+def parse_chunk(argument: str | None) -> tuple[int, bool] | None:
+    """The count of a BDAT and whether it is the last; None for what cannot be read."""
+    match = _CHUNK.match(argument or "")
+    return (int(match[1]), match[2] is not None) if match else None
 
 
 def lone_line_ends(octets: bytes) -> bool:
