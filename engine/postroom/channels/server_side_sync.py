@@ -15,6 +15,7 @@ from typing import Any, Literal
 from postroom.errors import ConfigError, ProviderError, TransientError
 from postroom.model import Mailbox
 from postroom.organization import DueMailbox, GatewayBinding, Operation, Organization, RunFailure
+from postroom.organization.testing_mail import directions_to_test
 from postroom.organization.values import Connection
 from postroom.providers.builtin.pop3 import Pop3Config, Pop3Provider
 from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider
@@ -40,8 +41,8 @@ profile knows only yes or no."""
 OUTGOING_PER_CYCLE = 100
 """Emails claimed at once. Ours; "more" runs again."""
 
-SERVED = 2
-"""Delivery method "server-side synchronization or email router" of either direction."""
+EMAIL_DIRECTIONS = (Operation.INCOMING, Operation.OUTGOING)
+"""What this channel can try. Appointments, contacts and tasks need an Exchange profile."""
 
 
 class ServerSideSync:
@@ -100,7 +101,7 @@ class ServerSideSync:
 
     def _email(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
         """One cycle of one direction."""
-        connection = self._connection(due.mailbox, operation)
+        connection = self._connection(due, operation)
         with self._slot(connection):
             provider = self._provider(due.mailbox, operation, connection)
             try:
@@ -109,10 +110,10 @@ class ServerSideSync:
                 provider.close()
 
     def _test(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
-        """Test & Enable (reference 2.4): each direction that this channel serves is tried for real and told the result."""
+        """Test & Enable (reference 2.4): each direction that still needs an answer is tried for real and told the result."""
         tested = failed = 0
-        for direction in (Operation.INCOMING, Operation.OUTGOING):
-            if not _served(due.mailbox, direction):
+        for direction in directions_to_test(due.mailbox):
+            if direction not in EMAIL_DIRECTIONS:
                 continue
             failure: RunFailure | None = None
             try:
@@ -126,7 +127,7 @@ class ServerSideSync:
 
     def _try_direction(self, due: DueMailbox, direction: Operation, operation: Operation, run: JobRun) -> None:
         """Log in; outgoing also sends the real message to the mailbox itself. Raises ProviderError."""
-        connection = self._connection(due.mailbox, direction)
+        connection = self._connection(due, direction)
         with self._slot(connection):
             provider = self._provider(due.mailbox, direction, connection)
             try:
@@ -143,8 +144,8 @@ class ServerSideSync:
 
     # -- what a run is made of ----------------------------------------------------------------------------------------
 
-    def _connection(self, mailbox: Mailbox, direction: Operation) -> Connection:
-        connection = self.organization.connection(mailbox.mailboxid, direction)
+    def _connection(self, due: DueMailbox, direction: Operation) -> Connection:
+        connection = self.organization.connection(due, direction)
         if not connection.tls and not self.organization.deployment.settings.allow_non_ssl_email:
             raise ConfigError("the profile does not use TLS, and the deployment does not allow that (AllowNonSSLEmail)")
         return connection
@@ -239,12 +240,6 @@ class ServerSideSync:
             cycle, due.mailbox.noemailcount or 0, windows=windows, minimum_minutes=due.profile.minpollingintervalinminutes
         )
         return timedelta(seconds=poll.seconds)
-
-
-def _served(mailbox: Mailbox, direction: Operation) -> bool:
-    if direction is Operation.INCOMING:
-        return mailbox.incomingemaildeliverymethod == SERVED or bool(mailbox.isforwardmailbox)
-    return mailbox.outgoingemaildeliverymethod == SERVED
 
 
 def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:
