@@ -77,19 +77,19 @@ def _print(benches: list[Bench]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 150, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
     console.print(", ".join(f"{name} {value}" for name, value in _machine().items()))
     for bench in benches:
         table = Table(
             title=f"{bench.name}: {_about(_module(bench.name))}", title_justify="left", show_edge=False, pad_edge=False
         )
-        for heading in ("what", "ours", "against", "its", "ratio", "wanted", ""):
-            table.add_column(heading, justify="right" if heading in {"ratio", "wanted"} else "left")
+        for heading in ("what", "ours", "against", "its", "ratio", "best", "wanted", ""):
+            table.add_column(heading, justify="right" if heading in {"ratio", "best", "wanted"} else "left")
         for row in bench.rows:
             verdict = {None: "", True: "met", False: "missed"}[row.met]
-            ratio = f"{row.ratio:.2f}x" if row.ratio is not None else ""
+            ratios = [f"{ratio:.2f}x" if ratio is not None else "" for ratio in (row.ratio, row.best)]
             rival = (row.rival.name, str(row.rival)) if row.rival is not None else ("", "")
-            table.add_row(row.what, str(row.ours), *rival, ratio, row.target(), verdict)
+            table.add_row(row.what, str(row.ours), *rival, *ratios, row.target(), verdict)
         console.print()
         console.print(table)
         for note in bench.notes:
