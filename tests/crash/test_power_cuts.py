@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 from crash_stage import SCENARIOS, Ended, Stage, compare, furnish
 
+from postroom.organization import outbox
+from postroom.providers.mailbox_run import MailboxRun
+from postroom.rules.outgoing_state import Mark
 from postroom.testing.crash import Steps
 
-THOROUGH = {"fetch and delete", "send to two"}
+THOROUGH = {"fetch and delete, two at a time"}
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,28 @@ def test_a_cut_at_every_step(name: str, folder: Path) -> None:
     enumerated = Enumerated(name, folder)
     failures = [failure for number in range(len(enumerated.names)) if (failure := enumerated.failure(number))]
     assert not failures, f"{len(failures)} of {len(enumerated.names)} cuts\n" + "\n".join(failures)
+
+
+# -- the checks themselves --------------------------------------------------------------------------------------------
+
+
+def failures_of(name: str, folder: Path) -> str:
+    enumerated = Enumerated(name, folder)
+    return "".join(enumerated.failure(number) for number, step in enumerate(enumerated.names) if changes_something(step))
+
+
+def test_an_email_that_is_sent_again_blindly_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = outbox.after_loss
+    monkeypatch.setattr(outbox, "after_loss", lambda mark, attempts: known(Mark.CLAIMED, attempts))
+    assert "delivered 2 times" in failures_of("send", folder)
+
+
+def test_a_message_that_is_remembered_before_it_is_stored_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = MailboxRun._flush
+
+    def flush(run: MailboxRun) -> None:
+        run.ctx.seen.add({candidate.listed.key: candidate.offer.message.digest for candidate in run.pending})
+        known(run)
+
+    monkeypatch.setattr(MailboxRun, "_flush", flush)
+    assert "lost: " in failures_of("fetch", folder)
