@@ -16,7 +16,7 @@ All of this is our own choice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -27,33 +27,36 @@ from postroom_simulator.fault_rules import nearest
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
 
-__all__ = ["NAMES", "Offers", "Service", "checked", "fakes", "hides", "lacks"]
+__all__ = ["Offers", "Service", "checked", "fakes", "hides", "lacks", "names"]
 
-_MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
+_CAPABILITIES = (
+    *(
+        "CAPA",
+        "USER",
+        "SASL",
+        "STLS",
+        "TOP",
+        "UIDL",
+        "RESP-CODES",
+        "AUTH-RESP-CODE",
+        "PIPELINING",
+        "IMPLEMENTATION",
+        "UTF8",
+        "LANG",
+    ),
+    *("EXPIRE", "LOGIN-DELAY", "APOP"),
+)
 
-NAMES: Mapping[str, tuple[str, ...]] = {
-    "pop3": (
-        *(
-            "CAPA",
-            "USER",
-            "SASL",
-            "STLS",
-            "TOP",
-            "UIDL",
-            "RESP-CODES",
-            "AUTH-RESP-CODE",
-            "PIPELINING",
-            "IMPLEMENTATION",
-            "APOP",
-        ),
-        *_MECHANISMS,
-    ),
-    "smtp": (
-        *("SIZE", "8BITMIME", "SMTPUTF8", "PIPELINING", "ENHANCEDSTATUSCODES", "STARTTLS", "AUTH", "HELP"),
-        *_MECHANISMS,
-    ),
-}
-"""What can be taken back, by protocol."""
+
+def names(protocol: str) -> tuple[str, ...]:
+    """What the server of a protocol can take back. Raises WorldError for a protocol that nobody speaks."""
+    from postroom_simulator.sasl import MECHANISMS
+    from postroom_simulator.smtp.settings import EXTENSIONS
+
+    known = {"pop3": _CAPABILITIES, "smtp": EXTENSIONS}
+    if protocol not in known:
+        raise WorldError(f"no server speaks {protocol!r}: known are {', '.join(known)}")
+    return (*known[protocol], *MECHANISMS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +77,14 @@ class Service(Protocol):
 _NOTHING = Offers()
 
 
-def checked(protocol: str, names: Iterable[str]) -> frozenset[str]:
+def checked(protocol: str, given: Iterable[str]) -> frozenset[str]:
     """The names in upper case. Raises WorldError for a name that this server never announces."""
-    if protocol not in NAMES:
-        raise WorldError(f"no server speaks {protocol!r}: known are {', '.join(NAMES)}")
-    if isinstance(names, str):
-        raise WorldError(f"give a set of names, such as {{{names!r}}}")
-    found = frozenset(name.upper() for name in names)
-    for name in sorted(found - set(NAMES[protocol])):
-        raise WorldError(f'{protocol} never offers "{name}".{nearest(name, NAMES[protocol])}')
+    known = names(protocol)
+    if isinstance(given, str):
+        raise WorldError(f"give a set of names, such as {{{given!r}}}")
+    found = frozenset(name.upper() for name in given)
+    for name in sorted(found.difference(known)):
+        raise WorldError(f'{protocol} never offers "{name}".{nearest(name, known)}')
     return found
 
 

@@ -217,7 +217,7 @@ def check_apop(examiner: Examiner, login: str, said: bytes, digest: str) -> Acco
     return examiner.digest(login, digest, lambda key: hashlib.md5(said + key, usedforsecurity=False).hexdigest())
 
 
-_XOAUTH2 = re.compile(rb"user=([^\1]*)\1auth=([^\1]*)\1\1")
+_XOAUTH2 = re.compile(rb"user=([^\x01]*)\x01auth=([^\x01]*)\x01\x01")
 
 
 def _xoauth2(examiner: Examiner) -> Steps:
@@ -237,7 +237,7 @@ def _xoauth2(examiner: Examiner) -> Steps:
         raise
 
 
-_OAUTHBEARER = re.compile(rb"(n|y|p=[A-Za-z0-9.-]+),(?:a=([^,\0\1]+))?,\1((?:[A-Za-z]+=[\t\r\n\x20-\x7e]*\1)*)\1")
+_OAUTHBEARER = re.compile(rb"(n|y|p=[A-Za-z0-9.-]+),(?:a=([^,\x00\x01]+))?,\x01((?:[A-Za-z]+=[\t\r\n\x20-\x7e]*\x01)*)\x01")
 
 
 def _oauthbearer(examiner: Examiner) -> Steps:
@@ -248,7 +248,7 @@ def _oauthbearer(examiner: Examiner) -> Steps:
         raise Malformed("malformed OAUTHBEARER response")
     if match[1].startswith(b"p"):
         raise Malformed("no channel binding here")
-    pairs = [pair.split(b"=", 1) for pair in match[3].split(b"\1")[:-1]]
+    pairs = [pair.split(b"=", 1) for pair in match[3].split(b"\x01")[:-1]]
     values = dict(pairs)
     if len(values) != len(pairs):
         raise Malformed("malformed OAUTHBEARER response")
@@ -315,7 +315,7 @@ def _named_by_oauthbearer(examiner: Examiner, response: bytes) -> Account | None
             return examiner.find(_saslname(match[2]))
         except Malformed:
             return None
-    values = dict(pair.split(b"=", 1) for pair in match[3].split(b"\1")[:-1])
+    values = dict(pair.split(b"=", 1) for pair in match[3].split(b"\x01")[:-1])
     return examiner.find_owner(_bearer(values.get(b"auth", b"")))
 
 
