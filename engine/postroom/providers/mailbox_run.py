@@ -35,11 +35,13 @@ class MailboxState:
     left        messages that were left at the source by the last run; None when unknown (first run, lost state)
     looking     the source's keys look renamed: ask for each digest whether it was settled before, until no new key is left
     touched_on  ISO date of the last time the seen keys that are still listed were kept from expiring
+    nameless    messages without a key were handled: whoever gets a key next may be one of them
     """
 
     left: int | None = None
     looking: bool = False
     touched_on: str = ""
+    nameless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,14 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A message on its way through one batch. `again`: its key was seen before; `known`: it was settled before;
+    """A message on its way through one batch. `again`: its key was seen before; `ask`: it may have been settled under another key; `known`: it was settled before;
     `done`: it is settled now; `parked`: it stays at the source."""
 
     listed: Listed
     offer: IncomingOffer
     error: MessageError | None = None
     again: bool = False
+    ask: bool = False
     known: bool = False
     done: bool = False
     parked: bool = False
@@ -84,6 +87,7 @@ class MailboxRun:
         self.total = 0
         self.disposed = 0
         self.looking = False
+        self.nameless = False
         self.touched_on = ctx.state.value.touched_on
         self.pending: list[_Candidate] = []
         self.pending_octets = 0
@@ -93,15 +97,19 @@ class MailboxRun:
     def work(self) -> None:
         listing = self.provider.list_messages(self.ctx)
         self.total = len(listing)
-        if listing and not any(listed.key for listed in listing):
-            self._work_without_keys(listing)
-            return
+        if listing and not all(listed.key for listed in listing):
+            nameless = [listed for listed in listing if not listed.key]
+            self.nameless = True
+            self._work_without_keys(nameless)
+            if len(nameless) == len(listing):
+                return
+            listing = [listed for listed in listing if listed.key]
         listing = _distinct(listing)
         new, again = self._choose(listing)
         # New mail first: a long row of old messages to be removed must not hold it up.
         wanted = [listed for listed in listing if listed.key in new] + [listed for listed in listing if listed.key in again]
         # Old ones wait for the next cycle: what a server refuses to remove must not make run follow run.
-        self.tally.more = len(new) > self.ctx.items
+        self.tally.more = self.tally.more or len(new) > self.ctx.items
         taken = wanted[: self.ctx.items]
         for start in range(0, len(taken), GROUP_MESSAGES):
             self._take(taken[start : start + GROUP_MESSAGES], again)
@@ -115,7 +123,7 @@ class MailboxRun:
     def remember(self, left: int | None) -> None:
         """Commit the state when it says something new; no progress, no commit."""
         before = self.ctx.state.value
-        state = MailboxState(left, self.looking, self.touched_on)
+        state = MailboxState(left, self.looking, self.touched_on, self.nameless)
         if state != before and (self.total or before.left is not None):
             self.ctx.state.commit(state)
 
@@ -138,10 +146,10 @@ class MailboxRun:
     def _suspect(self, keys: Sequence[str], new: set[str]) -> None:
         """Messages were left here and now every key is new: the source may have renamed all (pitfalls 2.4). Unknown counts as left."""
         state = self.ctx.state.value
-        renamed = bool(keys) and len(new) == len(keys) and state.left != 0
+        renamed = bool(keys) and ((len(new) == len(keys) and state.left != 0) or state.nameless)
         if renamed and state.left is not None:
             self.ctx.log(
-                "mailbox.keys_renamed", "every key is new; asking the ledger before anything is delivered", count=len(new)
+                "mailbox.keys_renamed", "keys look renamed; asking the ledger before anything is delivered", count=len(new)
             )
         self.looking = (renamed or state.looking) and bool(new)
         if self.looking != state.looking:
@@ -176,7 +184,8 @@ class MailboxRun:
                         self.disposable.append(fetched.listed)
                 elif taken < self.ctx.items:
                     taken += 1
-                    self._add(fetched, again=False)
+                    # It may have had a key once. A further copy of the same octets is another message (RFC 1939 §7).
+                    self._add(fetched, again=False, ask=" " not in fetched.listed.key)
                 else:
                     self.tally.more = True
             self._flush()
@@ -203,7 +212,7 @@ class MailboxRun:
         except ProviderError as error:
             reraise(self.provider.handle_retrieve_error(self.ctx, error), error)
 
-    def _add(self, fetched: Fetched, *, again: bool) -> None:
+    def _add(self, fetched: Fetched, *, again: bool, ask: bool = False) -> None:
         if not self.pending:
             self.pending_since = self.ctx.clock.monotonic()
         provider, ctx = self.provider, self.ctx
@@ -211,7 +220,7 @@ class MailboxRun:
         offer = IncomingOffer(
             fetched.listed.key, fetched.octets, message, provider.received_on(ctx, message), provider.env.mailbox
         )
-        candidate = _Candidate(fetched.listed, offer, fetched.error, again)
+        candidate = _Candidate(fetched.listed, offer, fetched.error, again, ask)
         if candidate.error is None:
             try:
                 provider.validate_message(ctx, offer)
@@ -246,7 +255,7 @@ class MailboxRun:
             digest = candidate.offer.message.digest
             if candidate.again and self.ctx.seen.digest(candidate.listed.key) == digest:
                 candidate.known = candidate.done = candidate.remembered = True
-            elif (self.looking or candidate.again) and candidate.error is None:
+            elif (self.looking or candidate.again or candidate.ask) and candidate.error is None:
                 asked.append(candidate)
         if asked:
             settled = self.ctx.gateway.settled([candidate.offer.message.digest for candidate in asked])
@@ -307,7 +316,7 @@ class MailboxRun:
 
 def _distinct(listing: Sequence[Listed]) -> list[Listed]:
     """Two messages may share a key in one listing (RFC 1939 §7 allows hashes): the second becomes "key 2", so that it is neither lost
-    nor looped over. A blank cannot be part of a UIDL. An empty key in a listing that has keys is named likewise."""
+    nor looped over. A blank cannot be part of a UIDL. An empty key in a listing that has keys is not admitted."""
     if len({listed.key for listed in listing}) == len(listing):
         return list(listing)
     copies: Counter[str] = Counter()

@@ -105,10 +105,12 @@ class _Seen:
     @classmethod
     def of(cls, world: World) -> _Seen:
         first: dict[int, int] = {}
+        names: dict[int, set[str]] = {}
         for entry in world.journal.entries(kind=Kind.NOTE):
+            if "uidl" in entry.data:  # it was asked for, and the server was in trouble
+                names.setdefault(first.get(entry.data["uid"], entry.data["uid"]), set()).add(entry.data["uidl"])
             if "before" in entry.data:  # the server gave an item a new unique id, and so another uid
                 first[entry.data["uid"]] = first.get(entry.data["before"], entry.data["before"])
-        names: dict[int, set[str]] = {}
         for entry in world.journal.entries(kind=Kind.OFFERED):
             names.setdefault(first.get(entry.data["uid"], entry.data["uid"]), set()).add(entry.data["uidl"])
         removals = {

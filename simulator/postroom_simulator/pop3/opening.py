@@ -35,7 +35,9 @@ def _troubled(
     context: SessionContext, service: Pop3Service, address: str, troubles: Troubles, heads: Heads
 ) -> TroubledMaildrop:
     def note(trouble: str, number: int) -> None:
-        context.note(Kind.NOTE, account=address, detail=f"message {number}: {trouble}", data={"trouble": trouble})
+        item = maildrop.item(number)
+        data = {"trouble": trouble, "uid": item.uid, "uidl": maildrop.name(number, item)}
+        context.note(Kind.NOTE, account=address, detail=f"message {number}: {trouble}", data=data)
 
     maildrop = TroubledMaildrop.open(context.world.store, address, service.names, heads)
     maildrop.troubles = troubles

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,11 @@ __all__ = ["Pop3Config", "Pop3Provider"]
 
 NUMBERED = re.compile(r"^([1-9][0-9]{0,9}) +([^ \r\n]{1,280})[ \t]*\r$", re.MULTILINE)
 """A line of a listing. An idle poll of a large mailbox is hardly more than this, so all lines are matched at once."""
+STRANGE = re.compile(r"^([1-9][0-9]{0,9})(?: +|$)([^\r\n]*)")
+"""A line of a listing whose name no server should give."""
+UNPRINTABLE = re.compile(rb"[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")
+NAME_LIMIT = 280
+"""Characters of a name; longer ones are remembered by their digest. RFC 1939 §7 admits 70."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,16 +100,27 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
     def list_messages(self, ctx: RunContext[MailboxState]) -> Sequence[Listed]:
         """By UIDL; without it, by LIST and with no keys. Raises ProtocolError for a listing that is none."""
         try:
-            keyed, text = True, self._line.text("UIDL", self.config.listing_octets)
+            text = self._line.text("UIDL", self.config.listing_octets)
         except Refused as refused:
             if refused.code:
                 raise refused.as_error() from refused
             ctx.log("pop3.no_uidl", "the server has no stable names; every message is retrieved in every run")
-            keyed, text = False, self._list()
-        lines = NUMBERED.findall(text.decode("ascii", "backslashreplace"))
-        if not len(lines) == text.count(b"\r\n") == text.count(b"\n"):
-            raise ProtocolError("the listing holds a line that is no number and name")
-        return [Listed(name if keyed else "", int(number)) for number, name in lines]
+            return [Listed("", number) for number in dict(_lines(self._list()))]
+        lines = _lines(text)
+        if lines and not lines[-1][0] == len(lines) == len(dict(lines)):  # not 1, 2, 3 ... n
+            lines = self._in_disorder(ctx, dict(lines))  # a message named twice is one message
+        return [Listed(name, number) for number, name in lines]
+
+    def _in_disorder(self, ctx: RunContext[MailboxState], named: dict[int, str]) -> list[tuple[int, str]]:
+        """Where numbers are missing between those with a name, they are taken from LIST, without a name: none may be lost."""
+        if len(named) == max(named):
+            return list(named.items())
+        try:
+            there = dict(_lines(self._list()))
+        except ProtocolError:
+            there = {}
+        ctx.log("pop3.nameless", "the listing of names leaves messages out", count=len(there.keys() - named.keys()))
+        return [(number, named.get(number, "")) for number in {**there, **named}]
 
     def _list(self) -> bytes:
         try:
@@ -138,3 +155,26 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
         dialogue, self._dialogue = self._dialogue, None
         if dialogue is not None:
             dialogue.abandon()
+
+
+def _lines(text: bytes) -> list[tuple[int, str]]:
+    """Numbers and names of a listing. Names that no server should give (RFC 1939 §7) are made ones that can be remembered: blanks and
+    control characters escaped, long ones by their digest. Raises ProtocolError for a line that is neither."""
+    if UNPRINTABLE.search(text) is None:
+        found = NUMBERED.findall(text.decode("ascii", "backslashreplace"))
+        if len(found) == text.count(b"\r\n") == text.count(b"\n"):
+            return [(int(number), name) for number, name in found]
+    lines = text.split(b"\r\n")
+    if lines.pop() or text.count(b"\n") != len(lines):
+        raise ProtocolError("the listing holds a line that is no number and name")
+    return [_strange(line.decode("ascii", "backslashreplace")) for line in lines]
+
+
+def _strange(line: str) -> tuple[int, str]:
+    found = STRANGE.match(line)
+    if found is None:
+        raise ProtocolError("the listing holds a line that is no number and name")
+    name = "".join(char if "!" <= char <= "~" else f"\\x{ord(char):02x}" for char in found[2].rstrip(" \t"))
+    if len(name) > NAME_LIMIT:
+        name = f"sha256:{hashlib.sha256(name.encode('ascii')).hexdigest()}"
+    return int(found[1]), name
