@@ -4,22 +4,24 @@
     world.smtp.policies.add(RateLimit(100, window=3600, per="account"))
     world.smtp.policies.add(RefuseRecipient("ann@sim.test", "451", "4.3.0 try later", times=2))
 
-A policy is a frozen value. `judge(history, request)` says why a step is refused, or None; `refused` and `accepted` name what is to be
-remembered of it. `Policies` holds them in order (the first refusal is said), with the one history; they may be added and removed at any
+A policy is a frozen value. `judge(history, request)` says why a step is refused and what is to be remembered of that, or None;
+`accepted(request)` says what is to be remembered of a step that was taken. `Policies` holds them in order (the first refusal is said), with the one history; they may be added and removed at any
 time, sessions that run see it at their next command. Everything is measured by the world's clock. TLS and AUTH are required by
 `SmtpSettings.require_tls` and `require_auth`, relaying by `relay`, the limits that hold for everybody by `max_octets` and `max_recipients`.
 """
+# ruff: noqa: ARG002 - all policies have the same two methods, whether or not they look at everything
 
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, Protocol
+from typing import Literal
 
 from postroom_simulator.directory import canonical
 
@@ -74,23 +76,24 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A reply. `text` begins with the enhanced code, where it is not the one that the code has by itself."""
-
-    code: str
-    text: str
-
-    @property
-    def reply(self) -> str:
-        return f"{self.code} {self.text}"
-
-
-@dataclass(frozen=True, slots=True)
 class Mark:
     """A moment to remember. `fresh`: all earlier ones of the key are forgotten."""
 
     key: Key
     fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A reply. `text` begins with the enhanced code, where it is not the one that the code has by itself."""
+
+    code: str
+    text: str
+    remember: tuple[Mark, ...] = ()
+
+    @property
+    def reply(self) -> str:
+        return f"{self.code} {self.text}"
 
 
 class History:
@@ -128,28 +131,15 @@ class History:
         return len(self._times)
 
 
-class Policy(Protocol):
-    """One rule. All three are pure."""
-
-    def judge(self, history: History, request: Request) -> Refusal | None: ...
-    def refused(self, history: History, request: Request) -> Iterable[Mark]:
-        """What to remember when `judge` has refused."""
-        ...
-
-    def accepted(self, history: History, request: Request) -> Iterable[Mark]:
-        """What to remember when the step was taken."""
-        ...
-
-
-class _Forgetful:
-    """A policy that needs no history."""
+class Policy:
+    """One rule. Both methods are pure."""
 
     __slots__ = ()
 
-    def refused(self, history: History, request: Request) -> Iterable[Mark]:
-        return ()
+    def judge(self, history: History, request: Request) -> Refusal | None:
+        raise NotImplementedError
 
-    def accepted(self, history: History, request: Request) -> Iterable[Mark]:
+    def accepted(self, request: Request) -> Iterable[Mark]:
         return ()
 
 
@@ -157,7 +147,7 @@ class _Forgetful:
 
 
 @dataclass(frozen=True, slots=True)
-class ConnectionCap(_Forgetful):
+class ConnectionCap(Policy):
     """At most so many SMTP sessions at once: in all, and of one client address (None: any number). 421 in place of the greeting.
     `World.connections` has the limits of all protocols together."""
 
@@ -176,7 +166,7 @@ class ConnectionCap(_Forgetful):
 
 
 @dataclass(frozen=True, slots=True)
-class Tarpit(_Forgetful):
+class Tarpit(Policy):
     """Each refusal of a session after the first `errors` ones is said `seconds` later. Refuses nothing itself."""
 
     errors: int = 3
@@ -194,7 +184,7 @@ class Tarpit(_Forgetful):
 
 
 @dataclass(frozen=True, slots=True)
-class SenderMustMatch(_Forgetful):
+class SenderMustMatch(Policy):
     """Who is authenticated sends by an address of his own, or by none."""
 
     def judge(self, history: History, request: Request) -> Refusal | None:
@@ -204,7 +194,7 @@ class SenderMustMatch(_Forgetful):
 
 
 @dataclass(frozen=True, slots=True)
-class RecipientLimit(_Forgetful):
+class RecipientLimit(Policy):
     """Recipients of one message, for everybody or for one authenticated account. 452: the rest may come in a message of their own
     (RFC 5321 §4.5.3.1.10)."""
 
@@ -221,7 +211,7 @@ class RecipientLimit(_Forgetful):
 
 
 @dataclass(frozen=True, slots=True)
-class SizeLimit(_Forgetful):
+class SizeLimit(Policy):
     """Octets of a message that `account` submits or gets (None: that anybody submits). Judged by the declared size, and again by the
     real one; a message too big for one recipient is then refused for all (our choice: the reply to the text is one)."""
 
@@ -243,7 +233,7 @@ class SizeLimit(_Forgetful):
 
 
 @dataclass(frozen=True, slots=True)
-class RefuseRecipient:
+class RefuseRecipient(Policy):
     """One address, all of a domain ("@sim.test") or everybody ("*") is refused at RCPT.
 
     code, text  the reply; without an enhanced code in the text the code's usual one is said
@@ -269,9 +259,10 @@ class RefuseRecipient:
             return None
         if self.until is not None and request.now >= self.until:
             return None
-        if self.times is not None and len(history.times(self._key(request))) >= self.times:
+        key = "refused", self.recipient, self.code, self.text, canonical(request.recipient)
+        if self.times is not None and len(history.times(key)) >= self.times:
             return None
-        return Refusal(self.code, self.text)
+        return Refusal(self.code, self.text, (Mark(key),))
 
     def names(self, recipient: str) -> bool:
         address = canonical(recipient)
@@ -279,18 +270,9 @@ class RefuseRecipient:
             return address.endswith(canonical("x" + self.recipient)[1:])
         return self.recipient == "*" or address == canonical(self.recipient)
 
-    def _key(self, request: Request) -> Key:
-        return "refused", self.recipient, self.code, self.text, canonical(request.recipient)
-
-    def refused(self, history: History, request: Request) -> Iterable[Mark]:
-        return (Mark(self._key(request)),)
-
-    def accepted(self, history: History, request: Request) -> Iterable[Mark]:
-        return ()
-
 
 @dataclass(frozen=True, slots=True)
-class Greylist:
+class Greylist(Policy):
     """Who is not known has to come again (RFC 6647): the first try of client network, sender and recipient is refused with 450, and so are
     others within `delay` seconds of it. A triplet that was not seen for `lifetime` seconds is unknown again. Authenticated clients pass.
 
@@ -310,29 +292,23 @@ class Greylist:
     def judge(self, history: History, request: Request) -> Refusal | None:
         if request.step != "RCPT" or request.account is not None:
             return None
-        times = history.times(self._key(request))
-        if not times or self._is_old(times, request.now):
-            wait = self.delay
-        elif len(times) > 1:  # it has passed before
-            return None
-        else:
-            wait = self.delay - (request.now - times[0]).total_seconds()
-        return Refusal("450", f"4.7.1 greylisted, come again in {wait:.0f} seconds") if wait > 0 else None
-
-    def refused(self, history: History, request: Request) -> Iterable[Mark]:
         key = self._key(request)
         times = history.times(key)
-        if not times or self._is_old(times, request.now):
-            return (Mark(key, fresh=True),)
-        return ()
+        if not times or (request.now - times[-1]).total_seconds() > self.lifetime:
+            return self._later(self.delay, Mark(key, fresh=True)) if self.delay else None
+        wait = self.delay - (request.now - times[0]).total_seconds()
+        if len(times) > 1 or wait <= 0:  # it has passed before, or passes now
+            return None
+        return self._later(wait)
 
-    def accepted(self, history: History, request: Request) -> Iterable[Mark]:
+    @staticmethod
+    def _later(wait: float, *remember: Mark) -> Refusal:
+        return Refusal("450", f"4.7.1 greylisted, come again in {math.ceil(wait)} seconds", remember)
+
+    def accepted(self, request: Request) -> Iterable[Mark]:
         if request.step != "RCPT" or request.account is not None:
             return ()
         return (Mark(self._key(request)),)
-
-    def _is_old(self, times: Sequence[datetime], now: datetime) -> bool:
-        return (now - times[-1]).total_seconds() > self.lifetime
 
     def _key(self, request: Request) -> Key:
         return (
@@ -344,7 +320,7 @@ class Greylist:
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimit:
+class RateLimit(Policy):
     """At most `maximum` messages (or recipients) that were taken within the last `window` seconds, for each account, client address, sender
     or recipient, or ("all") together. Messages are judged at MAIL (for a recipient at RCPT), recipients at RCPT.
 
@@ -374,10 +350,7 @@ class RateLimit:
         since = request.now - timedelta(seconds=self.window)
         return Refusal(self.code, self.text) if history.since(self._key(subject), since) >= self.maximum else None
 
-    def refused(self, history: History, request: Request) -> Iterable[Mark]:
-        return ()
-
-    def accepted(self, history: History, request: Request) -> Iterable[Mark]:
+    def accepted(self, request: Request) -> Iterable[Mark]:
         if request.step != ("message" if self.unit == "messages" else "RCPT"):
             return ()
         recipients = request.recipients if request.step == "message" and self.per == "recipient" else (request.recipient,)
@@ -431,23 +404,24 @@ class Policies:
     def __len__(self) -> int:
         return len(self._policies)
 
-    def judge(self, request: Request) -> Refusal | None:
-        """The first refusal; what its policy wants remembered is."""
-        for policy in self._policies:
+    def judge(self, request: Request, among: Iterable[Policy] | None = None) -> Refusal | None:
+        """The first refusal of all policies (or of some); what it wants remembered is."""
+        for policy in self._policies if among is None else among:
             refusal = policy.judge(self.history, request)
             if refusal is not None:
-                self.history.remember(policy.refused(self.history, request), request.now)
+                self.history.remember(refusal.remember, request.now)
                 return refusal
         return None
 
     def accepted(self, request: Request) -> None:
         """The step was taken. Policies that count the same thing count it once."""
-        marks = [mark for policy in self._policies for mark in dict.fromkeys(policy.accepted(self.history, request))]
+        marks = [mark for policy in self._policies for mark in dict.fromkeys(policy.accepted(request))]
         self.history.remember(dict.fromkeys(marks), request.now)
 
-    def refusals(self) -> list[RefuseRecipient]:
-        """Those that refuse recipients by name."""
-        return [policy for policy in self._policies if isinstance(policy, RefuseRecipient)]
+    def naming(self, address: str) -> list[Policy]:
+        """Those that refuse this very address."""
+        refusals = (policy for policy in self._policies if isinstance(policy, RefuseRecipient))
+        return [policy for policy in refusals if policy.recipient[:1] not in ("*", "@") and policy.names(address)]
 
     def delay(self, refusals: int) -> float:
         """Seconds before the refusal with this number of a session is said."""

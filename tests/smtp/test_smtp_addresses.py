@@ -21,6 +21,8 @@ GOOD = {
     "<@[10.0.0.1],@b:ann@sim.test>": ("ann@sim.test", ""),
     "<ann@[127.0.0.1]>": ("ann@[127.0.0.1]", ""),
     "<ann@[IPv6:::1]>": ("ann@[IPv6:::1]", ""),
+    "<ann@[ipv6:2001:db8::ffff:10.0.0.1]>": ("ann@[ipv6:2001:db8::ffff:10.0.0.1]", ""),
+    "<ann@xn--bcher-kva.test>": ("ann@xn--bcher-kva.test", ""),
     '<"a b"@sim.test>': ('"a b"@sim.test', ""),
     '<"a@b"@sim.test>': ('"a@b"@sim.test', ""),
     '<"<>"@sim.test> SIZE=1': ('"<>"@sim.test', "SIZE=1"),
@@ -39,6 +41,8 @@ BAD = [
     "", " ", "<", ">", "<ann", "<ann>", "ann", "<ann@>", "<@sim.test>", "<ann@sim.test", "ann@sim.test>", "<ann@sim.test>x",
     "<ann@sim..test>", "<ann@.sim.test>", "<ann@sim.test.>", "<ann@-sim.test>", "<a b@sim.test>", "<a@b c>", "<a@@b>", "<a,b@c>",
     '<"a@sim.test>', '<"a"b@sim.test>', "<ann@[>", "<ann@[]>", "<@a:@b:ann@c>", "<@a ann@c>", "<a\tb@c>", "<a\0@c>", "<a@c\r\nX: y>",
+    "<ann@[300.1.1.1]>", "<ann@[1.2.3]>", "<ann@[IPv6:1::2::3]>", "<ann@[::1]>", "<ann@[IPv6:fe80::1%eth0]>", "<ann@[X-tag:a]>",
+    "<(c)ann@sim.test>", "<ann(c)@sim.test>", "<ann@(c)sim.test>", "<ann@sim.test(c)>", "<ann@sim.(c)test>",
     "<a\nb@c>", "<a\x7f@c>", "<a\x85@c>", "<a\udcff@c>", f"<{'a' * 257}@sim.test>", f"<a@{'b' * 256}>", "<<a@b>>", '<"a\r\nb"@c>',
 ]  # fmt: skip
 

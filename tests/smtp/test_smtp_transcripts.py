@@ -7,6 +7,9 @@ from postroom_simulator.journal import Kind
 
 HELO_FIRST = b"503 5.5.1 send EHLO or HELO first\r\n"
 EHLO = (b"EHLO client.test", HELLO)
+ENVID_WRONG = b"501 5.5.4 ENVID is xtext of printable ASCII, up to 100 characters\r\n"
+NOTIFY_WRONG = b"501 5.5.4 NOTIFY is NEVER, or of SUCCESS, FAILURE and DELAY a list with commas\r\n"
+ORCPT_WRONG = b"501 5.5.4 ORCPT is a type, a semicolon and an address in xtext, up to 500 characters\r\n"
 
 CONVERSATIONS = {
     "a message": [
@@ -114,6 +117,30 @@ CONVERSATIONS = {
         (b"VRFY ann", b"252 2.5.0 cannot VRFY user, but will accept message and attempt delivery\r\n"),
         (b"VRFY", b"501 5.5.4 syntax: VRFY address\r\n"),
         (b"EXPN list", b"252 2.5.0 cannot EXPN list, but will accept message and attempt delivery\r\n"),
+    ],
+    "reports of delivery": [
+        EHLO,
+        (b"MAIL FROM:<a@b.c> RET=SOME", b"501 5.5.4 RET is FULL or HDRS\r\n"),
+        (b"MAIL FROM:<a@b.c> ENVID=a+0D+0Ab", ENVID_WRONG),
+        (b"MAIL FROM:<a@b.c> ENVID=a+2b", ENVID_WRONG),
+        (b"MAIL FROM:<a@b.c> ENVID=" + b"x" * 101, ENVID_WRONG),
+        (b"MAIL FROM:<a@b.c> ret=hdrs ENVID=QQ+2B1 RET=FULL", b"501 5.1.7 parameter RET is given twice\r\n"),
+        (b"MAIL FROM:<a@b.c> NOTIFY=NEVER", b"555 5.5.4 parameter NOTIFY is not known here\r\n"),
+        (b"MAIL FROM:<a@b.c> ret=hdrs ENVID=QQ+2B1", b"250 2.1.0 OK\r\n"),
+        (b"RCPT TO:<ann@sim.test> NOTIFY=NEVER,DELAY", NOTIFY_WRONG),
+        (b"RCPT TO:<ann@sim.test> NOTIFY=OFTEN", NOTIFY_WRONG),
+        (b"RCPT TO:<ann@sim.test> NOTIFY", NOTIFY_WRONG),
+        (b"RCPT TO:<ann@sim.test> NOTIFY=NEVER", b"250 2.1.5 OK\r\n"),
+        (b"RCPT TO:<ann@sim.test> ORCPT=ann@sim.test", ORCPT_WRONG),
+        (b"RCPT TO:<ann@sim.test> ORCPT=rfc822;", ORCPT_WRONG),
+        (b"RCPT TO:<ann@sim.test> ORCPT=rfc822;a+0Ab", ORCPT_WRONG),
+        (b"RCPT TO:<ann@sim.test> ORCPT=rfc(822;a", ORCPT_WRONG),
+        (b"RCPT TO:<ann@sim.test> ORCPT=utf-8;\\x{0A}", ORCPT_WRONG),
+        (b"RCPT TO:<ann@sim.test> ORCPT=utf-8;\\x{F6}@b.c", b"250 2.1.5 OK\r\n"),
+        (b"RCPT TO:<ann@sim.test> RET=FULL", b"555 5.5.4 parameter RET is not known here\r\n"),
+        (b"RCPT TO:<ann@sim.test> notify=success,delay,failure ORCPT=rfc822;a+2Bb@c", b"250 2.1.5 OK\r\n"),
+        (b"HELO client.test", b"250 mail.sim.test\r\n"),
+        (b"MAIL FROM:<a@b.c> RET=FULL", b"555 5.5.4 parameter RET is not known here\r\n"),
     ],
     "AUTH": [
         (b"AUTH PLAIN " + plain(), b"503 5.5.1 send EHLO first\r\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 __all__ = ["AddressError", "parse_parameters", "parse_path"]
@@ -62,6 +63,8 @@ def _mailbox(text: str, start: int) -> tuple[str, int]:
     """The mailbox at `start` and the position behind it."""
     quoted = _QUOTED.match(text, start)
     local_match = quoted or _DOT_STRING.match(text, start)
+    if text[start : start + 1] == "(" or (local_match and text[local_match.end() : local_match.end() + 1] == "("):
+        raise AddressError("comments have no place in an envelope")
     if not local_match:
         raise AddressError("an address needs a local part")
     local, end = local_match[0], local_match.end()
@@ -75,9 +78,22 @@ def _mailbox(text: str, start: int) -> tuple[str, int]:
     if not domain_match:
         raise AddressError("the domain of the address is none")
     domain = domain_match[0]
+    if domain.startswith("["):
+        _check_literal(domain[1:-1])
     if len(local) > MAX_LOCAL or len(domain) > MAX_DOMAIN:
         raise AddressError("the address is too long")
     return f"{local}@{domain}", domain_match.end()
+
+
+def _check_literal(text: str) -> None:
+    """RFC 5321 §4.1.3: IPv4, or IPv6 with its tag; no other tag was ever registered."""
+    try:
+        if text[:5].lower() == "ipv6:" and "%" not in text:
+            ipaddress.IPv6Address(text[5:])
+        else:
+            ipaddress.IPv4Address(text)
+    except ValueError:
+        raise AddressError("a domain literal is an IPv4 address, or IPv6: and an IPv6 address") from None
 
 
 def _without_needless_quotes(quoted: str) -> str:

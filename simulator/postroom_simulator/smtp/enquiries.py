@@ -69,7 +69,9 @@ def _find(directory: Directory, text: str) -> list[Account | Group] | str:
         return found or _NOBODY
     try:
         # A name in front of the address is let pass: "Ann Smith <ann@sim.test>" (RFC 5321 §4.1.1.6).
-        address = parse_path(text[text.rindex("<") :] if text.endswith(">") and "<" in text else text)[0]
+        address, rest = parse_path(text[text.rindex("<") :] if text.endswith(">") and "<" in text else text)
+        if rest:
+            raise AddressError("one name or address is enough")
     except AddressError as error:
         return f"501 5.1.3 {error}"
     entry = directory.resolve(address)

@@ -176,7 +176,10 @@ class Transaction(LoginDialogue):
             return "452 4.5.3 too many recipients"
         size = self.envelope.options.size
         if self._is_postmaster(address):  # taken whatever its mailbox is like: RFC 5321 §4.5.1
-            return self._refused_by_policy("RCPT", recipient=address, size=size) if self._named_by_policy(address) else None
+            refusal = self._policies.judge(
+                self._request("RCPT", recipient=address, size=size), self._policies.naming(self._home(address))
+            )
+            return refusal.reply if refusal is not None else None
         status = self.context.world.recipient_status(address, size)
         if status is RecipientStatus.OUTSIDE and not self._may_relay():
             return "550 5.7.1 relaying denied"
@@ -215,10 +218,6 @@ class Transaction(LoginDialogue):
             return None
         refusal = self._policies.judge(self._request(step, sender=sender, recipient=recipient, size=size))
         return refusal.reply if refusal is not None else None
-
-    def _named_by_policy(self, address: str) -> bool:
-        """Whether somebody wants this very address refused."""
-        return any(policy.recipient[:1] not in ("*", "@") and policy.names(address) for policy in self._policies.refusals())
 
     # -- the text
 
