@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 LISTED = ("smtp", "smtps", "pop3", "pop3s")
+JOURNAL_ENTRIES = 100_000
+"""What the journal of a server that runs for weeks keeps: the newest entries. Ours."""
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
@@ -80,7 +82,7 @@ def serve(
     from postroom_simulator import SystemClock, World
     from postroom_simulator.errors import SimulatorError
 
-    world = World(seed=seed, clock=SystemClock())
+    world = World(seed=seed, clock=SystemClock(), journal_capacity=JOURNAL_ENTRIES)
     try:
         _furnish(world, account or [], import_ or [], people, faults, accept_anyone=accept_anyone)
         _trouble(world, tls_trouble or [])
