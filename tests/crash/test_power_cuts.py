@@ -20,7 +20,7 @@ from postroom.providers.mailbox_run import MailboxRun
 from postroom.rules.outgoing_state import Mark
 from postroom.testing.crash import Steps
 
-THOROUGH = {"fetch and delete, two at a time"}
+THOROUGH = {"one parked"}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ class Enumerated:
         except AssertionError as wrong:
             return (
                 f"{self.scenario.name}, step {number} of {len(self.names)} ({name}):\n  {wrong}\n"
-                f"  again: pytest tests/crash/test_power_cuts.py --campaign -k 'every_step and {self.scenario.name}'"
+                f"  again: Enumerated({self.scenario.name!r}, folder).failure({number}) in {__file__}"
             )
         return ""
 
