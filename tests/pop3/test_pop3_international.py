@@ -193,6 +193,13 @@ def test_replies_in_a_language() -> None:
     assert [entry.kind for entry in world.journal if entry.account == BOB][-1] is Kind.REPLY
 
 
+def test_stls_forgets_the_language() -> None:
+    talk = Talk(make_world())
+    talk.say(b"LANG fr\r\nSTLS\r\n")
+    talk.session.tls_established()
+    assert talk.say(b"NOPE\r\n") == b"-ERR unknown command\r\n"
+
+
 def test_every_translation_has_as_many_numbers_as_its_text() -> None:
     from postroom_simulator.pop3.languages import _TEXTS
 
