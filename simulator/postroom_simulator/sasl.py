@@ -65,12 +65,13 @@ class Unoffered(SaslError):
 
 
 class Failed(SaslError):
-    """`token` is the reason where a token was refused."""
+    """`token` is the reason where a token was refused; `explanation` a challenge that comes before the refusal."""
 
     def __init__(self, why: str = "credentials", token: TokenFailure | None = None) -> None:
         super().__init__("authentication failed")
         self.why = why
         self.token = token
+        self.explanation: bytes | None = None
 
     @property
     def misplaced(self) -> bool:
@@ -233,7 +234,7 @@ def _xoauth2(examiner: Examiner) -> Steps:
         return examiner.token(login, token)
     except Failed as failure:
         status = "400" if failure.token in (TokenFailure.UNKNOWN, TokenFailure.WRONG_USER) else "401"
-        yield _json(status=status, schemes="Bearer", scope=examiner.needed_scope())
+        failure.explanation = _json(status=status, schemes="Bearer", scope=examiner.needed_scope())
         raise
 
 
@@ -257,7 +258,7 @@ def _oauthbearer(examiner: Examiner) -> Steps:
         return examiner.token(login, token)
     except Failed as failure:
         status = "insufficient_scope" if failure.token is TokenFailure.WRONG_SCOPE else "invalid_token"
-        yield _json(status=status, scope=examiner.needed_scope())
+        failure.explanation = _json(status=status, scope=examiner.needed_scope())
         raise
 
 
@@ -357,6 +358,8 @@ class Exchange:
         self.mechanism = MECHANISMS[mechanism]
         self.account: Account | None = None
         """Who the client says to be, once it has."""
+        self.refused: Failed | None = None
+        """The end is known, and the client is told why before it is told so. Many hang up here."""
         self._asked = False  # the first response names, if any does
         self._examiner = examiner
         self._steps = self.mechanism.start(examiner)
@@ -387,7 +390,10 @@ class Exchange:
         """What the client's answer leads to."""
         if line == b"*":
             raise Cancelled("authentication cancelled")
-        return self._go_on(line, decode_base64(line))
+        response = decode_base64(line)
+        if self.refused is not None:  # whatever the answer is
+            raise self.refused
+        return self._go_on(line, response)
 
     def _go_on(self, line: bytes, response: bytes) -> bytes | Account:
         if not self._asked:
@@ -399,6 +405,11 @@ class Exchange:
             account: Account = end.value
             self.account = account
             return account
+        except Failed as failed:
+            if failed.explanation is None:
+                raise
+            self.refused = failed
+            return b64encode(failed.explanation)
 
 
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")

@@ -202,7 +202,7 @@ def test_pop3_commands_that_are_announced_falsely() -> None:
 
 def test_smtp_extensions() -> None:
     world = make_world()
-    world.smtp.settings.hidden = {"8BITMIME"}
+    world.smtp.settings.hidden = {"8BITMIME", "BINARYMIME"}
     world.smtp.settings.false = {"STARTTLS", "SIZE"}
     line = Line(world, "smtp")
     assert b"8BITMIME" not in line.hello

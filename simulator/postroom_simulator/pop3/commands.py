@@ -187,7 +187,8 @@ class Dialogue:
             yield
         except Failed as failed:
             self.failures += 1
-            self._note_login(account(), ok=False, detail=str(failed), way=way, why=failed.why)
+            if failed.explanation is None:
+                self._note_failed(account(), failed, way)
             raise Refusal(str(failed), Code.AUTH) from None
         except SaslError as error:
             raise Refusal(str(error), bad=isinstance(error, Malformed)) from None
@@ -199,6 +200,8 @@ class Dialogue:
             outcome = step()
         if not isinstance(outcome, bytes):
             return self.log_in(outcome, exchange.name)
+        if exchange.refused is not None:
+            self._note_failed(exchange.account, exchange.refused, exchange.name)
         self.exchange = exchange
         return Answer(b"+ " + outcome + b"\r\n")
 
@@ -222,6 +225,9 @@ class Dialogue:
             )
         else:
             self.service.locks.release(hold)
+
+    def _note_failed(self, account: Account | None, failed: Failed, way: str) -> None:
+        self._note_login(account, ok=False, detail=str(failed), way=way, why=failed.why)
 
     def _note_login(self, account: Account | None, *, ok: bool, way: str, detail: str = "", why: str = "") -> None:
         data: dict[str, object] = {"ok": ok, "way": way}

@@ -60,6 +60,8 @@ class LoginDialogue(Dialogue):
             return await self.push("504 5.5.4 mechanism not known here")
         outcome = _outcome(lambda: exchange.begin(initial))
         while isinstance(outcome, bytes):
+            if exchange.refused is not None:
+                self._note_login(exchange, exchange.account, ok=False, why=exchange.refused.why)
             await self.push("334 " + outcome.decode("ascii"))
             line = await self.next_line(self.settings.max_auth)
             self.context.note(Kind.COMMAND, detail="*" if line == b"*" else "***", account=self.account)
@@ -98,7 +100,8 @@ class LoginDialogue(Dialogue):
         return "235 2.7.0 authentication successful"
 
     def _failed(self, exchange: Exchange, failed: Failed) -> str:
-        self._note_login(exchange, exchange.account, ok=False, why=failed.why)
+        if failed.explanation is None:  # else it was noted when it was explained
+            self._note_login(exchange, exchange.account, ok=False, why=failed.why)
         self._auth_failures += 1
         if self._auth_failures >= self.settings.max_auth_failures:
             return "421 4.7.0 too many authentication failures"
