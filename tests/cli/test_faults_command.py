@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import poplib
+import signal
+import smtplib
+import ssl
+import subprocess
+import sys
 from pathlib import Path
 from typing import get_args
 
@@ -9,10 +16,12 @@ import pytest
 from typer.testing import CliRunner
 
 from postroom.cli import app
+from postroom.cli.serve import set_troubles
 from postroom_simulator.fault_files import EFFECT_WORDS, parse_faults
 from postroom_simulator.fault_rules import PHASES, TLS_TROUBLES, VERBS
 from postroom_simulator.fault_text import COMMAND_WORDS, EFFECT_LINES, PHASE_WORDS, in_words
 from postroom_simulator.faults import Effect, Fault, Refuse, When
+from postroom_simulator.world import World
 
 BAD = """
 [[fault]]
@@ -185,3 +194,53 @@ def test_a_refusal_in_words() -> None:
     assert in_words(Fault(When(at="connect", last=2), Refuse())) == (
         "Each time that a client connects, the first 2 times only: the connection is refused."
     )
+
+
+# -- TLS troubles of `postroom serve`
+
+
+@pytest.mark.parametrize(
+    ("options", "troubles"),
+    [
+        ([], {}),
+        (["pop3s=expired"], {"pop3s": "expired"}),
+        (["stripped"], {"pop3": "stripped", "smtp": "stripped", "submission": "stripped"}),
+        (
+            ["smtps=garbage", "expired"],
+            {"pop3": "expired", "pop3s": "expired", "smtp": "expired", "submission": "expired", "smtps": "garbage"},
+        ),
+    ],
+)
+def test_what_is_said_for_one_service_goes_before_what_is_said_for_all(options: list[str], troubles: dict[str, str]) -> None:
+    with World() as world:
+        set_troubles(world, options)
+        assert {service: trouble.name for service, trouble in world.tls.items()} == troubles
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [("exipred", "expired"), ("pop=expired", "pop3"), ("pop3s=stripped", "TLS is implicit"), ("", "no TLS trouble")],
+)
+def test_a_wrong_trouble_is_told(option: str, says: str) -> None:
+    done = CliRunner().invoke(app, ["serve", "--json", "--tls-trouble", option])
+    assert done.exit_code == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_served_trouble_is_met(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "postroom", "serve", "--json", "--account", "ada@alder.test:secret"]
+    command += ["--tls-trouble", "pop3s=expired", "--ca-file", str(tmp_path / "ca.pem")]
+    with subprocess.Popen(command, text=True, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        try:
+            ready = json.loads(process.stdout.readline())
+            context = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+            with pytest.raises(ssl.SSLCertVerificationError, match="expired"):
+                poplib.POP3_SSL("localhost", ready["pop3s"]["port"], context=context, timeout=10)
+            with smtplib.SMTP_SSL("localhost", ready["smtps"]["port"], context=context, timeout=10) as smtp:
+                assert smtp.noop()[0] == 250
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=30)
+    assert process.returncode == 0

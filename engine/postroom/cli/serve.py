@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from postroom_simulator.journal import Entry
     from postroom_simulator.net.tcp import Servers
 
-__all__ = ["register"]
+__all__ = ["register", "set_troubles"]
 
 LISTED = ("smtp", "smtps", "pop3", "pop3s")
 JOURNAL_ENTRIES = 100_000
@@ -85,7 +85,7 @@ def serve(
     world = World(seed=seed, clock=SystemClock(), journal_capacity=JOURNAL_ENTRIES)
     try:
         _furnish(world, account or [], import_ or [], people, faults, accept_anyone=accept_anyone)
-        _trouble(world, tls_trouble or [])
+        set_troubles(world, tls_trouble or [])
         if ca_file is not None:
             world.authority.write(ca_file)
         wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
@@ -125,8 +125,8 @@ def _furnish(
             world.faults.add(fault)
 
 
-def _trouble(world: World, wanted: list[str]) -> None:
-    """What is said for one service goes before what is said for all."""
+def set_troubles(world: World, wanted: list[str]) -> None:
+    """ "expired" for all services, "pop3s=expired" for one, which goes before what is said for all. Raises FaultError."""
     from postroom_simulator.faults import TlsTrouble
 
     troubles: dict[str, TlsTrouble] = {}
