@@ -15,6 +15,7 @@ from organization_house import House
 from postroom.errors import AuthError, ConnectionFailed, RuleViolated, ServerTimeout, StaleRun
 from postroom.model import EmailServerProfile, Lookup, Mailbox, MailboxTestStatus
 from postroom.model import Organization as OrganizationRecord
+from postroom.model.secret import Secret
 from postroom.organization import SYSTEM, Operation, RunFailure
 from postroom.rules.eligibility import Obstacle, explain
 from postroom.store import Fence
@@ -234,6 +235,27 @@ def test_a_lost_run_reports_nothing(house: House) -> None:
     assert house.organization.retrieve_multiple(SYSTEM, "mailboxstatistics") == []
 
 
+def test_a_lost_run_tells_no_test_result(house: House) -> None:
+    ada = house.user("ada")
+    box, lost = begin(house, ada)
+    house.clock.advance(hours=1)
+    begin(house, ada)
+    with pytest.raises(StaleRun):
+        house.organization.record_test_result(box, INCOMING, AuthError("refused"), fence=lost)
+    assert house.mailbox(ada).incomingemailstatus is MailboxTestStatus.SUCCESS
+
+
+@pytest.mark.parametrize("operation", [INCOMING, OUTGOING, TEST])
+def test_what_a_server_says_may_hold_anything(house: House, operation: Operation) -> None:
+    ada = house.user("ada")
+    box = run(house, ada, operation, failure=RunFailure.of(AuthError("refused \x00 \udce9\r\nmore" + "x" * 5000), operation))
+    assert box.lastsyncerror is not None
+    assert box.lastsyncerror.startswith("refused � � more")
+    assert len(box.lastsyncerror) == 2048
+    [alert] = house.organization.retrieve_multiple(SYSTEM, "tracelog", level=3)
+    assert alert.errordetails.startswith("refused � �")
+
+
 def test_transient_failures_postpone_and_at_last_disable(house: House) -> None:
     ada = house.user("ada")
     failure = RunFailure.of(ConnectionFailed("refused", code="refused"), INCOMING)
@@ -356,7 +378,7 @@ def test_an_idle_poll_takes_few_statements(house: House) -> None:
     )
     due = house.organization.due_mailboxes()[0]
     statements.clear()
-    assert house.organization.connection(due, INCOMING).password == "p"
+    assert house.organization.connection(due, INCOMING).password == Secret("p")
     assert len(statements) == 1
     assert house.organization.connection(due, INCOMING) == house.organization.connection(due.mailbox.mailboxid, INCOMING)
     statements.clear()

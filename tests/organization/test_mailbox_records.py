@@ -10,6 +10,7 @@ from organization_house import House
 from postroom.errors import ConfigError, NotWritable, PrivilegeMissing, RecordNotFound, RuleViolated, UnknownAttribute
 from postroom.model import EmailRouterAccessApproval as Approval
 from postroom.model import Lookup, MailboxTestStatus, RecordState
+from postroom.model.secret import Secret
 from postroom.organization import SYSTEM, Caller
 from postroom.organization.callers import APPROVE_ADDRESS
 
@@ -211,7 +212,7 @@ def test_passwords_go_in_and_never_come_out(house: House) -> None:
     assert "sesame" not in repr(box)
     connection = house.organization.connection(box.mailboxid, "incoming")
     assert (connection.host, connection.port, connection.tls) == ("pop.test", 995, True)
-    assert (connection.username, connection.password, connection.limit) == ("ada", "open sesame", 10)
+    assert (connection.username, connection.password, connection.limit) == ("ada", Secret("open sesame"), 10)
     assert "sesame" not in repr(connection)
     with house.organization.store.reading() as tx:
         raw = tx.execute(__import__("sqlalchemy").text("SELECT value FROM secret")).scalars().all()
@@ -237,10 +238,10 @@ def test_credentials_of_the_profile_and_the_time_out(house: House) -> None:
     )
     box = house.mailbox(ada).mailboxid
     incoming, outgoing = (house.organization.connection(box, direction) for direction in ("incoming", "outgoing"))
-    assert (incoming.username, incoming.password, incoming.timeout) == ("engine", "in", 2.5)
-    assert (outgoing.username, outgoing.password, outgoing.credentials, outgoing.port) == ("", "", 4, 587)
+    assert (incoming.username, incoming.password, incoming.timeout) == ("engine", Secret("in"), 2.5)
+    assert (outgoing.username, outgoing.password, outgoing.credentials, outgoing.port) == ("", Secret(""), 4, 587)
     house.organization.update(SYSTEM, "emailserverprofile", house.profile, usesamesettingsforoutgoingconnections=True)
-    assert house.organization.connection(box, "outgoing").password == "in"
+    assert house.organization.connection(box, "outgoing").password == Secret("in")
 
 
 def test_callers_are_held_to_the_metadata(house: House) -> None:

@@ -12,15 +12,14 @@ from collections.abc import Collection
 from datetime import timedelta
 from typing import Any, Literal
 
-from postroom.errors import ConfigError, ProviderError, TransientError
-from postroom.model import Mailbox
+from postroom.errors import Cancelled, ConfigError, StoreError, TransientError
+from postroom.model import Mailbox, ServerType
 from postroom.organization import DueMailbox, GatewayBinding, Operation, Organization, RunFailure
 from postroom.organization.testing_mail import directions_to_test
 from postroom.organization.values import Connection
 from postroom.providers.builtin.pop3 import Pop3Config, Pop3Provider
 from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider
 from postroom.providers.contract import Connector, Provider, ProviderEnv, RunContext, RunOutcome
-from postroom.providers.secret import Secret
 from postroom.rules import schedule
 from postroom.rules.error_classes import Nature, classify
 from postroom.runtime.executors import Executor
@@ -41,8 +40,9 @@ profile knows only yes or no."""
 OUTGOING_PER_CYCLE = 100
 """Emails claimed at once. Ours; "more" runs again."""
 
-EMAIL_DIRECTIONS = (Operation.INCOMING, Operation.OUTGOING)
-"""What this channel can try. Appointments, contacts and tasks need an Exchange profile."""
+
+class NoRoom(Cancelled):
+    """As many connections as the server allows this user are open: nothing was done, and nothing went wrong (reference 3.6)."""
 
 
 class ServerSideSync:
@@ -81,7 +81,11 @@ class ServerSideSync:
             for job in jobs:
                 done.add((job.instance, Operation(job.operation)))
                 self.runtime.submit(job)
-            reports += self.runtime.run_until_idle()
+            ended = self.runtime.run_until_idle()
+            waiting = {(report.instance, report.operation) for report in ended if isinstance(report.error, NoRoom)}
+            if len(waiting) < len(ended):  # others have ended and made room
+                done -= waiting
+            reports += ended
 
     def close(self) -> None:
         """End what runs, progress kept. Idempotent."""
@@ -113,15 +117,15 @@ class ServerSideSync:
         """Test & Enable (reference 2.4): each direction that still needs an answer is tried for real and told the result."""
         tested = failed = 0
         for direction in directions_to_test(due.mailbox):
-            if direction not in EMAIL_DIRECTIONS:
-                continue
             failure: RunFailure | None = None
             try:
                 self._try_direction(due, direction, operation, run)
-            except ProviderError as error:
-                failure = _failure(error, direction)
+            except (Cancelled, StoreError):  # says nothing about the mailbox
+                raise
+            except Exception as error:
+                failure = RunFailure.of(error, direction)
                 failed += 1
-            self.organization.record_test_result(due.mailbox.mailboxid, direction, failure)
+            self.organization.record_test_result(due.mailbox.mailboxid, direction, failure, fence=run.fence)
             tested += 1
         return RunOutcome(processed=tested, failed=failed)
 
@@ -145,6 +149,11 @@ class ServerSideSync:
     # -- what a run is made of ----------------------------------------------------------------------------------------
 
     def _connection(self, due: DueMailbox, direction: Operation) -> Connection:
+        """Raises ConfigError for what these providers cannot do."""
+        if due.profile.servertype is not ServerType.OTHER:
+            raise ConfigError("Exchange profiles are not served: only POP3 and SMTP are")
+        if direction is Operation.ACT:
+            raise ConfigError("appointments, contacts and tasks need an Exchange profile")
         connection = self.organization.connection(due, direction)
         if not connection.tls and not self.organization.deployment.settings.allow_non_ssl_email:
             raise ConfigError("the profile does not use TLS, and the deployment does not allow that (AllowNonSSLEmail)")
@@ -162,14 +171,14 @@ class ServerSideSync:
                     connection.host,
                     connection.port,
                     connection.username,
-                    Secret(connection.password),
+                    connection.password,
                     tls=tls,
                     delete=bool(mailbox.processanddeleteemails),
                 ),
                 env,
             )
         return SmtpProvider(
-            SmtpConfig(connection.host, connection.port, connection.username, Secret(connection.password), tls=tls), env
+            SmtpConfig(connection.host, connection.port, connection.username, connection.password, tls=tls), env
         )
 
     def _context(
@@ -206,12 +215,14 @@ class ServerSideSync:
 
     def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None) -> None:
         failure: RunFailure | None = None
+        if isinstance(report.error, NoRoom):
+            return  # still due
         if report.error is not None:
             nature = classify(report.error, operation).nature
             if nature is Nature.STALE:
                 return  # another run has the mailbox; nothing of this one may be written
             if nature is not Nature.NONE:
-                failure = _failure(report.error, operation)
+                failure = RunFailure.of(report.error, operation)
                 log.info("%s of %s: %s", operation, due.mailbox.emailaddress, failure.text)
         outcome = report.outcome or RunOutcome()
         self.organization.finish_run(
@@ -223,7 +234,6 @@ class ServerSideSync:
             processed=outcome.processed,
             failed=outcome.failed,
             failure=failure,
-            scheduled_on=report.scheduled,
             machine=self.holder,
         )
 
@@ -248,18 +258,6 @@ def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:
     return "starttls" if connection.port in STARTTLS_PORTS else "implicit"
 
 
-def _failure(error: Exception, operation: Operation) -> RunFailure:
-    judged = classify(error, operation)
-    return RunFailure(
-        code=judged.name,
-        text=str(error),
-        permanent=judged.nature is Nature.PERMANENT,
-        scope=judged.scope,
-        retry_after=getattr(error, "retry_after", None),
-        timed_out=judged.timeout,
-    )
-
-
 class _Slot:
     """One connection among those allowed for the authenticated user on the server (reference 3.6)."""
 
@@ -270,7 +268,7 @@ class _Slot:
     def __enter__(self) -> None:
         c = self._connection
         if not self._limits.acquire(c.host, c.user, c.limit):
-            raise TransientError(f"{c.limit} connections to {c.host} are open for this user already (MaxConcurrentConnections)")
+            raise NoRoom(f"{c.limit} connections to {c.host} are open for this user already (MaxConcurrentConnections)")
 
     def __exit__(self, *_: object) -> None:
         self._limits.release(self._connection.host, self._connection.user)

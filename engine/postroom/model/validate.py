@@ -15,32 +15,9 @@ from uuid import UUID
 
 from postroom.errors import InvalidValue, NotWritable, RecordError, RequiredMissing, UnknownAttribute
 from postroom.model.attributes import Attribute, Kind, Lookup, Record, attributes_of, nearest
+from postroom.model.secret import Secret
 
 __all__ = ["Secret", "Validated", "validate_create", "validate_update"]
-
-
-class Secret:
-    """A password on its way: never shown, compared by value, read by `reveal`."""
-
-    __slots__ = ("_value",)
-
-    def __init__(self, value: str) -> None:
-        self._value = value
-
-    def reveal(self) -> str:
-        return self._value
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._value == self._value
-
-    def __hash__(self) -> int:
-        return hash(self._value)
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
-
-    def __reduce__(self) -> Any:
-        raise TypeError("a secret is not pickled")
 
 
 class Validated(dict[str, Any]):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from postroom.model import Lookup, TraceLevel, TraceLog
 from postroom.model import Organization as OrganizationRecord
+from postroom.model.text import one_line
 from postroom.store import Transaction
 
 __all__ = ["TRACE_CODES", "Alert", "write"]
@@ -72,16 +73,12 @@ def write(tx: Transaction, settings: OrganizationRecord, alert: Alert) -> str | 
         TraceLog(
             level=alert.level,
             tracecode=alert.trace_code,
-            text=_fit(alert.text, 2000),
+            text=one_line(alert.text, 2000),
             traceparameterhash=alert.hash,
             tracestatus=alert.success,
             regardingobjectid=alert.regarding,
-            errortypedisplay=_fit(alert.code, 320),
-            errordetails=_fit(alert.details, 2048) or None,
+            errortypedisplay=one_line(alert.code, 320),
+            errordetails=one_line(alert.details, 2048) or None,
         )
     )
     return made.tracelogid
-
-
-def _fit(text: str, limit: int) -> str:
-    return text.replace("\x00", "")[:limit]

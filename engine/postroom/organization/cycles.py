@@ -26,6 +26,7 @@ from postroom.model import (
     ServerType,
     TraceLevel,
 )
+from postroom.model.text import one_line
 from postroom.organization import alerts, outbox
 from postroom.organization.alerts import Alert
 from postroom.organization.switches import settings_in
@@ -199,7 +200,11 @@ _DUE_COLUMN = {
     Operation.OUTGOING: "postponesendinguntil",
     Operation.ACT: "receivingpostponeduntilforact",
 }
-_POSTPONE_COLUMN = {**_DUE_COLUMN, Operation.INCOMING: "receivingpostponeduntil"}
+_POSTPONE_COLUMN = {
+    **_DUE_COLUMN,
+    Operation.INCOMING: "receivingpostponeduntil",
+    Operation.TEST: "postponetestemailconfigurationuntil",
+}
 _ENABLED_COLUMN = {
     Operation.INCOMING: ("enabledforincomingemail", "incomingemailstatus"),
     Operation.OUTGOING: ("enabledforoutgoingemail", "outgoingemailstatus"),
@@ -311,7 +316,7 @@ def _failed(
     if error.scope is not Scope.EMAIL:
         changes |= {
             "mailboxstatus": MailboxTestStatus.FAILURE,
-            "lastsyncerror": failure.text[:2048],
+            "lastsyncerror": one_line(failure.text, 2048),
             "lastsyncerrorcode": error.tracecode,
             "lastsyncerrorcount": (mailbox.lastsyncerrorcount or 0) + 1,
             "lastsyncerroroccurredon": tx.now(),
@@ -343,7 +348,7 @@ def _tell(tx: Transaction, mailbox: Mailbox, operation: Operation, failure: RunF
 
 
 def _statistics(now: datetime, mailbox: Mailbox, operation: Operation, result: RunResult) -> MailboxStatistics:
-    scheduled = result.scheduled_on or getattr(mailbox, _DUE_COLUMN[operation]) or result.started_on
+    scheduled = result.scheduled_on or _due_since(mailbox, operation) or result.started_on
     steps = ";".join(f"{name}={seconds:.3f}" for name, seconds in result.steps.items())
     return MailboxStatistics(
         mailboxid=mailbox.reference,
@@ -358,8 +363,16 @@ def _statistics(now: datetime, mailbox: Mailbox, operation: Operation, result: R
         itemsfailed=result.failed,
         crmitemsbacklog=-1,
         individualstepdurations=steps[:160] or None,
-        machinename=result.machine[:160] or None,
+        machinename=one_line(result.machine, 160) or None,
     )
+
+
+def _due_since(mailbox: Mailbox, operation: Operation) -> datetime | None:
+    """When the run that ends now had become due. Sending is due when somebody asks for it: that moment is not known here."""
+    if operation is Operation.OUTGOING:
+        return None
+    columns = {_DUE_COLUMN[operation], _POSTPONE_COLUMN[operation]}
+    return max((moment for name in columns if (moment := getattr(mailbox, name)) is not None), default=None)
 
 
 def _minutes(start: datetime, end: datetime) -> int:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING
 
 from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViolated
 from postroom.model import Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
+from postroom.model.text import one_line
 from postroom.organization import alerts, outbox, promotion, testing_mail
 from postroom.organization.alerts import Alert
 from postroom.organization.forwarding import INVALID_ITEM, unwrap
 from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
-from postroom.organization.message_values import IncomingMessage, one_line
+from postroom.organization.message_values import IncomingMessage
 from postroom.organization.values import GatewayBinding, Operation
 from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, RecipientResult, Submission
 from postroom.store import Transaction, ledger

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,22 +10,11 @@ from datetime import datetime
 from postroom.mime.addresses import parse_list
 from postroom.mime.values import Address, Attachment, ParsedMessage
 from postroom.model import Lookup
+from postroom.model.text import one_line
 
-__all__ = ["IncomingMessage", "addresses_of", "clean_text", "message_id_key"]
+__all__ = ["IncomingMessage", "addresses_of", "message_id_key"]
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_LINE_BREAKS = re.compile(r"[\r\n\t]+")
 _MESSAGE_ID_LIMIT = 320
-
-
-def clean_text(text: str) -> str:
-    """Without what no database can hold: NUL and lone surrogates become the replacement character."""
-    return _UNSTORABLE.sub("�", text)
-
-
-def one_line(text: str, limit: int) -> str:
-    """Clean, on one line, cut."""
-    return _LINE_BREAKS.sub(" ", clean_text(text))[:limit]
 
 
 def message_id_key(message_id: str) -> str:

@@ -109,11 +109,16 @@ class Organization:
         testing_mail.schedule_test(self, caller, mailbox_id, enable=enable)
 
     def record_test_result(
-        self, mailbox_id: str, direction: Operation | str, error: RunFailure | BaseException | None = None
+        self,
+        mailbox_id: str,
+        direction: Operation | str,
+        error: RunFailure | BaseException | None = None,
+        *,
+        fence: Fence | None = None,
     ) -> None:
         """The outcome of one direction's test (ours, for the engine): the state machine of reference 2.4. `None` is success. A
-        transient failure asks for another try in five minutes, up to ten."""
-        testing_mail.record_test_result(self, mailbox_id, Operation(direction), error)
+        transient failure asks for another try in five minutes, up to ten. With a `fence` it raises StaleRun when the run was lost."""
+        testing_mail.record_test_result(self, mailbox_id, Operation(direction), error, fence)
 
     def request_test_message(self, mailbox_id: str, *, fence: Fence | None = None, instance: str = "") -> ClaimedEmail:
         """The real message that a test of outgoing mail sends to the mailbox itself (ours). It is claimed, and in the outgoing

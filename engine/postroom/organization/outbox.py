@@ -25,10 +25,10 @@ from postroom.model import (
     TraceLevel,
     address_key,
 )
+from postroom.model.text import one_line
 from postroom.organization import alerts
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import READ_ACTIVITY, WRITE_ACTIVITY, Caller
-from postroom.organization.message_values import clean_text, one_line
 from postroom.organization.settings import DeploymentSettings
 from postroom.organization.switches import settings_in
 from postroom.organization.values import GatewayBinding
@@ -196,7 +196,7 @@ def _party_name(tx: Transaction, party: Lookup | None) -> str:
         return ""
     names = ("fullname", "name")
     values = [record.get(name) if isinstance(record, GenericRecord) else getattr(record, name, None) for name in names]
-    return next((one_line(clean_text(value), 200) for value in values if isinstance(value, str) and value), "")
+    return next((one_line(value, 200) for value in values if isinstance(value, str) and value), "")
 
 
 def mark_submitting(

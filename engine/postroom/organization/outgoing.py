@@ -21,9 +21,10 @@ from postroom.model import (
     UserSettings,
     address_key,
 )
+from postroom.model.text import one_line
 from postroom.model.validate import validate_create
 from postroom.organization.callers import SEND_AS_USER, WRITE_ACTIVITY, Caller
-from postroom.organization.message_values import addresses_of, message_id_key, one_line
+from postroom.organization.message_values import addresses_of, message_id_key
 from postroom.organization.outbox import apply_outcome
 from postroom.organization.promotion import duplicate_key
 from postroom.organization.switches import Policies, policies_of, settings_in

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom.errors import ConfigError, RuleViolated
 from postroom.model import CredentialRetrieval, EmailServerProfile, Lookup, Mailbox, RecordStatus, ServerType
+from postroom.model.secret import Secret
 from postroom.organization.callers import Caller
 from postroom.organization.mailboxes import RESET, offer_again
 from postroom.organization.switches import settings_in
@@ -117,7 +118,7 @@ def _connection(tx: Transaction, mailbox: Mailbox, profile: EmailServerProfile, 
 
 def _credentials(
     tx: Transaction, mailbox: Mailbox, profile: EmailServerProfile, retrieval: CredentialRetrieval, source: str
-) -> tuple[str, str]:
+) -> tuple[str, Secret]:
     """(user, password), empty where none are used. Raises ConfigError."""
     if retrieval is CredentialRetrieval.USER_OR_QUEUE:
         if not mailbox.allowemailconnectortousecredentials:
@@ -127,7 +128,7 @@ def _credentials(
         username = getattr(profile, f"{source}username")
         password = kept.read(tx, profile.emailserverprofileid, f"{source}password")
     else:
-        return "", ""
+        return "", Secret("")
     if not username or password is None:
         raise ConfigError("user name or password is not set")
-    return username, password.reveal()
+    return username, password

@@ -25,7 +25,8 @@ from postroom.model import (
     UserSettings,
     address_key,
 )
-from postroom.organization.message_values import IncomingMessage, clean_text, one_line
+from postroom.model.text import clean_text, one_line
+from postroom.organization.message_values import IncomingMessage
 from postroom.organization.settings import DeploymentSettings
 from postroom.rules.ownership import choose_owner
 from postroom.rules.resolution import Match, resolve_recipient

@@ -76,11 +76,15 @@ def directions_to_test(mailbox: Mailbox) -> list[Operation]:
 
 
 def record_test_result(
-    organization: Organization, mailbox_id: str, direction: Operation, error: RunFailure | BaseException | None
+    organization: Organization,
+    mailbox_id: str,
+    direction: Operation,
+    error: RunFailure | BaseException | None,
+    fence: Fence | None = None,
 ) -> None:
     """One direction passed or failed. When every direction has its answer, the test is over."""
     failure = RunFailure.of(error, direction) if isinstance(error, BaseException) else error
-    with organization.store.transaction() as tx:
+    with organization.store.transaction(fence) as tx:
         mailbox = tx.get(Mailbox, mailbox_id)
         status, enabled = _DIRECTIONS[direction]
         retries = mailbox.testemailconfigurationretrycount or 0

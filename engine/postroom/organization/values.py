@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from postroom.errors import PostroomError
+from postroom.model.secret import Secret
 from postroom.rules.error_classes import LEVELS, THOUSANDS, ErrorClass, Nature, Scope, classify
 from postroom.rules.operation import Operation
 
@@ -44,7 +45,7 @@ class DueMailbox(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach the server of a mailbox in one direction; for the engine only. The password is in no repr.
+    """How to reach the server of a mailbox in one direction; for the engine only. The password is opaque.
 
     authentication   0 Auto Detect, 1 Negotiate, 2 NTLM, 3 Basic
     credentials      0 by user or queue, 1 in profile, 2 server to server, 3 Windows Integrated, 4 anonymous (reference 2.6)
@@ -58,7 +59,7 @@ class Connection:
     authentication: int
     credentials: int
     username: str
-    password: str = field(repr=False)
+    password: Secret
     timeout: float = 100.0
     limit: int = 10
 

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+import base64
 import io
+from collections.abc import Iterable
 from typing import Protocol
 
 from postroom.errors import ConnectionFailed, ProtocolError
+from postroom.model.secret import Secret
 
-__all__ = ["LineReader", "Overlong", "printable"]
+__all__ = ["LineReader", "Overlong", "forms_of", "printable"]
 
 CHUNK_OCTETS = 64 * 1024
 KEEP_OCTETS = 64 * 1024
 """How much of an overlong text is kept as evidence."""
 
 
-def printable(said: bytes | str, limit: int = 300) -> str:
+def forms_of(user: str, password: Secret) -> tuple[bytes, ...]:
+    """The octets in which a password crosses the line: as it is, and as AUTH LOGIN and AUTH PLAIN send it. For `printable`'s `hide`."""
+    plain = password.reveal().encode("utf-8", "surrogateescape")
+    both = b"\0" + user.encode("utf-8", "surrogateescape") + b"\0" + plain
+    return (base64.b64encode(both), base64.b64encode(plain), plain)
+
+
+def printable(said: bytes | str, limit: int = 300, *, hide: Iterable[bytes] = ()) -> str:
     """What a server said, for logs and error texts: at most `limit` characters, control characters and non-ASCII octets escaped
-    (mail-protocol-pitfalls section 1: replies are data from a stranger)."""
-    text = said[: limit + 1]
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "backslashreplace")
+    (mail-protocol-pitfalls section 1: replies are data from a stranger). `hide`: octets that are not shown, the credentials: some
+    servers say again what they did not understand."""
+    octets = said.encode("utf-8", "backslashreplace") if isinstance(said, str) else said
+    for secret in hide:
+        octets = octets.replace(secret, b"***") if secret else octets
+    text = octets[: 4 * limit + 4].decode("utf-8", "backslashreplace")[: limit + 1]
     shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 
 from postroom.errors import StoreError, UnknownAttribute
 from postroom.model import Lookup, Record
-from postroom.model.validate import Secret
+from postroom.model.secret import Secret
 from postroom.store.rows import check_text
 from postroom.store.tables import secret as table
 

@@ -6,7 +6,7 @@ import base64
 import poplib
 import re
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -22,7 +22,7 @@ from postroom.errors import (
     TransientError,
 )
 from postroom.providers.contract import Connector
-from postroom.providers.lines import LineReader, Overlong, printable
+from postroom.providers.lines import LineReader, Overlong, forms_of, printable
 from postroom.providers.secret import Secret
 
 __all__ = ["Pop3Dialogue", "Refused"]
@@ -39,8 +39,8 @@ CODE = re.compile(rb"-ERR +\[([A-Za-z0-9/-]{1,64})\]", re.IGNORECASE)
 class Refused(Exception):
     """A command was answered with -ERR. `code` is the response code (RFC 2449 §8, RFC 3206), upper case, or ""."""
 
-    def __init__(self, command: str, line: bytes) -> None:
-        self.reply = printable(line)
+    def __init__(self, command: str, line: bytes, hide: Iterable[bytes] = ()) -> None:
+        self.reply = printable(line, hide=hide)
         found = CODE.match(line)
         self.code = found[1].decode("ascii").upper() if found else ""
         super().__init__(f"{command} was refused: {self.reply}")
@@ -111,6 +111,7 @@ class Pop3Dialogue:
         self._auth: frozenset[str] = frozenset()
         self._login_delay: timedelta | None = None
         self._outstanding = 0
+        self._hidden: tuple[bytes, ...] = ()
         self._client = _Client.__new__(_Client)
         try:
             self._client.__init__(net, host, port, timeout, tls=implicit)  # type: ignore[misc]
@@ -148,8 +149,9 @@ class Pop3Dialogue:
         if head.startswith(b"+OK"):
             return line[3:].strip(b" \t")
         if head.startswith(b"-ERR"):
-            raise Refused(shown, line)
-        raise ProtocolError(f"{shown} was answered with something that is not POP3", reply=printable(line))
+            raise Refused(shown, line, self._hidden)
+        reply = printable(line, hide=self._hidden)
+        raise ProtocolError(f"{shown} was answered with something that is not POP3", reply=reply)
 
     # -- many commands
 
@@ -218,6 +220,7 @@ class Pop3Dialogue:
         credentials are wrong (RFC 3206); nothing of the credentials enters an error."""
         if not user:
             raise ConfigError("there is no user name")
+        self._hidden = forms_of(user, password)
         try:
             if self._user_is_known(user):
                 self.command(f"PASS {password.reveal()}", "PASS")
@@ -256,7 +259,7 @@ class Pop3Dialogue:
         self._client.write(["AUTH PLAIN"])
         line, _ = self._client._getline()  # noqa: SLF001
         if line[:4].upper().startswith(b"-ERR"):
-            raise Refused("AUTH", line)
+            raise Refused("AUTH", line, self._hidden)
         self.command(answer, "AUTH")
 
     def quit(self) -> None:

@@ -20,7 +20,7 @@ from postroom.errors import (
     TransientError,
 )
 from postroom.providers.contract import Connector
-from postroom.providers.lines import printable
+from postroom.providers.lines import forms_of, printable
 from postroom.providers.secret import Secret
 
 __all__ = ["Reply", "SmtpDialogue", "stuffed"]
@@ -92,6 +92,7 @@ class _Client(smtplib.SMTP):
         super().__init__(local_hostname=hello_name)  # given, so nobody asks a name server who we are
         self.sock = sock
         self.file = sock.makefile("rb")
+        self.hidden: tuple[bytes, ...] = ()  # what is never shown of a reply: the credentials, once they were sent
 
     def send(self, s: Any) -> None:
         if self.sock is None:
@@ -118,7 +119,9 @@ class _Client(smtplib.SMTP):
             line = line.rstrip(b"\r\n")
             match = CODE.match(line)
             if match is None or (first is not None and match[1] != first):
-                raise ProtocolError("the server said something that is not an SMTP reply", reply=printable(line))
+                raise ProtocolError(
+                    "the server said something that is not an SMTP reply", reply=printable(line, hide=self.hidden)
+                )
             first = match[1]
             texts.append(line[4:].strip(b" \t"))
             if line[3:4] != b"-":
@@ -186,7 +189,7 @@ class SmtpDialogue:
             raise
         if code == 421:
             self.alive = False
-        return Reply(code, printable(text.replace(b"\n", b" / ")))
+        return Reply(code, printable(text.replace(b"\n", b" / "), hide=self._client.hidden))
 
     def utf8(self, wanted: bool) -> None:
         """Whether commands carry UTF-8 (RFC 6531: only in a transaction that asked for it)."""
@@ -231,6 +234,7 @@ class SmtpDialogue:
         """AUTH PLAIN or LOGIN, whichever is offered (RFC 4954). Ours instead of smtplib's: user names and passwords are UTF-8 there,
         smtplib takes ASCII only. Nothing of the credentials enters an error."""
         offered = self._client.esmtp_features.get("auth", "").upper().split()
+        self._client.hidden = forms_of(user, password)
         if "PLAIN" in offered:
             reply = self.command("AUTH PLAIN " + _base64(f"\0{user}\0{password.reveal()}"))
         elif "LOGIN" in offered:
