@@ -21,6 +21,7 @@ The effect is a table with one of these words; all are given here with all that 
     { cut = 10, how = "fin" }                  # octets; "fin" or "rst"
     { drop = "fin", seconds = 10 }             # or "rst"; after a silence
     { lose_reply = "rst" }                     # or "fin"
+    { lie = "451 4.3.0 try later" }            # the step is taken all the same
     { garble = 3 }                             # octets
     { drip = 1, every = 0.1 }                  # octets, seconds
     { refuse = true }
@@ -52,6 +53,7 @@ from postroom_simulator.faults import (
     Effect,
     Fault,
     Garble,
+    Lie,
     LoseReply,
     Refuse,
     Reply,
@@ -102,6 +104,7 @@ EFFECT_WORDS: Mapping[str, _Word] = {
     "cut": _Word(Cut, "octets", {"how": "how"}),
     "drop": _Word(Drop, "how", {"seconds": "seconds"}),
     "lose_reply": _Word(LoseReply, "how"),
+    "lie": _Word(Lie, "code"),
     "garble": _Word(Garble, "octets"),
     "drip": _Word(Drip, "octets", {"every": "seconds"}),
     "refuse": _Word(Refuse),
@@ -223,8 +226,8 @@ def to_data(fault: Fault) -> dict[str, Any]:
 
 
 def _effect_to_data(effect: Effect) -> dict[str, Any]:
-    if isinstance(effect, Reply):
-        return {"reply": f"{effect.code} {effect.text}"}
+    if isinstance(effect, Reply | Lie):
+        return {"reply" if isinstance(effect, Reply) else "lie": f"{effect.code} {effect.text}"}
     word, spec = next((word, spec) for word, spec in EFFECT_WORDS.items() if spec.effect is type(effect))
     value = getattr(effect, spec.field) if spec.field else True
     data = {word: _FOREVER if value is None else value}
@@ -310,8 +313,8 @@ def _worded(word: str, data: Mapping[str, Any], wrong: _Wrong) -> Effect | None:
     wrong += [(("effect", key), f'effect: "{key}" does not belong to {word}.') for key in strange]
     value = data[word]
     way = ("effect", word)
-    if word == "reply":
-        return _reply(value, wrong)
+    if word in ("reply", "lie"):
+        return _reply(word, value, wrong)
     if word == "refuse":
         if value is not True:
             wrong.append((way, f"effect: refuse is true or left out, not {value!r}."))
@@ -325,12 +328,13 @@ def _worded(word: str, data: Mapping[str, Any], wrong: _Wrong) -> Effect | None:
     return _made(spec.effect, values)
 
 
-def _reply(value: object, wrong: _Wrong) -> Effect | None:
+def _reply(word: str, value: object, wrong: _Wrong) -> Effect | None:
     if not isinstance(value, str):
-        wrong.append((("effect", "reply"), f'effect: reply is text like "451 4.3.0 try later", not {value!r}.'))
+        wrong.append((("effect", word), f'effect: {word} is text like "451 4.3.0 try later", not {value!r}.'))
         return None
     code, space, text = value.partition(" ")
-    return Reply(code, text) if space else Reply(code)
+    make = EFFECT_WORDS[word].effect
+    return _made(make, {"code": code, "text": text} if space else {"code": code})
 
 
 def _made(make: Callable[..., Effect], values: Mapping[str, Any]) -> Effect:

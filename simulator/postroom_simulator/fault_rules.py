@@ -21,6 +21,7 @@ from postroom_simulator.faults import (
     Drop,
     Effect,
     Garble,
+    Lie,
     LoseReply,
     Refuse,
     Reply,
@@ -123,7 +124,7 @@ BEFORE_LOGIN = ("connect", "tls", "greeting")
 """Phases where nobody can know yet whose connection it is."""
 
 _EFFECTS: tuple[type, ...] = get_args(Effect)
-_SPOKEN = (Reply, Delay, Stall, Cut, Drop, LoseReply, Garble, Drip)
+_SPOKEN = (Reply, Delay, Stall, Cut, Drop, LoseReply, Lie, Garble, Drip)
 _POSSIBLE: Mapping[str, tuple[type, ...]] = {
     "connect": (Refuse, AcceptThenReset, Delay, Stall, Cut, Drop, TlsTrouble),
     "tls": (Delay, Stall, Cut, Drop, TlsTrouble),
@@ -221,9 +222,10 @@ def _place(when: When, effect: Effect) -> list[Problem]:
     kind = type(effect).__name__
     if when.account is not None and when.at in BEFORE_LOGIN:
         found.append(Problem("account", f'at "{when.at}" the account is not known yet.'))
-    if when.argument is not None and not isinstance(when.argument, str):
-        found.append(Problem("argument", f"argument must be text, not {when.argument!r}."))
-    elif when.argument is not None and any(when.at in phases for phases in PHASES.values()):
+    argument: object = when.argument
+    if argument is not None and not isinstance(argument, str):
+        found.append(Problem("argument", f"argument must be text, not {argument!r}."))
+    elif argument is not None and any(when.at in phases for phases in PHASES.values()):
         found.append(Problem("argument", f'"{when.at}" is no command: nothing follows it that could be compared.'))
     if isinstance(effect, Refuse | AcceptThenReset) and when.at != "connect":
         found.append(Problem("effect", f'{kind} is possible at "connect" only.'))
@@ -265,19 +267,20 @@ def _is_duration(value: object) -> bool:
 
 
 def _reply(effect: Effect, protocols: list[str]) -> list[str]:
-    if not isinstance(effect, Reply):
+    if not isinstance(effect, Reply | Lie):
         return []
+    kind = type(effect).__name__
     found = []
     for protocol in protocols:
         pattern, shape = _CODES[protocol]
         if not isinstance(effect.code, str) or not pattern.fullmatch(effect.code):
             hint = " Name the protocol that is meant." if len(protocols) > 1 else ""
-            found.append(f"Reply.code {effect.code!r} is no {protocol} reply: {shape}.{hint}")
+            found.append(f"{kind}.code {effect.code!r} is no {protocol} reply: {shape}.{hint}")
             break
     if not isinstance(effect.text, str) or any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 for c in effect.text):
-        found.append("Reply.text must be one line without control characters.")
+        found.append(f"{kind}.text must be one line without control characters.")
     elif len(effect.text) > REPLY_TEXT_LIMIT:
-        found.append(f"Reply.text has {len(effect.text)} characters, more than the {REPLY_TEXT_LIMIT} of a reply line.")
+        found.append(f"{kind}.text has {len(effect.text)} characters, more than the {REPLY_TEXT_LIMIT} of a reply line.")
     return found
 
 

@@ -16,6 +16,7 @@ from postroom_simulator.faults import (
     Effect,
     Fault,
     Garble,
+    Lie,
     LoseReply,
     Refuse,
     Reply,
@@ -73,6 +74,7 @@ EFFECT_LINES: Mapping[type[Effect], tuple[str, str]] = {
     Cut: ('{ cut = 10, how = "rst" }', "take the step, say so many octets of the answer, end"),
     Drop: ('{ drop = "fin", seconds = 10 }', "end without taking the step, at once or after a silence"),
     LoseReply: ('{ lose_reply = "rst" }', "take the step and end without a word"),
+    Lie: ('{ lie = "451 4.3.0 text" }', "take the step, and say this instead of the true answer"),
     Garble: ("{ garble = 3 }", "take the step, change so many octets of the answer"),
     Drip: ("{ drip = 1, every = 0.1 }", "take the step, answer so many octets at a time"),
     Refuse: ("{ refuse = true }", "the connection is refused"),
@@ -157,7 +159,7 @@ def _time(moment: datetime) -> str:
 
 def _effect(effect: Effect, when: When) -> str:
     match effect:
-        case Reply():
+        case Reply() | Lie():
             return _reply(effect, when.at)
         case Delay():
             spread = f", give or take {_seconds(effect.jitter)}" if effect.jitter else ""
@@ -191,7 +193,9 @@ def _of_the_line(effect: Refuse | AcceptThenReset | TlsTrouble) -> str:
             return f"TLS has a trouble: {TLS_TROUBLES[effect.name]}"
 
 
-def _reply(reply: Reply, at: str) -> str:
+def _reply(reply: Reply | Lie, at: str) -> str:
+    if isinstance(reply, Lie):
+        return f'the server does what was asked and says "{reply.code} {reply.text}" all the same'
     ends = reply.code == "421" or (at == "greeting" and reply.code == "-ERR")
     end = "; then the connection ends" if ends else ""
     return f'the server says "{reply.code} {reply.text}" and does nothing{end}'

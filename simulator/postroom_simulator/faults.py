@@ -32,6 +32,7 @@ __all__ = [
     "Fault",
     "FaultTable",
     "Garble",
+    "Lie",
     "LoseReply",
     "Point",
     "Refuse",
@@ -97,6 +98,15 @@ class LoseReply:
 
 
 @dataclass(frozen=True, slots=True)
+class Lie:
+    """Act, and say this in the place of the true reply, to the letter: a message is stored and "451" is said. The connection goes on as
+    the truth wants it. The journal has the true reply."""
+
+    code: str
+    text: str = "simulated failure"
+
+
+@dataclass(frozen=True, slots=True)
 class Garble:
     """Act, and change `octets` octets of the reply by the world's seeded chance (line ends stay)."""
 
@@ -136,7 +146,7 @@ class TlsTrouble:
     how: Close = "fin"
 
 
-Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Garble | Drip | Refuse | AcceptThenReset | TlsTrouble
+Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Lie | Garble | Drip | Refuse | AcceptThenReset | TlsTrouble
 
 
 @dataclass(frozen=True, slots=True)

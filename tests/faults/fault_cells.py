@@ -27,6 +27,7 @@ from postroom_simulator.faults import (
     Effect,
     Fault,
     Garble,
+    Lie,
     LoseReply,
     Refuse,
     Reply,
@@ -467,12 +468,15 @@ class Expected:
 
 NO = {"pop3": Reply("-ERR", "[SYS/TEMP] not now"), "smtp": Reply("451", "4.3.2 not now")}
 """What a fault says here in the place of a step."""
+FALSE = {"pop3": Lie("-ERR", "[SYS/TEMP] not so"), "smtp": Lie("451", "4.3.2 not so")}
+"""What is said here though the step was taken."""
 SAID = {"pop3": b"-ERR [SYS/TEMP] not now\r\n", "smtp": b"451 4.3.2 not now\r\n"}
 PLAINLY = {"EHLO": b"451 not now\r\n", "HELO": b"451 not now\r\n"}
 """There are no enhanced codes before and in answer to them (RFC 2034 §4)."""
 
 EFFECTS: Mapping[type[Effect], tuple[Effect, ...]] = {
     Reply: (),  # see NO
+    Lie: (),  # see FALSE
     Delay: (Delay(5),),
     Stall: (Stall(5), Stall()),
     Cut: (Cut(3), Cut(3, "rst")),
@@ -491,11 +495,11 @@ POSSIBLE: Mapping[str, frozenset[type[Effect]]] = {
     "tls": frozenset({Delay, Stall, Cut, Drop, TlsTrouble}),
     "text": frozenset({Stall, Cut, Drop}),
 }
-ELSEWHERE: frozenset[type[Effect]] = frozenset({Reply, Delay, Stall, Cut, Drop, LoseReply, Garble, Drip})
+ELSEWHERE: frozenset[type[Effect]] = frozenset({Reply, Delay, Stall, Cut, Drop, LoseReply, Lie, Garble, Drip})
 
 
 def effects_of(kind: type[Effect], protocol: str) -> tuple[Effect, ...]:
-    return (NO[protocol],) if kind is Reply else EFFECTS[kind]
+    return (NO[protocol],) if kind is Reply else (FALSE[protocol],) if kind is Lie else EFFECTS[kind]
 
 
 def expected(protocol: str, at: str, effect: Effect) -> Expected | None:
@@ -541,6 +545,7 @@ REGULAR: Mapping[type[Effect], Callable[[str, str, Any, Ordinary], Expected]] = 
     Cut: lambda _, __, cut, usual: Expected(usual.reply[: cut.octets], True, cut.how, closed="fault"),
     Drop: lambda _, __, drop, ___: _drop(drop),
     LoseReply: lambda _, __, lost, ___: Expected(b"", True, lost.how, closed="fault"),
+    Lie: lambda _, __, lie, usual: _taken(usual, heard=f"{lie.code} {lie.text}\r\n".encode()),
     Garble: lambda _, __, garble, usual: _taken(usual, garbled=garble.octets),
     Drip: lambda _, __, drip, usual: _taken(usual, seconds=_drip_seconds(drip, usual)),
 }

@@ -24,6 +24,7 @@ from postroom_simulator.faults import (
     Effect,
     Fault,
     Garble,
+    Lie,
     LoseReply,
     Refuse,
     Reply,
@@ -39,6 +40,7 @@ from postroom_simulator.faults import (
         ('at = "RCPT"\neffect = { reply = "451 4.3.0 try later" }', Reply("451", "4.3.0 try later")),
         ('at = "RCPT"\neffect = { reply = "451" }', Reply("451")),
         ('at = "RETR"\neffect = { reply = "-ERR [SYS/TEMP] later" }', Reply("-ERR", "[SYS/TEMP] later")),
+        ('at = "RCPT"\neffect = { lie = "451 4.3.0 try later" }', Lie("451", "4.3.0 try later")),
         ("effect = { delay = 5 }", Delay(5)),
         ("effect = { delay = 5, jitter = 2.5 }", Delay(5, 2.5)),
         ('effect = { drop = "rst", seconds = 10 }', Drop("rst", 10)),
@@ -114,6 +116,8 @@ def test_a_whole_entry() -> None:
         ("[[fault]]\neffect = { delay = 1, jitter = 2 }", "no more than the delay"),
         ("[[fault]]\nargument = 5\neffect = 'drop'", "argument must be text"),
         ("[[fault]]\neffect = { reply = 451 }", "reply is text"),
+        ("[[fault]]\neffect = { lie = 451 }", "lie is text"),
+        ("[[fault]]\nprotocol = 'smtp'\neffect = { lie = '-ERR' }", "Lie.code '-ERR' is no smtp reply"),
         ("[[fault]]\neffect = 5", "must be a table"),
         ("[[fault]]\nat = 5\neffect = 'drop'", "at must be text"),
         ("[[fault]]\nat = 'RETRE'\neffect = 'drop'", 'Did you mean "RETR"?'),
@@ -168,6 +172,7 @@ HOW = st.sampled_from(["fin", "rst"])
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 EFFECTS: st.SearchStrategy[Effect] = st.one_of(
     st.builds(Reply, st.sampled_from(["451", "250", "-ERR", "+OK"]), TEXT),
+    st.builds(Lie, st.sampled_from(["451", "250", "-ERR", "+OK"]), TEXT),
     st.builds(Delay, SECONDS),
     st.builds(Delay, SECONDS, SECONDS),
     st.builds(TlsTrouble, st.sampled_from(sorted(TLS_TROUBLES)), HOW),

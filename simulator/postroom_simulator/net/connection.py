@@ -21,12 +21,13 @@ from postroom_simulator.faults import (
     Drop,
     Effect,
     Garble,
+    Lie,
     Refuse,
     Stall,
     TlsTrouble,
 )
 from postroom_simulator.journal import Kind
-from postroom_simulator.net.effects import drops, garbled, no_tls, pause
+from postroom_simulator.net.effects import drops, garbled, no_tls, pause, told
 from postroom_simulator.net.handshake import HANDSHAKE_LIMIT, Handshake
 from postroom_simulator.net.idle import IdleWatch
 from postroom_simulator.net.registry import Cancellable, Timers
@@ -313,6 +314,8 @@ class Connection:
             self._suspend(self._pause(effect), f"the end of a {_word(effect)}", lambda: self._finish_step(octets))
         elif isinstance(effect, Drip):
             self._drip(octets, effect)
+        elif isinstance(effect, Lie):
+            self._write(told(effect))
         elif isinstance(effect, Garble):
             self._write(garbled(octets, effect.octets, self.world.ids.random))
         else:

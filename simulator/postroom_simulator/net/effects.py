@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from typing import TypeGuard
 
-from postroom_simulator.faults import Delay, Drop, Effect, LoseReply, Stall
+from postroom_simulator.faults import Delay, Drop, Effect, Lie, LoseReply, Stall
 
-__all__ = ["drops", "garbled", "no_tls", "pause"]
+__all__ = ["drops", "garbled", "no_tls", "pause", "told"]
 
 
 def drops(effect: Effect | None) -> TypeGuard[Drop | LoseReply]:
@@ -20,6 +20,11 @@ def pause(effect: Delay | Stall, chance: random.Random) -> float | None:
     if isinstance(effect, Delay) and effect.jitter:
         return effect.seconds + chance.uniform(-effect.jitter, effect.jitter)
     return effect.seconds
+
+
+def told(lie: Lie) -> bytes:
+    """The one line of a lie."""
+    return f"{lie.code} {lie.text}".encode("ascii", "backslashreplace") + b"\r\n"
 
 
 def no_tls(chance: random.Random) -> bytes:
