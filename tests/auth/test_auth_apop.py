@@ -60,7 +60,7 @@ def test_each_greeting_has_its_own_timestamp() -> None:
 def test_the_example_of_the_rfc(monkeypatch: pytest.MonkeyPatch) -> None:
     world = world_with_apop()
     world.add_account("mrose@sim.test", "tanstaaf")
-    monkeypatch.setattr("postroom_simulator.pop3.commands.timestamp", lambda _: b"<1896.697170952@dbc.mtview.ca.us>")
+    monkeypatch.setattr("postroom_simulator.pop3.dialogue.timestamp", lambda _: b"<1896.697170952@dbc.mtview.ca.us>")
     line = Line(world, "pop3")
     assert line.say(b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n") == OK
 
