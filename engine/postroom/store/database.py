@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Protocol, cast
 
 import sqlalchemy as sa
@@ -65,46 +66,74 @@ def _no_driver_transactions(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
-def _begin_to_write(connection: Connection) -> None:
-    _sqlite(connection, "PRAGMA query_only=0", "BEGIN IMMEDIATE")
-
-
-def _begin_to_read(connection: Connection) -> None:
-    _sqlite(connection, "PRAGMA query_only=1", "BEGIN")
-
-
-def _sqlite(connection: Connection, *statements: str) -> None:
-    """To the driver itself: an engine with an event for this would pay for it at every statement."""
-    raw = connection.connection.driver_connection
-    assert raw is not None
-    try:
-        for statement in statements:
-            raw.execute(statement)
-    except sqlite3.Error as trouble:
-        raise StoreError(f"the database cannot begin a transaction: {trouble}") from trouble
-
-
-def first_line(trouble: DBAPIError) -> str:
+def first_line(trouble: DBAPIError | sqlite3.Error) -> str:
     """What the database said, without the statement, its parameters and PostgreSQL's DETAIL (they may hold mail)."""
-    return (str(trouble.orig).splitlines() or ["no reason given"])[0]
+    said = trouble.orig if isinstance(trouble, DBAPIError) else trouble
+    return (str(said).splitlines() or ["no reason given"])[0]
 
 
 def _lock_postgres(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 
+def _refusal(trouble: BaseException | None) -> StoreError | None:
+    """The database's refusal in our words; None for anything else."""
+    if isinstance(trouble, IntegrityError | sqlite3.IntegrityError):
+        return DuplicateRecord(f"a rule of the store: {first_line(trouble)}")
+    if isinstance(trouble, DatabaseError | sqlite3.Error):
+        return StoreError(f"the database refused: {first_line(trouble)}")
+    return None
+
+
 @contextmanager
-def _transaction(connection: Connection, begin: Callable[[Connection], None] | None) -> Iterator[Connection]:
+def _postgres_transaction(connection: Connection, begin: Callable[[Connection], None] | None) -> Iterator[Connection]:
     """`begin` says to the database what SQLAlchemy leaves unsaid. Raises DuplicateRecord, StoreError for the database's refusals."""
     try:
         with connection.begin():
             if begin is not None:
                 begin(connection)
             yield connection
-    except IntegrityError as trouble:
-        raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
     except DatabaseError as trouble:
-        raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
+        raise _refusal(trouble) or trouble from trouble
+
+
+class _SqliteTransaction:
+    """A transaction on SQLite, begun and ended at the driver itself: an engine with events for this would pay for them at every
+    statement. One that only reads is always rolled back, so that nothing in it can ever write; `PRAGMA query_only` would make SQLite
+    compile every statement anew. Raises DuplicateRecord, StoreError for the database's refusals."""
+
+    __slots__ = ("_changes", "_connection", "_raw", "_write")
+
+    def __init__(self, connection: Connection, *, write: bool) -> None:
+        self._connection = connection
+        self._write = write
+
+    def __enter__(self) -> Connection:
+        raw = self._raw = cast(sqlite3.Connection, self._connection.connection.driver_connection)
+        self._changes = raw.total_changes
+        try:
+            raw.execute("BEGIN IMMEDIATE" if self._write else "BEGIN")
+        except sqlite3.Error as trouble:
+            raise StoreError(f"the database cannot begin a transaction: {trouble}") from trouble
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        raw = self._raw
+        written = raw.total_changes != self._changes
+        try:
+            if error is None and self._write:
+                raw.execute("COMMIT")
+        except sqlite3.Error as trouble:
+            raise _refusal(trouble) or trouble from trouble
+        finally:
+            if raw.in_transaction:
+                raw.execute("ROLLBACK")
+            if self._connection.in_transaction():  # what SQLAlchemy believes
+                self._connection.rollback()
+        if (refusal := _refusal(error)) is not None:
+            raise refusal from error
+        if error is None and written and not self._write:
+            raise StoreError("this transaction only reads: what it wrote was undone")
 
 
 def _connected(engine: Engine) -> Connection:
@@ -193,17 +222,13 @@ class MemoryDatabase:
         if threading.get_ident() != self._thread:
             raise WrongThread("a store in memory serves only the thread that opened it; use a file for several")
 
-    @contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self) -> AbstractContextManager[Connection]:
         self._check_thread()
-        with _transaction(self._connection, _begin_to_write) as connection:
-            yield connection
+        return _SqliteTransaction(self._connection, write=True)
 
-    @contextmanager
-    def read(self) -> Iterator[Connection]:
+    def read(self) -> AbstractContextManager[Connection]:
         self._check_thread()
-        with _transaction(self._connection, _begin_to_read) as connection:
-            yield connection
+        return _SqliteTransaction(self._connection, write=False)
 
     def close(self) -> None:
         self._connection.close()
@@ -236,14 +261,14 @@ class FileDatabase:
     def write(self) -> Iterator[Connection]:
         self._lane.acquire()
         try:
-            with _connected(self.engine) as fresh, _transaction(fresh, _begin_to_write) as connection:
+            with _connected(self.engine) as fresh, _SqliteTransaction(fresh, write=True) as connection:
                 yield connection
         finally:
             self._lane.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _connected(self.engine) as fresh, _transaction(fresh, _begin_to_read) as connection:
+        with _connected(self.engine) as fresh, _SqliteTransaction(fresh, write=False) as connection:
             yield connection
 
     def close(self) -> None:
@@ -263,12 +288,12 @@ class PostgresDatabase:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with _connected(self.engine) as fresh, _transaction(fresh, _lock_postgres) as connection:
+        with _connected(self.engine) as fresh, _postgres_transaction(fresh, _lock_postgres) as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _connected(self._reader) as fresh, _transaction(fresh, None) as connection:
+        with _connected(self._reader) as fresh, _postgres_transaction(fresh, None) as connection:
             yield connection
 
     def close(self) -> None:
