@@ -7,6 +7,7 @@ from hashlib import md5
 import pytest
 from auth_talk import ANN, PASSWORD, Line, logins, make_world, reasons
 
+from postroom_simulator.sasl import Examiner, check_apop
 from postroom_simulator.world import World
 
 OK = b"+OK maildrop locked and ready\r\n"
@@ -57,12 +58,16 @@ def test_each_greeting_has_its_own_timestamp() -> None:
     assert stamp(Line(world, "pop3")) not in (stamp(first), stamp(second))
 
 
-def test_the_example_of_the_rfc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_of_the_rfc() -> None:
     world = world_with_apop()
     world.add_account("mrose@sim.test", "tanstaaf")
-    monkeypatch.setattr("postroom_simulator.pop3.dialogue.timestamp", lambda _: b"<1896.697170952@dbc.mtview.ca.us>")
-    line = Line(world, "pop3")
-    assert line.say(b"APOP mrose c4c9334bac560ecc979e58001b3e22fb\r\n") == OK
+    account = check_apop(
+        Examiner(world, "pop3", world.pop3.settings, "APOP"),
+        "mrose",
+        b"<1896.697170952@dbc.mtview.ca.us>",
+        "c4c9334bac560ecc979e58001b3e22fb",
+    )
+    assert account.address == "mrose@sim.test"
 
 
 @pytest.mark.parametrize("digest", [b"x", b"0" * 31, b"0" * 33, b"A" * 32])
@@ -70,6 +75,17 @@ def test_what_is_no_digest(digest: bytes) -> None:
     line = Line(world_with_apop(), "pop3")
     assert line.say(b"APOP ann " + digest + b"\r\n") == b"-ERR malformed digest\r\n"
     assert line.say(apop(line)) == OK
+
+
+def test_other_than_ascii_once_utf8_is_spoken() -> None:
+    world = world_with_apop()
+    world.add_account("eve@sim.test", "geheim")
+    world.directory.change_addresses("eve@sim.test", logins=["évé"])
+    line = Line(world, "pop3")
+    assert line.say(b"UTF8\r\n").startswith(b"+OK")
+    assert line.say("APOP évé é\r\n".encode()) == b"-ERR malformed digest\r\n"
+    assert line.say(b"APOP \xff \xff\r\n").startswith(b"-ERR ")
+    assert line.say(apop(line, "évé", "geheim")) == OK
 
 
 def test_the_disabled_and_anyone() -> None:

@@ -69,6 +69,14 @@ def test_the_defaults() -> None:
     assert Line(world, "smtp").announced == ["PLAIN", "LOGIN"]
 
 
+def test_what_is_not_spoken_here_may_be_announced(line: Line) -> None:
+    """As by servers that announce what only some of their clients can use."""
+    settings(line).mechanisms = ("GSSAPI", "PLAIN")
+    assert line.announced == ["GSSAPI", "PLAIN"]
+    assert line.auth("GSSAPI") == "unknown"
+    assert line.auth("PLAIN", plain()) == "ok"
+
+
 @pytest.mark.parametrize("mechanism", ALL)
 def test_a_hidden_mechanism_is_not_there(line: Line, mechanism: str) -> None:
     settings(line).hidden = {mechanism}
