@@ -10,7 +10,7 @@ from enum import StrEnum
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from postroom_simulator.actors.courier import Arrival, Mail, hold, react, report
+from postroom_simulator.actors.courier import Arrival, Budget, Mail, hold, react, report
 from postroom_simulator.actors.reports import Action, Fate
 from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
 from postroom_simulator.directory import Account, Group, canonical, is_postmaster
@@ -30,7 +30,7 @@ DRAWER = "drawer"
 """What the journal calls the outbound drawer where it names a folder."""
 
 MAX_SENT_ON = 100
-"""Messages that rules may write because of one delivery (our choice): many accounts that forward to each other would otherwise
+"""Messages that rules and actors may write because of one, at once and when it was held (our choice): many accounts that forward to each other would otherwise
 write a message for every way through them."""
 
 
@@ -101,6 +101,7 @@ class _Job:
     actor: str = ""
     wishes: Wishes | None = None
     held: bool = False
+    budget: Budget = field(default_factory=lambda: Budget(MAX_SENT_ON))
 
     known: dict[str, str] | None = None
 
@@ -131,24 +132,34 @@ def deliver(
     connection: str = "",
     wishes: Wishes | None = None,
     actor: str = "",
+    budget: Budget | None = None,
 ) -> list[Delivery]:
     """Put a message, octet for octet, where its recipients want it.
 
     Each account gets one copy, however many of its addresses and groups are named; all unknown recipients share one message in
     the drawer. Disabled accounts and full mailboxes refuse it for themselves only. What rules send on is delivered too, in the same
     call, and shows in the journal, not in the answer; so are the reports that `wishes` ask for (None: none at all) and what actors answer
-    at once. `actor` names in the journal what wrote the message.
+    at once. `actor` names in the journal what wrote the message, `budget` is what it leaves to be written (None: it begins anew).
     """
     with world.lock:
         world.desk.tick()
-        return _deliver(world, _Job(sender, tuple(recipients), bytes(octets), protocol, connection, actor=actor, wishes=wishes))
+        job = _Job(sender, tuple(recipients), bytes(octets), protocol, connection, actor=actor, wishes=wishes)
+        job.budget = budget or job.budget
+        return _deliver(world, job)
 
 
 def deliver_held(world: World, arrival: Arrival, address: str) -> None:
     """Deliver what an actor has kept: without asking such actors again. Whatever fails now is reported."""
     with world.lock:
         job = _Job(
-            arrival.sender, (address,), arrival.octets, arrival.protocol, arrival.connection, wishes=arrival.wishes, held=True
+            arrival.sender,
+            (address,),
+            arrival.octets,
+            arrival.protocol,
+            arrival.connection,
+            wishes=arrival.wishes,
+            held=True,
+            budget=arrival.budget,
         )
         _deliver(world, job)
 
@@ -157,15 +168,17 @@ def _deliver(world: World, first: _Job) -> list[Delivery]:
     """A message, and all that is written because of it."""
     jobs = deque([first])
     outcome: list[Delivery] | None = None
-    written = 0
     while jobs:
         job = jobs.popleft()
         done, more = _carry_out(world, job)
         outcome = done if outcome is None else outcome
-        if written + len(more) > MAX_SENT_ON:
+        budget = first.budget
+        if len(more) > budget.left:
             world.journal.add(Kind.NOTE, detail=f"rules wrote {MAX_SENT_ON} messages because of one: no more are sent on")
-            more = more[: MAX_SENT_ON - written]
-        written += len(more)
+            more = more[: budget.left]
+        budget.left -= len(more)
+        for each in more:
+            each.budget = budget
         jobs += more
     return outcome or []
 
@@ -256,7 +269,7 @@ def _carry_out(world: World, job: _Job) -> tuple[list[Delivery], list[_Job]]:
 
 
 def _arrival(world: World, job: _Job) -> Arrival:
-    return Arrival(job.sender, job.octets, world.clock.now(), job.wishes or Wishes(), job.protocol, job.connection)
+    return Arrival(job.sender, job.octets, world.clock.now(), job.budget, job.wishes or Wishes(), job.protocol, job.connection)
 
 
 def _letters(mails: Iterable[Mail]) -> list[_Job]:

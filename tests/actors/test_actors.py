@@ -8,7 +8,7 @@ from email import message_from_bytes
 from email.message import Message
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from postroom_simulator import Account, Kind, Outcome, Rule, SystemClock, World
@@ -371,6 +371,7 @@ RULES = [
         max_size=3,
     )
 )
+@example([([DelayNotice(1, 3)], [RULES[3]] * 2), ([DelayNotice(1, 3)], [RULES[3]] * 2), ([], [RULES[0], RULES[3]])])
 def test_whatever_they_do_it_ends(people: list[tuple[list[object], list[Rule]]]) -> None:
     """Any actors and rules of any three accounts: no loop, neither in one delivery nor over time."""
     world = World()

@@ -18,7 +18,7 @@ from postroom_simulator.rules import Letter
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["Arrival", "Mail", "hold", "react", "report"]
+__all__ = ["Arrival", "Budget", "Mail", "hold", "react", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,13 @@ class Mail:
     actor: str
 
 
+@dataclass(slots=True)
+class Budget:
+    """How many messages may still be written because of one, at once and later."""
+
+    left: int
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A message that came, and what its sender wants to know. `protocol` and `connection` are the journal's."""
@@ -37,6 +44,7 @@ class Arrival:
     sender: str
     octets: bytes
     at: datetime
+    budget: Budget
     wishes: Wishes = field(default_factory=Wishes)
     protocol: str = ""
     connection: str = ""
@@ -87,10 +95,10 @@ def hold(world: World, arrival: Arrival, account: Account, recipient: str) -> st
         until = arrival.at + timedelta(seconds=bounce.after if bounce is not None else delay.deliver_after)
         fate = Fate(address, "delayed", delay.status, f"{_CODES['4']} {delay.status} {delay.text}", retry_until=until)
         if bounce is None or delay.after < bounce.after:
-            _later(world, delay.after, f"tell <{arrival.sender}> of a delay", lambda: report(world, arrival, [fate]))
+            _later(world, arrival, delay.after, f"tell <{arrival.sender}> of a delay", lambda: report(world, arrival, [fate]))
     if bounce is not None:
         failed = Fate(address, "failed", bounce.status, f"{_CODES['5']} {bounce.status} {bounce.text}")
-        _later(world, bounce.after, f"bounce to <{arrival.sender}>", lambda: _bounced(world, arrival, failed))
+        _later(world, arrival, bounce.after, f"bounce to <{arrival.sender}>", lambda: _bounced(world, arrival, failed))
         return f"accepted, bounces in {bounce.after:g} seconds"
     assert delay is not None
     world.desk.later(delay.deliver_after, f"deliver to <{address}>", lambda: _deliver_late(world, arrival, address))
@@ -153,7 +161,7 @@ def _answer(world: World, arrival: Arrival, account: Account, reply: AutoReply, 
         )
         return [Mail(arrival.sender, octets, "automatic reply")]
 
-    return _now_or_later(world, reply.after, f"automatic reply to <{arrival.sender}>", write)
+    return _now_or_later(world, arrival, reply.after, f"automatic reply to <{arrival.sender}>", write)
 
 
 def _complain(world: World, arrival: Arrival, account: Account, complaint: Complaint, letter: Letter) -> list[Mail]:
@@ -175,7 +183,7 @@ def _complain(world: World, arrival: Arrival, account: Account, complaint: Compl
         )
         return [Mail(to, octets, "complaint")]
 
-    return _now_or_later(world, complaint.after, f"complaint to <{to}>", write)
+    return _now_or_later(world, arrival, complaint.after, f"complaint to <{to}>", write)
 
 
 def _concerns(complaint: Complaint, arrival: Arrival, letter: Letter) -> bool:
@@ -186,19 +194,19 @@ def _concerns(complaint: Complaint, arrival: Arrival, letter: Letter) -> bool:
     return all(part is None or part.casefold() in text.casefold() for part, text in pairs)
 
 
-def _now_or_later(world: World, seconds: float, what: str, write: Callable[[], list[Mail]]) -> list[Mail]:
+def _now_or_later(world: World, arrival: Arrival, seconds: float, what: str, write: Callable[[], list[Mail]]) -> list[Mail]:
     if not seconds:
         return write()
-    _later(world, seconds, what, write)
+    _later(world, arrival, seconds, what, write)
     return []
 
 
-def _later(world: World, seconds: float, what: str, write: Callable[[], list[Mail]]) -> None:
+def _later(world: World, arrival: Arrival, seconds: float, what: str, write: Callable[[], list[Mail]]) -> None:
     from postroom_simulator import delivery
 
     def send() -> None:
         for mail in write():
-            delivery.deliver(world, "", [mail.recipient], mail.octets, actor=mail.actor)
+            delivery.deliver(world, "", [mail.recipient], mail.octets, actor=mail.actor, budget=arrival.budget)
 
     world.desk.later(seconds, what, send)
 
