@@ -39,6 +39,10 @@ _BAD = frozenset({"500", "501", "502", "503", "504", "555"})
 NOT_OFFERED = frozenset({"ATRN", "ETRN", "SAML", "SEND", "SOML", "TURN"})
 """Verbs that are refused by name: RFC 1985, RFC 2645, and what RFC 5321 appendix F has laid to rest."""
 _TIMEOUT = "timeout"
+_NO_CHUNK = re.compile(rb"[\x00-\x20]*B\0*D\0*A\0*T(?![A-Za-z0-9-])", re.IGNORECASE)
+"""Looks like BDAT to somebody who is less exact, and is none where it is asked."""
+UNSAID = 1024 * 1024
+"""Octets waiting to be said above which no further command is taken up until they were fetched (our choice)."""
 HELD = 16 * 2**20
 """Octets kept for a session that is suspended or waits for its handshake; more ends it (our choice)."""
 
@@ -103,6 +107,7 @@ class Dialogue(SMTP):
         self.context = context
         self.settings = settings
         self.outgoing: list[Outgoing] = []
+        self._unsaid = 0  # octets in `outgoing`
         self.over = False
         self.suspended = False
         self.wants_tls = False
@@ -136,6 +141,15 @@ class Dialogue(SMTP):
             self.wake()
         elif len(self.input) > HELD:
             self.end()
+
+    def take(self) -> list[Outgoing]:
+        """Drains what is to be said, and goes on with what was put off for it."""
+        taken, self.outgoing = self.outgoing, []
+        held_back = self._unsaid > UNSAID
+        self._unsaid = 0
+        if held_back and not (self.over or self.suspended or self.wants_tls):
+            self.wake()
+        return taken
 
     def wake(self) -> None:
         """What the coroutine waits for is there."""
@@ -194,6 +208,7 @@ class Dialogue(SMTP):
         verb = "" if self._verb == _TIMEOUT else self._verb
         self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account)
         self.outgoing.append(Outgoing(octets, effect))
+        self._unsaid += len(octets)
         self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
         self.suspended = not self.over and isinstance(effect, Delay | Drip)
 
@@ -267,7 +282,7 @@ class Dialogue(SMTP):
             else:
                 self._refused = True
             line = await self.next_line(self.settings.max_command)
-            if isinstance(line, bytes) and _HTTP.match(line.upper()):
+            if _HTTP.match((line if isinstance(line, bytes) else line.beginning).upper()):
                 self.context.note(Kind.NOTE, detail="HTTP on a mail port: closed (cross-protocol request)")
                 raise Over
             while True:
@@ -277,8 +292,11 @@ class Dialogue(SMTP):
             self.over = True
 
     async def next_line(self, limit: int) -> bytes | TooLong:
-        """The next complete line, without its end."""
+        """The next complete line, without its end. Not before what was said has been fetched, if that is much."""
         while True:
+            if self._unsaid > UNSAID:
+                await self._wait()
+                continue
             line = self.input.take_line(limit, self.settings.max_auth)
             if line is not None:
                 return line
@@ -306,6 +324,7 @@ class Dialogue(SMTP):
                 await self._take_command(line)
             else:
                 self._verb = "?"
+                self._closing = _NO_CHUNK.match(line.beginning) is not None  # what follows would be run
                 await self.push("421 4.7.0 endless line" if line.endless else "500 5.5.6 line too long")
         except Exception as error:
             if isinstance(error, Over):
@@ -324,12 +343,14 @@ class Dialogue(SMTP):
         verb = name.upper().decode("ascii") if _VERB.match(name) else "?"
         arg = rest.strip(b" \t").decode("utf-8", "surrogateescape") or None
         command = self.commands.get(verb)
+        self.auth_tried = self.auth_tried or b"AUTH" in line.upper()  # carried out or not: what follows may be a password
         if command is None and self.auth_tried:
-            verb = "?"  # it may well be a password
+            verb = "?"
         self._verb = verb
-        shown = self.redacted(verb, arg) if command or self.auth_tried else line.decode("latin-1")
+        unknown = f"({len(line)} octets)" if self.auth_tried else line.decode("latin-1")
+        shown = self.redacted(verb, arg) if command else unknown
         self.context.note(Kind.COMMAND, verb=verb, detail=shown, account=self.account)
-        self._owed = self.octets_behind(verb, arg)
+        self._owed = self.octets_behind(verb, arg) if command or not _NO_CHUNK.match(line) else None
         if not await self.step(verb, self.claimed_account(verb, arg)):
             return
         refusal = self._refusal(command, line, verb, arg)

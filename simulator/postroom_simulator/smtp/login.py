@@ -54,7 +54,6 @@ class LoginDialogue(Dialogue):
     @syntax("AUTH mechanism [initial-response]")
     async def smtp_AUTH(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's names
         """RFC 4954 §4."""
-        self.auth_tried = True
         exchange, initial = self._exchange(arg)
         if exchange is None or exchange.name not in self.announced_mechanisms:
             return await self.push("504 5.5.4 mechanism not known here")

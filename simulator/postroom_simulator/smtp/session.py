@@ -55,7 +55,8 @@ class SmtpSession:
         self._server.over = True
 
     def take(self) -> list[Outgoing]:
-        taken, self._server.outgoing = self._server.outgoing, []
+        taken = self._server.take()
+        self._loop.settle()
         return taken
 
     def resume(self) -> None:

@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 __all__ = ["ChunkedText", "LineBuffer", "MessageText", "TooLong", "has_long_line", "lone_line_ends", "parse_chunk"]
 
 END = b"\r\n.\r\n"
 ENDLESS = 2**20
 LONG_LINE = 998
+_KEPT_OF_LONG_LINES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class TooLong:
-    """A line was over the limit and is gone, to its end. `endless`: its end never came within 1 MiB."""
+    """A line was over the limit and is gone, to its end. `endless`: its end never came within 1 MiB. `beginning`: its first octets,
+    the same however it was cut."""
 
     endless: bool = False
+    beginning: bytes = field(default=b"", compare=False)
 
 
 class LineBuffer:
     """Input not used yet. Lines end with CR LF and nothing else (mail-protocol-pitfalls 1)."""
 
-    __slots__ = ("_dropped", "_octets", "_searched")
+    __slots__ = ("_beginning", "_dropped", "_octets", "_searched")
 
     def __init__(self) -> None:
         self._octets = bytearray()
         self._searched = 0  # no CR LF begins before this
         self._dropped = 0  # octets of a line over the limit that are gone already
+        self._beginning = b""  # of that line
 
     def __len__(self) -> int:
         return len(self._octets)
@@ -68,7 +72,7 @@ class LineBuffer:
             return None
         self._searched = 0
         if self._dropped or at + 2 > self._limit(limit, auth_limit):
-            long = TooLong(endless=self._dropped + at > ENDLESS)
+            long = TooLong(self._dropped + at > ENDLESS, self._beginning_of_line())
             del octets[: at + 2]
             self._dropped = 0
             return long
@@ -81,6 +85,7 @@ class LineBuffer:
 
     def _drop(self) -> TooLong | None:
         """Forget the line so far but for an octet that may be half of its end."""
+        self._beginning = self._beginning_of_line()
         keep = 1 if self._octets.endswith(b"\r") else 0
         self._dropped += len(self._octets) - keep
         del self._octets[: len(self._octets) - keep]
@@ -88,7 +93,11 @@ class LineBuffer:
         if self._dropped <= ENDLESS:
             return None
         self._dropped = 0
-        return TooLong(endless=True)
+        return TooLong(True, self._beginning)
+
+    def _beginning_of_line(self) -> bytes:
+        """Of a line over the limit, which was longer than that when it was first looked at."""
+        return self._beginning if self._dropped else bytes(self._octets[:_KEPT_OF_LONG_LINES])
 
 
 class MessageText:
@@ -143,19 +152,19 @@ class ChunkedText:
     """The text of one message that comes in counted chunks (RFC 3030 §2): no dots, no end but the last chunk's. Over `limit` octets
     are counted and dropped."""
 
-    __slots__ = ("_limit", "_pieces", "received")
+    __slots__ = ("_limit", "_text", "received")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._pieces: list[bytes] = []
+        self._text = bytearray()  # no list of pieces: they may be of one octet each, and weigh fifty times what they bring
         self.received = 0
 
     def feed(self, octets: bytes) -> None:
         self.received += len(octets)
         if self.too_big:
-            self._pieces.clear()
+            self._text.clear()
         else:
-            self._pieces.append(octets)
+            self._text += octets
 
     @property
     def too_big(self) -> bool:
@@ -163,7 +172,7 @@ class ChunkedText:
 
     def octets(self) -> bytes:
         """Exactly as they came; nothing when `too_big`."""
-        return b"".join(self._pieces)
+        return bytes(self._text)
 
 
 _CHUNK = re.compile(r"([0-9]{1,20})(?: +(LAST))?\Z", re.IGNORECASE)
