@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from postroom.errors import InvalidValue
+from postroom.errors import InvalidValue, SettingsError
 from postroom.model import ActDeliveryMethod, IncomingDeliveryMethod, OutgoingDeliveryMethod
+from postroom.model.deployment import DeploymentSettings
 from postroom.model.settings import (
     XML_LIMIT,
     DefaultEmailSettings,
     DeliveryMethods,
     OrgDbOrgSettings,
-    ServerSideSyncACTSettings,
-    ServerSideSyncEmailSettings,
     describe,
 )
 
@@ -36,17 +35,21 @@ def test_every_published_switch_with_its_default() -> None:
                 assert str(switches[name]).lower() == word, name
 
 
-def test_every_deployment_setting() -> None:
+def test_every_deployment_setting_with_its_suggested_number() -> None:
+    """A row may name several settings ("A / B") with as many numbers, or one for all; those for ACT have "ForACT" in their names."""
     text = REFERENCE.read_text(encoding="utf-8").split("### 1.6")[1].split("Sources:")[0]
-    email = {one["published"]: one["default"] for one in describe(ServerSideSyncEmailSettings)}
-    for name, number in re.findall(r"^\| \.(\w+) (?:\(s\) )?\| .*\| (\w+) \|$", text, re.MULTILINE):
-        if not name.startswith(("OnTimeout", "Mailbox")) or name in email:
-            known = email.get(name)
-            if known is not None:
-                assert str(known).lower() == number, name
-    assert email["IncomingMaximumEmailsPerCycle"] == 100
-    act = {one["published"]: one["default"] for one in describe(ServerSideSyncACTSettings)}
-    assert act["MaximumSynchronizationAttemptsForACT"] == 5
+    known = {str(one["published"]).lower(): str(one["default"]).lower() for one in describe(DeploymentSettings)}
+    checked = set()
+    for names, numbers in re.findall(r"^\| (?:\w+)?\.([A-Za-z /]+?) (?:\(s\) )?\| .*?\| ([\w /]+) \|$", text, re.MULTILINE):
+        values = numbers.split(" / ")
+        for position, name in enumerate(names.split(" / ")):
+            published = next((one for one in known if one.endswith(name.lower())), None)
+            if published is not None and values[-1].strip("-"):
+                assert known[published] == values[min(position, len(values) - 1)], name
+                checked.add(published)
+    assert len(checked) >= 15
+    assert known["maximumsynchronizationattemptsforact"] == "5"
+    assert sum("foract" in one for one in known) == 8
 
 
 def test_switches_travel_through_xml() -> None:
@@ -103,7 +106,13 @@ def test_default_email_settings() -> None:
 
 
 def test_settings_check_themselves() -> None:
-    with pytest.raises(InvalidValue, match=r"maxmailboxtransientfailures.*; allownonsslemail"):
-        ServerSideSyncEmailSettings(maxmailboxtransientfailures=0, allownonsslemail=1)  # type: ignore[arg-type]
-    with pytest.raises(InvalidValue):
-        dataclasses.replace(ServerSideSyncACTSettings(), mailboxbackoffontimeoutforact=True)
+    with pytest.raises(SettingsError, match=r"max_mailbox_transient_failures.*; allow_non_ssl_email") as raised:
+        DeploymentSettings(max_mailbox_transient_failures=0, allow_non_ssl_email=1)  # type: ignore[arg-type]
+    assert len(raised.value.problems) == 2
+    with pytest.raises(SettingsError):
+        dataclasses.replace(DeploymentSettings(), mailbox_backoff_on_timeout_for_act=True)
+    with pytest.raises(SettingsError, match="idle_mailbox_minimum_backoff is larger"):
+        DeploymentSettings(idle_mailbox_minimum_backoff=800)
+    with pytest.raises(InvalidValue, match="trackcategorizeditems"):
+        OrgDbOrgSettings(trackcategorizeditems=1)  # type: ignore[arg-type]
+    assert DeploymentSettings(mailbox_backoff_on_timeout=0).allow_non_ssl_email is False

@@ -55,10 +55,10 @@ def test_states_and_switches(matches: list[Match], policy: ResolutionPolicy, exp
 
 def test_the_mailbox_owners_record_comes_first_then_the_oldest() -> None:
     old, own = (
-        match("contact", "old", owner=BEN, created_on=DAY),
-        match("contact", "own", owner=ADA, created_on=DAY + timedelta(1)),
+        match("contact", "old", owner=BEN, place=0),
+        match("contact", "own", owner=ADA, place=1),
     )
-    new = match("contact", "new", owner=BEN, created_on=DAY + timedelta(2))
+    new = match("contact", "new", owner=BEN, place=2)
     assert resolve_sender([new, own, old], PLAIN, mailbox_owner=ADA).record == own
     assert resolve_sender([new, old], PLAIN, mailbox_owner=ADA).record == old
 

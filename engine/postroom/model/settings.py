@@ -1,5 +1,5 @@
-"""Settings that are no columns of their own: the switches of `orgdborgsettings`, the methods of `defaultemailsettings`, and the
-deployment settings (server-side-sync reference 1.5, 1.6).
+"""Settings that are no columns of their own: the switches of `orgdborgsettings` and the methods of `defaultemailsettings`
+(server-side-sync reference 1.5). Those of a whole deployment are in `deployment`.
 
 Names are the published ones in lower case, as everywhere in the model. Each field's metadata has `published` (the name as published),
 `source` ("published", or "ours" where the reference states no default) and, where it needs words, `note`.
@@ -21,21 +21,22 @@ __all__ = [
     "DefaultEmailSettings",
     "DeliveryMethods",
     "OrgDbOrgSettings",
-    "ServerSideSyncACTSettings",
-    "ServerSideSyncEmailSettings",
     "describe",
+    "number",
+    "problems_of",
+    "switch",
 ]
 
 XML_LIMIT = 65_536
 """Characters of a settings column that are read; ours."""
 
 
-def _switch(published: str, default: bool, *, stated: bool = True, note: str = "") -> Any:
+def switch(published: str, default: bool, *, stated: bool = True, note: str = "") -> Any:
     metadata = {"published": published, "source": "published" if stated else "ours", "note": note}
     return field(default=default, metadata=metadata)
 
 
-def _number(published: str, default: int, low: int, high: int, *, stated: bool = False, note: str = "") -> Any:
+def number(published: str, default: int, low: int, high: int, *, stated: bool = False, note: str = "") -> Any:
     metadata = {
         "published": published,
         "source": "published" if stated else "ours",
@@ -46,76 +47,72 @@ def _number(published: str, default: int, low: int, high: int, *, stated: bool =
     return field(default=default, metadata=metadata)
 
 
-def _within(value: int, metadata: Mapping[str, Any]) -> bool:
-    return bool(metadata["low"] <= value <= metadata["high"])
-
-
-class _Numbers:
-    """Checks types and ranges of the fields at construction. Raises InvalidValue, all problems at once."""
-
-    __slots__ = ()
-
-    def __post_init__(self) -> None:
-        problems = []
-        for one in dataclasses.fields(self):  # type: ignore[arg-type]  # every subclass is a dataclass
-            value = getattr(self, one.name)
-            if "low" not in one.metadata:
-                if value is not True and value is not False:
-                    problems.append(f"{one.name}: True or False expected, not {repr(value)[:40]}")
-            elif isinstance(value, bool) or not isinstance(value, int) or not _within(value, one.metadata):
-                low, high = one.metadata["low"], one.metadata["high"]
-                problems.append(f"{one.name}: a whole number {low}..{high} expected, not {repr(value)[:40]}")
-        if problems:
-            raise InvalidValue("; ".join(problems))
+def problems_of(settings: Any) -> list[str]:
+    """What is wrong with types and ranges of the fields that `switch` and `number` made; all of it."""
+    problems = []
+    for one in dataclasses.fields(settings):
+        value = getattr(settings, one.name)
+        if "published" not in one.metadata:
+            continue
+        if "low" not in one.metadata:
+            if value is not True and value is not False:
+                problems.append(f"{one.name}: True or False expected, not {repr(value)[:40]}")
+            continue
+        low, high = one.metadata["low"], one.metadata["high"]
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            problems.append(f"{one.name}: a whole number {low}..{high} expected, not {repr(value)[:40]}")
+    return problems
 
 
 @dataclass(frozen=True, slots=True)
-class OrgDbOrgSettings(_Numbers):
-    """The switch bag of the organization row (1.5).."""
+class OrgDbOrgSettings:
+    """The switch bag of the organization row (1.5). Raises InvalidValue."""
 
-    autocreatecontactonpromote: bool = _switch("AutoCreateContactOnPromote", True)
-    autotracksentfolderitems: bool = _switch("AutoTrackSentFolderItems", False)
-    trackcategorizeditems: bool = _switch("TrackCategorizedItems", True)
-    donotautotrackemail: bool = _switch("DoNotAutoTrackEmail", True)
-    usefilteringmethodofsyncingmailboxonlyforcorrelation: bool = _switch(
+    autocreatecontactonpromote: bool = switch("AutoCreateContactOnPromote", True)
+    autotracksentfolderitems: bool = switch("AutoTrackSentFolderItems", False)
+    trackcategorizeditems: bool = switch("TrackCategorizedItems", True)
+    donotautotrackemail: bool = switch("DoNotAutoTrackEmail", True)
+    usefilteringmethodofsyncingmailboxonlyforcorrelation: bool = switch(
         "UseFilteringMethodOfSyncingMailboxOnlyForCorrelation", False
     )
-    sssforcefilteringmethodforusermailboxes: bool = _switch(
+    sssforcefilteringmethodforusermailboxes: bool = switch(
         "SSSForceFilteringMethodForUserMailboxes", False, note="the name of the one before on another page"
     )
-    ignoreconversationindexandinreplytoforcorrelation: bool = _switch(
-        "IgnoreConversationIndexAndInReplyToForCorrelation", False
-    )
-    ignoreinternalemaildetectionenhancement: bool = _switch("IgnoreInternalEmailDetectionEnhancement", True)
-    donotignoreinternalemailtoqueues: bool = _switch("DoNotIgnoreInternalEmailToQueues", True)
-    ignoreinternalemailfromqueues: bool = _switch("IgnoreInternalEmailFromQueues", False, stated=False)
-    maximumsubjectlengthonmailserver: int = _number("MaximumSubjectLengthOnMailServer", 255, 1, 998, stated=True)
-    resolveforinactiveentities: bool = _switch("ResolveForInactiveEntities", False)
-    unresolvesenderincaseofmultiplematch: bool = _switch("UnresolveSenderInCaseOfMultipleMatch", False, stated=False)
-    createqueueitemforsynchronizingmailbox: bool = _switch(
+    ignoreconversationindexandinreplytoforcorrelation: bool = switch("IgnoreConversationIndexAndInReplyToForCorrelation", False)
+    ignoreinternalemaildetectionenhancement: bool = switch("IgnoreInternalEmailDetectionEnhancement", True)
+    donotignoreinternalemailtoqueues: bool = switch("DoNotIgnoreInternalEmailToQueues", True)
+    ignoreinternalemailfromqueues: bool = switch("IgnoreInternalEmailFromQueues", False, stated=False)
+    maximumsubjectlengthonmailserver: int = number("MaximumSubjectLengthOnMailServer", 255, 1, 998, stated=True)
+    resolveforinactiveentities: bool = switch("ResolveForInactiveEntities", False)
+    unresolvesenderincaseofmultiplematch: bool = switch("UnresolveSenderInCaseOfMultipleMatch", False, stated=False)
+    createqueueitemforsynchronizingmailbox: bool = switch(
         "CreateQueueItemForSynchronizingMailbox", False, note="another page says true; reference 11 reads false"
     )
-    createqueueitemsforacceptingqueuerecipients: bool = _switch("CreateQueueItemsForAcceptingQueueRecipients", True)
-    ssscreateadditionalqueueitemsforalreadytrackedemail: bool = _switch(
+    createqueueitemsforacceptingqueuerecipients: bool = switch("CreateQueueItemsForAcceptingQueueRecipients", True)
+    ssscreateadditionalqueueitemsforalreadytrackedemail: bool = switch(
         "SSSCreateAdditionalQueueItemsForAlreadyTrackedEmail", False
     )
-    ssssaveoutgoingemailtoexchangesentfolder: bool = _switch("SSSSaveOutgoingEmailToExchangeSentFolder", True)
-    enablemailboxdelegationforoutgoingemail: bool = _switch(
+    ssssaveoutgoingemailtoexchangesentfolder: bool = switch("SSSSaveOutgoingEmailToExchangeSentFolder", True)
+    enablemailboxdelegationforoutgoingemail: bool = switch(
         "EnableMailboxDelegationForOutgoingEmail", False, stated=False, note="not stated, read as off"
     )
-    ssspropagateappointmentcancellationstoexchange: bool = _switch("SSSPropagateAppointmentCancellationsToExchange", False)
-    sssupdatepastmeetingsinnondraftmode: bool = _switch("SSSUpdatePastMeetingsInNonDraftMode", False)
-    distinctphysicalandlogicaldeletesforexchangesync: bool = _switch("DistinctPhysicalAndLogicalDeletesForExchangeSync", False)
-    ignorecopieditemsinsssformailbox: bool = _switch("IgnoreCopiedItemsInSSSForMailbox", True)
-    trackappointmentsfromnonorganizer: bool = _switch("TrackAppointmentsFromNonOrganizer", True)
-    usecrmorganizerforemptyexchangeorganizer: bool = _switch("UseCrmOrganizerForEmptyExchangeOrganizer", False)
-    allowsaveasdraftappointment: bool = _switch("AllowSaveAsDraftAppointment", False)
-    restrictirmemailitems: bool = _switch("RestrictIRMEmailItems", False)
-    enablesssitemlevelmonitoring: bool = _switch("EnableSssItemLevelMonitoring", True)
-    exchangesyncidmappingpersistencetimeindays: int = _number(
+    ssspropagateappointmentcancellationstoexchange: bool = switch("SSSPropagateAppointmentCancellationsToExchange", False)
+    sssupdatepastmeetingsinnondraftmode: bool = switch("SSSUpdatePastMeetingsInNonDraftMode", False)
+    distinctphysicalandlogicaldeletesforexchangesync: bool = switch("DistinctPhysicalAndLogicalDeletesForExchangeSync", False)
+    ignorecopieditemsinsssformailbox: bool = switch("IgnoreCopiedItemsInSSSForMailbox", True)
+    trackappointmentsfromnonorganizer: bool = switch("TrackAppointmentsFromNonOrganizer", True)
+    usecrmorganizerforemptyexchangeorganizer: bool = switch("UseCrmOrganizerForEmptyExchangeOrganizer", False)
+    allowsaveasdraftappointment: bool = switch("AllowSaveAsDraftAppointment", False)
+    restrictirmemailitems: bool = switch("RestrictIRMEmailItems", False)
+    enablesssitemlevelmonitoring: bool = switch("EnableSssItemLevelMonitoring", True)
+    exchangesyncidmappingpersistencetimeindays: int = number(
         "ExchangeSyncIdMappingPersistenceTimeInDays", 3, 0, 3650, stated=True, note="advised maximum 7"
     )
-    usexanchormailboxinexchangerequestheader: bool = _switch("UseXAnchorMailboxInExchangeRequestHeader", True)
+    usexanchormailboxinexchangerequestheader: bool = switch("UseXAnchorMailboxInExchangeRequestHeader", True)
+
+    def __post_init__(self) -> None:
+        if problems := problems_of(self):
+            raise InvalidValue("; ".join(problems))
 
     @classmethod
     def from_xml(cls, text: str | None) -> OrgDbOrgSettings:
@@ -168,6 +165,11 @@ class DefaultEmailSettings:
     systemuser: DeliveryMethods | None = None
     queue: DeliveryMethods | None = None
 
+    def of(self, entity: str) -> DeliveryMethods | None:
+        """What is said about "systemuser" or "queue"; None: nothing."""
+        found: DeliveryMethods | None = getattr(self, entity)
+        return found
+
     @classmethod
     def from_xml(cls, text: str | None) -> DefaultEmailSettings:
         """Raises InvalidValue."""
@@ -198,48 +200,6 @@ class DefaultEmailSettings:
                 etree.SubElement(root, name, attributes)
         text: str = etree.tostring(root, encoding="unicode")
         return text
-
-
-_MONTH = 86_400 * 30
-_MANY = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSideSyncEmailSettings(_Numbers):
-    """Deployment-level, on-premises (1.6). Back-offs in seconds. No numeric default is published: the numbers are the reference's
-    suggestions; `emailroutermigrationmaxparallelruns` has none there and is ours."""
-
-    activemailboxminimumbackoff: int = _number("ActiveMailboxMinimumBackoff", 120, 1, _MONTH)
-    activemailboxmaximumbackoff: int = _number("ActiveMailboxMaximumBackoff", 300, 1, _MONTH)
-    idlemailboxminimumbackoff: int = _number("IdleMailboxMinimumBackoff", 300, 1, _MONTH)
-    idlemailboxmaximumbackoff: int = _number("IdleMailboxMaximumBackoff", 720, 1, _MONTH)
-    mailboxbackoffontransienterror: int = _number("MailboxBackoffOnTransientError", 300, 0, _MONTH)
-    mailboxbackoffontimeout: int = _number("MailboxBackoffOnTimeout", 300, 0, _MONTH)
-    maxmailboxtransientfailures: int = _number("MaxMailboxTransientFailures", 10, 1, 999)
-    maximumemaildeliveryattempts: int = _number("MaximumEmailDeliveryAttempts", 10, 1, _MANY)
-    incomingmaximumemailspercycle: int = _number("IncomingMaximumEmailsPerCycle", 100, 1, _MANY)
-    incomingemailexchangeemailretrievalbatchsize: int = _number("IncomingEmailExchangeEmailRetrievalBatchSize", 10, 1, _MANY)
-    allowadbasedauthenticationprotocols: bool = _switch("AllowADBasedAuthenticationProtocols", True)
-    allowbasicauthenticationonnonsecurechannel: bool = _switch(
-        "AllowBasicAuthenticationOnNonSecureChannel", False, stated=False
-    )
-    allownonsslemail: bool = _switch("AllowNonSSLEmail", False, stated=False)
-    allowcredentialsentryvianonsecurechannels: bool = _switch("AllowCredentialsEntryViaNonSecureChannels", False, stated=False)
-    emailroutermigrationmaxparallelruns: int = _number("EmailRouterMigrationMaxParallelRuns", 1, 1, _MANY)
-
-
-@dataclass(frozen=True, slots=True)
-class ServerSideSyncACTSettings(_Numbers):
-    """Deployment-level, for appointments, contacts and tasks (1.6). Numbers as suggested there."""
-
-    activemailboxminimumbackoffforact: int = _number("ActiveMailboxMinimumBackoffForACT", 120, 1, _MONTH)
-    activemailboxmaximumbackoffforact: int = _number("ActiveMailboxMaximumBackoffForACT", 300, 1, _MONTH)
-    idlemailboxminimumbackoffforact: int = _number("IdleMailboxMinimumBackoffForACT", 300, 1, _MONTH)
-    idlemailboxmaximumbackoffforact: int = _number("IdleMailboxMaximumBackoffForACT", 720, 1, _MONTH)
-    mailboxbackoffontransienterrorforact: int = _number("MailboxBackoffOnTransientErrorForACT", 300, 0, _MONTH)
-    mailboxbackoffontimeoutforact: int = _number("MailboxBackoffOnTimeoutForACT", 300, 0, _MONTH)
-    maximummailboxtransientfailuresforact: int = _number("MaximumMailboxTransientFailuresForACT", 10, 1, 999)
-    maximumsynchronizationattemptsforact: int = _number("MaximumSynchronizationAttemptsForACT", 5, 1, _MANY)
 
 
 def _truth(name: str, text: str) -> bool:
@@ -276,4 +236,5 @@ def _parse(text: str, where: str) -> Any:
 
 def describe(cls: type[Any]) -> list[Mapping[str, Any]]:
     """Every setting of a settings class with default, source and note, for documentation pages and commands."""
-    return [{"name": one.name, "default": one.default, **one.metadata} for one in dataclasses.fields(cls)]
+    known = (one for one in dataclasses.fields(cls) if "published" in one.metadata)
+    return [{"name": one.name, "default": one.default, **one.metadata} for one in known]

@@ -8,10 +8,10 @@ user = organization.create(SYSTEM, "systemuser", internalemailaddress="ada@conto
 
 from __future__ import annotations
 
+from postroom.model.deployment import DeploymentSettings
 from postroom.organization.callers import SYSTEM, Caller
 from postroom.organization.deployment import Deployment
 from postroom.organization.organization import Organization
-from postroom.organization.settings import DeploymentSettings
 from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure, Scope
 
 __all__ = [

@@ -65,7 +65,8 @@ def write(tx: Transaction, settings: OrganizationRecord, alert: Alert) -> str | 
     `modifiedon` (and counts in `collationlevel`, ours)."""
     if not getattr(settings, _GATES[alert.level]):
         return None
-    known = tx.first(TraceLog, regardingobjectid=alert.regarding, traceparameterhash=alert.hash)
+    text = one_line(alert.text, 2000)
+    known = tx.first(TraceLog, regardingobjectid=alert.regarding, traceparameterhash=alert.hash, text=text)
     if known is not None:
         tx.update(TraceLog, known.tracelogid, collationlevel=(known.collationlevel or 1) + 1)
         return known.tracelogid
@@ -73,7 +74,7 @@ def write(tx: Transaction, settings: OrganizationRecord, alert: Alert) -> str | 
         TraceLog(
             level=alert.level,
             tracecode=alert.trace_code,
-            text=one_line(alert.text, 2000),
+            text=text,
             traceparameterhash=alert.hash,
             tracestatus=alert.success,
             regardingobjectid=alert.regarding,

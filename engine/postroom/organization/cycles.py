@@ -29,10 +29,11 @@ from postroom.model import (
 from postroom.model.text import one_line
 from postroom.organization import alerts, outbox
 from postroom.organization.alerts import Alert
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.organization.values import DueMailbox, Operation, RunFailure
 from postroom.rules.eligibility import Reason, explain
 from postroom.rules.error_classes import Scope
+from postroom.rules.operation import COLUMNS
 from postroom.rules.outgoing_state import Mark
 from postroom.rules.retry import BackOff, Counters, Decision, after_failure, after_success
 from postroom.store import TABLES, Fence, Transaction, leases, ledger
@@ -195,20 +196,9 @@ class RunResult:
     machine: str = ""
 
 
-_DUE_COLUMN = {
-    Operation.INCOMING: "postponemailboxprocessinguntil",
-    Operation.OUTGOING: "postponesendinguntil",
-    Operation.ACT: "receivingpostponeduntilforact",
-}
 _POSTPONE_COLUMN = {
-    **_DUE_COLUMN,
-    Operation.INCOMING: "receivingpostponeduntil",
+    **{operation: columns.postponed for operation, columns in COLUMNS.items()},
     Operation.TEST: "postponetestemailconfigurationuntil",
-}
-_ENABLED_COLUMN = {
-    Operation.INCOMING: ("enabledforincomingemail", "incomingemailstatus"),
-    Operation.OUTGOING: ("enabledforoutgoingemail", "outgoingemailstatus"),
-    Operation.ACT: ("enabledforact", "actstatus"),
 }
 _STATISTICS = {
     Operation.INCOMING: OperationType.INCOMING_EMAIL,
@@ -275,8 +265,8 @@ def _common(now: datetime, mailbox: Mailbox, operation: Operation, result: RunRe
         "lastduration": min(duration, 2**31 - 1),
         "averagetotalduration": min(average, 2**31 - 1),
     }
-    if operation in _DUE_COLUMN:
-        changes[_DUE_COLUMN[operation]] = result.next_due
+    if operation in COLUMNS:
+        changes[COLUMNS[operation].scheduled] = result.next_due
     if operation is Operation.INCOMING:
         changes["noemailcount"] = 0 if result.processed else mailbox.noemailcount + 1
     elif operation is Operation.ACT:
@@ -321,9 +311,8 @@ def _failed(
             "lastsyncerrorcount": (mailbox.lastsyncerrorcount or 0) + 1,
             "lastsyncerroroccurredon": tx.now(),
         }
-    if decision.disable and operation in _ENABLED_COLUMN:
-        enabled, status = _ENABLED_COLUMN[operation]
-        changes |= {enabled: False, status: MailboxTestStatus.FAILURE}
+    if decision.disable and operation in COLUMNS:
+        changes |= {COLUMNS[operation].enabled: False, COLUMNS[operation].status: MailboxTestStatus.FAILURE}
     elif decision.postpone is not None and operation in _POSTPONE_COLUMN:
         changes[_POSTPONE_COLUMN[operation]] = tx.now() + decision.postpone
     _tell(tx, mailbox, operation, failure, decision)
@@ -371,8 +360,7 @@ def _due_since(mailbox: Mailbox, operation: Operation) -> datetime | None:
     """When the run that ends now had become due. Sending is due when somebody asks for it: that moment is not known here."""
     if operation is Operation.OUTGOING:
         return None
-    columns = {_DUE_COLUMN[operation], _POSTPONE_COLUMN[operation]}
-    return max((moment for name in columns if (moment := getattr(mailbox, name)) is not None), default=None)
+    return max((moment for name in COLUMNS[operation].waits if (moment := getattr(mailbox, name)) is not None), default=None)
 
 
 def _minutes(start: datetime, end: datetime) -> int:

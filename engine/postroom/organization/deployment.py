@@ -12,9 +12,9 @@ from typing import Any, Protocol, Self
 from postroom.clock import Clock
 from postroom.errors import RuleViolated
 from postroom.model import EmailColumns
+from postroom.model.deployment import DeploymentSettings
 from postroom.organization import records
 from postroom.organization.organization import Organization
-from postroom.organization.settings import DeploymentSettings
 from postroom.store import OrganizationStore
 from postroom.store.secrets import KeyRing
 

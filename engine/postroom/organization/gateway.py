@@ -169,6 +169,7 @@ class OrganizationGateway:
         email_id = promotion.promote(tx, self._organization.deployment.settings, case.place, case.message, judgement)
         ledger.store_content(tx, offer.message.digest, offer.octets)
         self._record(tx, offer, Disposition.TRACKED.value, verdict, email_id, known)
+        self._judged.clear()  # what was judged before may answer this one, or come from a sender that is a contact now
         return Delivered(email_id, created=True)
 
     def settle(self, offer: IncomingOffer, disposition: Disposition, verdict: Verdict) -> None:

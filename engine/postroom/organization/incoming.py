@@ -23,8 +23,8 @@ from postroom.model import Organization as OrganizationRecord
 from postroom.model.verdict import Verdict
 from postroom.organization import promotion
 from postroom.organization.callers import Caller
-from postroom.organization.message_values import IncomingMessage
-from postroom.organization.switches import Policies, policies_of, settings_in
+from postroom.organization.message_values import IncomingMessage, importance_of
+from postroom.organization.policies import Policies, policies_of, settings_in
 from postroom.rules.acceptance import Acceptance, Question, Recipient, check_incoming
 from postroom.rules.correlation import Candidate, Candidates, Correlation, correlate
 from postroom.rules.resolution import Match, Sender, resolve_recipient, resolve_sender
@@ -42,6 +42,7 @@ __all__ = [
     "Place",
     "check_incoming_email",
     "deliver_incoming_email",
+    "importance_of",
     "judge",
     "load_place",
     "stored_copy",
@@ -212,7 +213,7 @@ def _matches(tx: Transaction, addresses: Sequence[Address]) -> dict[str, list[Ma
     found: dict[str, list[Match]] = {}
     for key, rows in resolve(tx, (one.address for one in addresses)).items():
         if rows:
-            found[key] = [Match(row.reference, row.active, row.ownerid) for row in rows]
+            found[key] = [Match(row.reference, row.active, row.ownerid, place) for place, row in enumerate(rows)]
     return found
 
 

@@ -4,7 +4,7 @@ deactivation (server-side-sync reference 2). Profiles are in `profiles`."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,11 @@ from postroom.model import (
     UserSettings,
 )
 from postroom.model import Organization as OrganizationRecord
+from postroom.model.settings import DefaultEmailSettings, DeliveryMethods
 from postroom.organization.callers import APPROVE_ADDRESS, Caller
-from postroom.organization.switches import parse_switches, settings_in
-from postroom.rules.linking import DefaultProfile, DeliveryMethods, default_methods, link_profile, parse_default_settings
+from postroom.organization.policies import settings_in, switches_of
+from postroom.rules.linking import DefaultProfile, link_profile
+from postroom.rules.operation import COLUMNS, Operation
 from postroom.store import Transaction, ledger
 
 if TYPE_CHECKING:
@@ -52,10 +54,21 @@ __all__ = [
 Approval = EmailRouterAccessApproval
 
 _ADDRESS_COLUMN = {"systemuser": "internalemailaddress", "queue": "emailaddress"}
-_INCOMING_RESET = {"incomingemailstatus": MailboxTestStatus.NOT_RUN, "enabledforincomingemail": False}
-_OUTGOING_RESET = {"outgoingemailstatus": MailboxTestStatus.NOT_RUN, "enabledforoutgoingemail": False}
-_ACT_RESET = {"actstatus": MailboxTestStatus.NOT_RUN, "enabledforact": False}
-RESET: Mapping[str, Any] = {**_INCOMING_RESET, **_OUTGOING_RESET, **_ACT_RESET}
+_METHOD = {
+    Operation.INCOMING: "incomingemaildeliverymethod",
+    Operation.OUTGOING: "outgoingemaildeliverymethod",
+    Operation.ACT: "actdeliverymethod",
+}
+
+
+def _reset(directions: Iterable[Operation]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for direction in directions:
+        found |= {COLUMNS[direction].status: MailboxTestStatus.NOT_RUN, COLUMNS[direction].enabled: False}
+    return found
+
+
+RESET: Mapping[str, Any] = _reset(COLUMNS)
 """Not Run and disabled, in every direction (reference 2.4)."""
 _FORGOTTEN = {"ewsurl": None, "exchangesyncstatexml": None, "lastmessageid": None}
 """What a changed address makes worthless (reference 2.2)."""
@@ -69,7 +82,7 @@ def create_owner(tx: Transaction, caller: Caller, cls: type[SystemUser | Queue],
     entity = cls.__entity__
     settings = settings_in(tx)
     address = values.get(_ADDRESS_COLUMN[entity]) or None
-    methods = _chosen_methods(default_methods(entity, settings.defaultemailsettings), values)
+    methods = _chosen_methods(DefaultEmailSettings.from_xml(settings.defaultemailsettings).of(entity), values)
     values |= {
         "incomingemaildeliverymethod": methods.incoming,
         "outgoingemaildeliverymethod": methods.outgoing,
@@ -112,7 +125,8 @@ def _new_mailbox(*, inactive: bool = False, forward: bool = False) -> dict[str, 
     }
 
 
-def _chosen_methods(defaults: DeliveryMethods, values: Mapping[str, Any]) -> DeliveryMethods:
+def _chosen_methods(defaults: DeliveryMethods | None, values: Mapping[str, Any]) -> DeliveryMethods:
+    defaults = defaults or DeliveryMethods()
     incoming, outgoing = values.get("incomingemaildeliverymethod"), values.get("outgoingemaildeliverymethod")
     return DeliveryMethods(
         defaults.incoming if incoming is None else IncomingDeliveryMethod(incoming),
@@ -233,14 +247,7 @@ class _Change:
             return {**RESET, **_FORGOTTEN}
         if credentials or any(map(self.differs, ("emailserverprofile", "username", "allowemailconnectortousecredentials"))):
             return dict(RESET)
-        found: dict[str, Any] = {}
-        if self.differs("incomingemaildeliverymethod"):
-            found |= _INCOMING_RESET
-        if self.differs("outgoingemaildeliverymethod"):
-            found |= _OUTGOING_RESET
-        if self.differs("actdeliverymethod"):
-            found |= _ACT_RESET
-        return found
+        return _reset(direction for direction, method in _METHOD.items() if self.differs(method))
 
     def approval(self) -> dict[str, Any]:
         """A new address has to be approved anew; deciding needs the privilege."""
@@ -363,11 +370,12 @@ def apply_defaults(organization: Organization, caller: Caller, mailbox_ids: Sequ
         profile = _default_profile(tx, settings)
         if profile is None:
             raise RuleViolated("the organization has no default profile")
+        defaults = DefaultEmailSettings.from_xml(settings.defaultemailsettings)
         for mailbox_id in mailbox_ids:
             owner = tx.get(Mailbox, mailbox_id).regardingobjectid
             values: dict[str, Any] = {"emailserverprofile": profile.reference}
-            if owner is not None and owner.entity in parse_default_settings(settings.defaultemailsettings):
-                methods = default_methods(owner.entity, settings.defaultemailsettings)
+            methods = defaults.of(owner.entity) if owner is not None else None
+            if methods is not None:
                 values |= {
                     "incomingemaildeliverymethod": methods.incoming,
                     "outgoingemaildeliverymethod": methods.outgoing,
@@ -382,5 +390,5 @@ def apply_defaults(organization: Organization, caller: Caller, mailbox_ids: Sequ
 def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
     """Values of the organization row that must make sense together. Raises RecordNotFound, InvalidValue."""
     _check_profile_exists(tx, values.get("defaultemailserverprofileid"))
-    parse_default_settings(values.get("defaultemailsettings"))
-    parse_switches(values.get("orgdborgsettings"))
+    DefaultEmailSettings.from_xml(values.get("defaultemailsettings"))
+    switches_of(values.get("orgdborgsettings"))

@@ -1,18 +1,20 @@
-"""An incoming message as CheckIncomingEmail and DeliverIncomingEmail take it."""
+"""An incoming message as CheckIncomingEmail and DeliverIncomingEmail take it, and what both directions make of addresses and files."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from postroom.errors import InvalidValue
 from postroom.mime.addresses import parse_list
 from postroom.mime.values import Address, Attachment, ParsedMessage
-from postroom.model import Lookup
+from postroom.model import ActivityMimeAttachment, Lookup
 from postroom.model.text import one_line
 
-__all__ = ["IncomingMessage", "addresses_of", "message_id_key"]
+__all__ = ["IncomingMessage", "addresses_of", "attachment_rows", "importance_of", "message_id_key"]
 
 _MESSAGE_ID_LIMIT = 320
 
@@ -38,6 +40,29 @@ def addresses_of(value: Iterable[Address | str | Lookup] | str) -> tuple[Address
             for piece in part.split(";"):
                 found.extend(parse_list(piece).addresses)
     return tuple(found)
+
+
+def importance_of(value: int | str) -> int:
+    """0, 1 or 2, as a number or its text (reference 4.1). Raises InvalidValue."""
+    if str(value) not in ("0", "1", "2"):
+        raise InvalidValue(f"importance: 0, 1 or 2 expected, not {str(value)[:40]!r}")
+    return int(value)
+
+
+def attachment_rows(activity: Lookup, attachments: Iterable[Attachment]) -> list[ActivityMimeAttachment]:
+    """The files of an email as records, numbered from 1."""
+    return [
+        ActivityMimeAttachment(
+            objectid=activity,
+            objecttypecode="email",
+            filename=one_line(one.filename, 255),
+            mimetype=one_line(one.content_type, 256),
+            body=base64.b64encode(one.octets).decode("ascii"),
+            attachmentnumber=number,
+            filesize=len(one.octets),
+        )
+        for number, one in enumerate(attachments, start=1)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

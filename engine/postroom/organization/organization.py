@@ -18,7 +18,7 @@ from postroom.model.verdict import Verdict
 from postroom.organization import alerts, books, cycles, incoming, mailboxes, outbox, outgoing, profiles, records, testing_mail
 from postroom.organization.callers import Caller
 from postroom.organization.gateway import OrganizationGateway
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.organization.values import Connection, DueMailbox, GatewayBinding, Operation, RunFailure
 from postroom.providers.contract import ClaimedEmail
 from postroom.store import OrganizationStore
@@ -189,7 +189,7 @@ class Organization:
             bcc=bcc,
             received_on=received_on,
             submitted_by=submitted_by,
-            importance=int(importance),
+            importance=incoming.importance_of(importance),
             body=body,
             attachments=tuple(attachments),
             in_reply_to=in_reply_to,

@@ -25,12 +25,12 @@ from postroom.model import (
     TraceLevel,
     address_key,
 )
+from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import one_line
 from postroom.organization import alerts
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import READ_ACTIVITY, WRITE_ACTIVITY, Caller
-from postroom.organization.settings import DeploymentSettings
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.organization.values import GatewayBinding
 from postroom.providers.contract import ClaimedEmail, RecipientResult, Submission
 from postroom.rules.outgoing_state import Attempt, Mark, Outcome, Report, after_loss, after_report

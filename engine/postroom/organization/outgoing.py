@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from postroom.errors import NotWritable, PrivilegeMissing, RuleViolated, SendRefused
 from postroom.mime.values import Address, Attachment
 from postroom.model import (
-    ActivityMimeAttachment,
     ActivityParty,
     Email,
     EmailStatus,
@@ -24,10 +22,10 @@ from postroom.model import (
 from postroom.model.text import one_line
 from postroom.model.validate import validate_create
 from postroom.organization.callers import SEND_AS_USER, WRITE_ACTIVITY, Caller
-from postroom.organization.message_values import addresses_of, message_id_key
+from postroom.organization.message_values import addresses_of, attachment_rows, message_id_key
 from postroom.organization.outbox import apply_outcome
+from postroom.organization.policies import Policies, policies_of, settings_in
 from postroom.organization.promotion import duplicate_key
-from postroom.organization.switches import Policies, policies_of, settings_in
 from postroom.rules.outgoing_state import Mark, Outcome, cancellable
 from postroom.rules.sending import Author, Party, SendProblem, SendRequest, check_send
 from postroom.rules.tracking_token import append_token, make_token
@@ -119,7 +117,7 @@ def create_email(organization: Organization, caller: Caller, draft: Draft) -> st
             )
         )
         tx.create_many(_draft_parties(tx, email.reference, sender, draft))
-        tx.create_many(_draft_attachments(email.reference, draft.attachments))
+        tx.create_many(attachment_rows(email.reference, draft.attachments))
         return email.activityid
 
 
@@ -138,21 +136,6 @@ def _draft_parties(tx: Transaction, activity: Lookup, sender: Lookup | None, dra
             activityid=activity, partyid=party, participationtypemask=kind, addressused=one_line(address, 200) or None
         )
         for kind, party, address in parties
-    ]
-
-
-def _draft_attachments(activity: Lookup, attachments: Sequence[Attachment]) -> list[ActivityMimeAttachment]:
-    return [
-        ActivityMimeAttachment(
-            objectid=activity,
-            objecttypecode="email",
-            filename=one_line(one.filename, 255),
-            mimetype=one_line(one.content_type, 256),
-            body=base64.b64encode(one.octets).decode("ascii"),
-            attachmentnumber=number,
-            filesize=len(one.octets),
-        )
-        for number, one in enumerate(attachments, start=1)
     ]
 
 

@@ -11,7 +11,7 @@ from postroom.model import CredentialRetrieval, EmailServerProfile, Lookup, Mail
 from postroom.model.secret import Secret
 from postroom.organization.callers import Caller
 from postroom.organization.mailboxes import RESET, offer_again
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.organization.values import Connection, DueMailbox, Operation
 from postroom.store import Transaction
 from postroom.store import secrets as kept

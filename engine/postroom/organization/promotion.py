@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,9 +24,9 @@ from postroom.model import (
     UserSettings,
     address_key,
 )
+from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import clean_text, one_line
-from postroom.organization.message_values import IncomingMessage
-from postroom.organization.settings import DeploymentSettings
+from postroom.organization.message_values import IncomingMessage, attachment_rows
 from postroom.rules.ownership import choose_owner
 from postroom.rules.resolution import Match, resolve_recipient
 from postroom.store import Transaction
@@ -40,6 +39,8 @@ __all__ = ["add_queue_items", "duplicate_key", "promote"]
 _NAMESPACE = uuid.UUID("5d0f4cb5-8b33-4e2f-9a34-1f6f2a0d7c11")
 EMAIL_TYPE_CODE = 4202
 """Object type code of email [K]."""
+_CONTACT_ADDRESS = 100
+"""Characters of `contact.emailaddress1` [K]."""
 _CUSTOMERS = frozenset({"contact", "account", "lead"})
 _LISTS = (
     ("to", ParticipationType.TO),
@@ -181,6 +182,8 @@ def _new_contact(
     accepting = judgement.acceptance.accepting
     if message.sender is None or judgement.matches.get(address_key(message.sender.address)):
         return None
+    if len(message.sender.address) > _CONTACT_ADDRESS:
+        return None  # half an address would be another one
     if not place.policies.switches.autocreatecontactonpromote or accepting is None or accepting.entity != "systemuser":
         return None
     settings = tx.first(UserSettings, systemuserid=accepting.id)
@@ -192,7 +195,7 @@ def _new_contact(
         "fullname": name,
         "firstname": first,
         "lastname": last,
-        "emailaddress1": one_line(message.sender.address, 100),
+        "emailaddress1": one_line(message.sender.address, _CONTACT_ADDRESS),
         "ownerid": owner or accepting,
         "createdon": tx.now(),
     }
@@ -214,19 +217,7 @@ def _attachments(
     """The files that may be kept, and whether any was left out (blocked extension or too large, reference 4.11)."""
     limits = _Limits(size, deployment.blocked_extensions)
     kept = [one for one in message.attachments if not _refused(one.filename, len(one.octets), limits)]
-    rows = [
-        ActivityMimeAttachment(
-            objectid=activity,
-            objecttypecode="email",
-            filename=one_line(one.filename, 255),
-            mimetype=one_line(one.content_type, 256),
-            body=base64.b64encode(one.octets).decode("ascii"),
-            attachmentnumber=number,
-            filesize=len(one.octets),
-        )
-        for number, one in enumerate(kept, start=1)
-    ]
-    return rows, len(kept) < len(message.attachments)
+    return attachment_rows(activity, kept), len(kept) < len(message.attachments)
 
 
 def _refused(filename: str, size: int, limits: _Limits) -> bool:

@@ -32,7 +32,7 @@ from postroom.model import Organization as OrganizationRecord
 from postroom.model.validate import validate_create, validate_update
 from postroom.organization import mailboxes, outgoing, profiles
 from postroom.organization.callers import Caller
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.rules.outgoing_state import Mark
 from postroom.store import Transaction, ledger
 from postroom.store.secrets import write_all

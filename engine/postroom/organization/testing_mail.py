@@ -11,10 +11,11 @@ from postroom.model import Mailbox, MailboxTestStatus, TraceLevel
 from postroom.organization import alerts, outbox
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import Caller
-from postroom.organization.switches import settings_in
+from postroom.organization.policies import settings_in
 from postroom.organization.values import GatewayBinding, Operation, RunFailure
 from postroom.providers.contract import ClaimedEmail
 from postroom.rules.eligibility import served
+from postroom.rules.operation import COLUMNS
 from postroom.rules.outgoing_state import Mark
 from postroom.store import Fence, Transaction, ledger
 
@@ -36,22 +37,16 @@ TEST_BODY = "This message was sent to test the mailbox. Nothing needs to be done
 TEST_ONLY = 1
 """Bit of `mailbox.mailboxprocessingcontext` ("internal", values not published): the scheduled test enables nothing. Ours."""
 
-_DIRECTIONS = {
-    Operation.INCOMING: ("incomingemailstatus", "enabledforincomingemail"),
-    Operation.OUTGOING: ("outgoingemailstatus", "enabledforoutgoingemail"),
-    Operation.ACT: ("actstatus", "enabledforact"),
-}
-
 
 def schedule_test(organization: Organization, _caller: Caller, mailbox_id: str, *, enable: bool) -> None:
     """Every direction that server-side synchronization serves starts over at Not Run. A test that only looks leaves the statuses' flags
     alone. Raises RuleViolated when there is nothing to test."""
     with organization.store.transaction() as tx:
         mailbox = tx.get(Mailbox, mailbox_id)
-        wanted = [direction for direction in _DIRECTIONS if served(direction.value, mailbox)]
+        wanted = [direction for direction in COLUMNS if served(direction.value, mailbox)]
         if not wanted:
             raise RuleViolated("nothing of the mailbox is served by server-side synchronization: there is nothing to test")
-        changes: dict[str, Any] = {_DIRECTIONS[direction][0]: MailboxTestStatus.NOT_RUN for direction in wanted}
+        changes: dict[str, Any] = {COLUMNS[direction].status: MailboxTestStatus.NOT_RUN for direction in wanted}
         context = (mailbox.mailboxprocessingcontext or 0) & ~TEST_ONLY
         tx.update(
             Mailbox,
@@ -70,8 +65,8 @@ def directions_to_test(mailbox: Mailbox) -> list[Operation]:
         return []
     return [
         direction
-        for direction, (status, _) in _DIRECTIONS.items()
-        if served(direction.value, mailbox) and getattr(mailbox, status) is MailboxTestStatus.NOT_RUN
+        for direction, columns in COLUMNS.items()
+        if served(direction.value, mailbox) and getattr(mailbox, columns.status) is MailboxTestStatus.NOT_RUN
     ]
 
 
@@ -86,14 +81,14 @@ def record_test_result(
     failure = RunFailure.of(error, direction) if isinstance(error, BaseException) else error
     with organization.store.transaction(fence) as tx:
         mailbox = tx.get(Mailbox, mailbox_id)
-        status, enabled = _DIRECTIONS[direction]
+        status, enabled = COLUMNS[direction].status, COLUMNS[direction].enabled
         retries = mailbox.testemailconfigurationretrycount or 0
         deployment = organization.deployment.settings
         changes: dict[str, Any]
         if failure is None:
             changes = {status: MailboxTestStatus.SUCCESS}
             if not (mailbox.mailboxprocessingcontext or 0) & TEST_ONLY:
-                changes |= {enabled: True, **_fresh_start(direction)}
+                changes |= {enabled: True, **dict.fromkeys(COLUMNS[direction].waits)}  # due at once
         elif not failure.permanent and retries + 1 < deployment.test_attempts:
             wait = max(timedelta(seconds=deployment.test_retry), failure.retry_after or timedelta(0))
             changes = {
@@ -107,15 +102,6 @@ def record_test_result(
         tx.update(Mailbox, mailbox_id, **changes)
         if status in changes:
             _tell(tx, mailbox, direction, failure)
-
-
-def _fresh_start(direction: Operation) -> dict[str, Any]:
-    """A direction that was just enabled is due at once."""
-    if direction is Operation.INCOMING:
-        return {"postponemailboxprocessinguntil": None, "receivingpostponeduntil": None}
-    if direction is Operation.OUTGOING:
-        return {"postponesendinguntil": None}
-    return {"receivingpostponeduntilforact": None}
 
 
 def _tell(tx: Transaction, mailbox: Mailbox, direction: Operation, failure: RunFailure | None) -> None:

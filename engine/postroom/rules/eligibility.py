@@ -21,6 +21,7 @@ from postroom.model.options import (
     RecordState,
     ServerType,
 )
+from postroom.rules.operation import COLUMNS, Operation
 
 if TYPE_CHECKING:
     from postroom.model import EmailServerProfile, Mailbox, Organization
@@ -122,10 +123,7 @@ def _direction(operation: str, mailbox: Mailbox, profile: EmailServerProfile | N
             yield Reason(Obstacle.SERVER_TYPE, "appointments, contacts and tasks need an Exchange profile")
         if mailbox.regardingobjectid is None or mailbox.regardingobjectid.entity != "systemuser":
             yield Reason(Obstacle.OWNER, "appointments, contacts and tasks are for users' mailboxes only")
-    if not getattr(
-        mailbox,
-        {"incoming": "enabledforincomingemail", "outgoing": "enabledforoutgoingemail", "act": "enabledforact"}[operation],
-    ):
+    if not getattr(mailbox, COLUMNS[Operation(operation)].enabled):
         yield Reason(Obstacle.NOT_ENABLED, f"the mailbox is not enabled for {_WHAT[operation]}")
 
 
@@ -159,9 +157,7 @@ def _approval(mailbox: Mailbox, profile: EmailServerProfile | None, organization
 
 
 _POSTPONEMENTS = {
-    "incoming": ("postponemailboxprocessinguntil", "receivingpostponeduntil"),
-    "outgoing": ("postponesendinguntil",),
-    "act": ("receivingpostponeduntilforact",),
+    **{operation.value: columns.waits for operation, columns in COLUMNS.items()},
     "test": ("postponetestemailconfigurationuntil",),
 }
 

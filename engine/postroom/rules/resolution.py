@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from postroom.model.attributes import Lookup
 
@@ -23,12 +22,13 @@ class Match:
 
     active    statecode is Active; for a systemuser: not disabled
     owner     who owns it; None for users, teams and other records without an owner
+    place     where it stands among those that have the address, oldest first
     """
 
     reference: Lookup
     active: bool = True
     owner: Lookup | None = None
-    created_on: datetime | None = None
+    place: int = 0
 
     @property
     def entity(self) -> str:
@@ -92,9 +92,8 @@ def _usable(matches: Sequence[Match], policy: ResolutionPolicy) -> list[Match]:
     return list(seen.values())
 
 
-def _preference(match: Match, mailbox_owner: Lookup | None) -> tuple[int, str, bool, float, str]:
+def _preference(match: Match, mailbox_owner: Lookup | None) -> tuple[int, str, bool, int, str]:
     rank = _RANK.get(match.entity, len(_ORDER))
     other = match.entity if rank == len(_ORDER) else ""
     foreign = mailbox_owner is None or match.owner != mailbox_owner
-    age = match.created_on.timestamp() if match.created_on is not None else float("inf")
-    return rank, other, foreign, age, match.reference.id
+    return rank, other, foreign, match.place, match.reference.id

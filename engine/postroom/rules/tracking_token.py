@@ -54,7 +54,7 @@ def append_token(subject: str, token: str, limit: int = 255) -> str:
 @lru_cache(maxsize=64)
 def _pattern(layout: TokenLayout) -> re.Pattern[str]:
     prefixes = "|".join(re.escape(prefix) for prefix in sorted(layout.prefixes, key=len, reverse=True))
-    return re.compile(rf"({prefixes})(\d{{{1 + layout.user_digits + layout.counter_digits}}})(?!\d)", re.IGNORECASE)
+    return re.compile(rf"({prefixes})([0-9]{{{1 + layout.user_digits + layout.counter_digits}}})(?![0-9])", re.IGNORECASE)
 
 
 def find_token(subject: str, layout: TokenLayout) -> str | None:
@@ -66,5 +66,6 @@ def find_token(subject: str, layout: TokenLayout) -> str | None:
         found = match
     if found is None:
         return None
-    spelled = next(prefix for prefix in layout.prefixes if prefix.casefold() == found[1].casefold())
+    # asked of the pattern again: it takes more letters for equal than casefold does (a capital I with a dot for an i)
+    spelled = next(one for one in layout.prefixes if re.fullmatch(re.escape(one), found[1], re.IGNORECASE))
     return spelled + found[2]

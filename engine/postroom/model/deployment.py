@@ -1,0 +1,88 @@
+"""Settings of a whole deployment (server-side-sync reference 1.6): `ServerSideSyncEmailSettings` and `ServerSideSyncACTSettings`.
+
+Attributes are the published names in snake case; durations are seconds. No numeric default is published: the numbers are the
+reference's suggestions. Each field's metadata is as `settings` describes it; `published` is "" where the setting itself is ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from postroom.errors import SettingsError
+from postroom.model.settings import number, problems_of, switch
+
+__all__ = ["BLOCKED_EXTENSIONS", "DeploymentSettings"]
+
+_BLOCKED = """
+    ade adp app asa ashx asmx asp bas bat cdx cer chm class cmd com config cpl crt csh dll exe fxp hlp hta
+    htr htw ida idc idq inf ins isp its jar js jse ksh lnk mad maf mag mam maq mar mas mat mau mav maw mda
+    mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml msi msp mst ops pcd pif prf prg printer pst
+    reg rem scf scr sct shb shs shtm shtml soap stm tmp url vb vbe vbs vsmacros vss vst vsw ws wsc wsf wsh
+"""
+BLOCKED_EXTENSIONS = frozenset(_BLOCKED.split())
+"""File extensions that a new organization blocks [K]."""
+
+_MONTH = 86_400 * 30
+_MANY = 1_000_000
+
+
+def _ours(default: int, low: int, high: int) -> Any:
+    return number("", default, low, high)
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentSettings:
+    """Raises SettingsError with every problem at once."""
+
+    active_mailbox_minimum_backoff: int = number("ActiveMailboxMinimumBackoff", 120, 1, _MONTH)
+    active_mailbox_maximum_backoff: int = number("ActiveMailboxMaximumBackoff", 300, 1, _MONTH)
+    idle_mailbox_minimum_backoff: int = number("IdleMailboxMinimumBackoff", 300, 1, _MONTH)
+    idle_mailbox_maximum_backoff: int = number("IdleMailboxMaximumBackoff", 720, 1, _MONTH)
+    mailbox_backoff_on_transient_error: int = number("MailboxBackoffOnTransientError", 300, 0, _MONTH)
+    mailbox_backoff_on_timeout: int = number("MailboxBackoffOnTimeout", 300, 0, _MONTH)
+    max_mailbox_transient_failures: int = number("MaxMailboxTransientFailures", 10, 1, 998)
+    maximum_email_delivery_attempts: int = number("MaximumEmailDeliveryAttempts", 10, 1, _MANY)
+    incoming_maximum_emails_per_cycle: int = number("IncomingMaximumEmailsPerCycle", 100, 1, _MANY)
+    incoming_email_exchange_email_retrieval_batch_size: int = number(
+        "IncomingEmailExchangeEmailRetrievalBatchSize", 10, 1, _MANY
+    )
+    allow_ad_based_authentication_protocols: bool = switch("AllowADBasedAuthenticationProtocols", True)
+    allow_basic_authentication_on_non_secure_channel: bool = switch(
+        "AllowBasicAuthenticationOnNonSecureChannel", False, stated=False
+    )
+    allow_non_ssl_email: bool = switch("AllowNonSSLEmail", False, stated=False)
+    allow_credentials_entry_via_non_secure_channels: bool = switch(
+        "AllowCredentialsEntryViaNonSecureChannels", False, stated=False
+    )
+    email_router_migration_max_parallel_runs: int = number(
+        "EmailRouterMigrationMaxParallelRuns", 1, 1, _MANY, note="no number is suggested: ours"
+    )
+    # appointments, contacts and tasks
+    active_mailbox_minimum_backoff_for_act: int = number("ActiveMailboxMinimumBackoffForACT", 120, 1, _MONTH)
+    active_mailbox_maximum_backoff_for_act: int = number("ActiveMailboxMaximumBackoffForACT", 300, 1, _MONTH)
+    idle_mailbox_minimum_backoff_for_act: int = number("IdleMailboxMinimumBackoffForACT", 300, 1, _MONTH)
+    idle_mailbox_maximum_backoff_for_act: int = number("IdleMailboxMaximumBackoffForACT", 720, 1, _MONTH)
+    mailbox_backoff_on_transient_error_for_act: int = number("MailboxBackoffOnTransientErrorForACT", 300, 0, _MONTH)
+    mailbox_backoff_on_timeout_for_act: int = number("MailboxBackoffOnTimeoutForACT", 300, 0, _MONTH)
+    maximum_mailbox_transient_failures_for_act: int = number("MaximumMailboxTransientFailuresForACT", 10, 1, 998)
+    maximum_synchronization_attempts_for_act: int = number("MaximumSynchronizationAttemptsForACT", 5, 1, _MANY)
+    # ours
+    item_attempts: int = _ours(5, 1, _MANY)  # reference 3.5
+    test_attempts: int = _ours(10, 1, _MANY)  # reference 2.4
+    test_retry: int = _ours(300, 1, _MONTH)  # reference 2.4
+    lease_seconds: int = _ours(1800, 1, _MONTH)  # reference 3.3: a lock is stale after 30 minutes
+    maximum_message_size: int = _ours(25 * 1024 * 1024, 1, 2**31 - 1)  # octets; a larger message is parked
+    blocked_extensions: frozenset[str] = BLOCKED_EXTENSIONS
+
+    def __post_init__(self) -> None:
+        problems = problems_of(self)
+        if not problems:
+            problems = [
+                f"{kind}_mailbox_minimum_backoff{act} is larger than {kind}_mailbox_maximum_backoff{act}"
+                for act in ("", "_for_act")
+                for kind in ("active", "idle")
+                if getattr(self, f"{kind}_mailbox_minimum_backoff{act}") > getattr(self, f"{kind}_mailbox_maximum_backoff{act}")
+            ]
+        if problems:
+            raise SettingsError(problems)
