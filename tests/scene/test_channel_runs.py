@@ -8,9 +8,11 @@ from typing import Any, NoReturn
 
 import pytest
 
+from postroom.errors import Cancelled, StoreError
 from postroom.model import MailboxTestStatus, ServerType
-from postroom.organization import SYSTEM, Operation
+from postroom.organization import SYSTEM, Operation, Organization
 from postroom.providers.builtin.pop3 import Pop3Provider
+from postroom.store import Fence
 from postroom.testing.scene import Party, Scene
 
 POLL = timedelta(minutes=15)
@@ -109,6 +111,24 @@ def test_a_test_that_breaks_comes_again_later(scene: Scene, ada: Party, monkeypa
     monkeypatch.undo()
     scene.run(after=timedelta(minutes=5))
     assert scene.mailbox(ada).incomingemailstatus is MailboxTestStatus.SUCCESS
+
+
+def test_a_lease_goes_back_with_the_result_and_not_once_more(scene: Scene, ada: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An idle poll writes twice: it takes the lease, and it writes its result."""
+    ended: list[str] = []
+    end_run = Organization.end_run
+
+    def noted(organization: Organization, mailbox_id: str, fence: Fence | None) -> None:
+        ended.append(mailbox_id)
+        end_run(organization, mailbox_id, fence)
+
+    monkeypatch.setattr(Organization, "end_run", noted)
+    scene.run(after=POLL)
+    assert (ended, scene.mailbox(ada).processingstatecode) == ([], 0)
+    fail_with(monkeypatch, Cancelled("called off"))
+    monkeypatch.setattr(Organization, "finish_run", lambda *_, **__: (_ for _ in ()).throw(StoreError("away")))
+    scene.run(after=POLL)
+    assert (ended, scene.mailbox(ada).processingstatecode) == ([ada.mailbox], 0)
 
 
 def test_statistics_say_when_a_run_was_due(scene: Scene, ada: Party) -> None:

@@ -95,12 +95,18 @@ class ServerSideSync:
 
     def _job(self, due: DueMailbox, operation: Operation) -> Job:
         work = self._test if operation is Operation.TEST else self._email
+        lease = _MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder)
+
+        def record(report: JobReport, fence: Fence | None) -> None:
+            if self._record(due, operation, report, fence):
+                lease.given_back = fence
+
         return Job(
             instance=due.mailbox.mailboxid,
             operation=operation,
             run=lambda run: work(due, operation, run),
-            lease=_MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder),
-            record=lambda report, fence: self._record(due, operation, report, fence),
+            lease=lease,
+            record=record,
         )
 
     def _email(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
@@ -213,14 +219,15 @@ class ServerSideSync:
 
     # -- what a run leads to ------------------------------------------------------------------------------------------
 
-    def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None) -> None:
+    def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None) -> bool:
+        """Whether there was a result to write; the lease went back with it."""
         failure: RunFailure | None = None
         if isinstance(report.error, NoRoom):
-            return  # still due
+            return False  # still due
         if report.error is not None:
             nature = classify(report.error, operation).nature
             if nature is Nature.STALE:
-                return  # another run has the mailbox; nothing of this one may be written
+                return False  # another run has the mailbox; nothing of this one may be written
             if nature is not Nature.NONE:
                 failure = RunFailure.of(report.error, operation)
                 log.info("%s of %s: %s", operation, due.mailbox.emailaddress, failure.text)
@@ -236,6 +243,7 @@ class ServerSideSync:
             failure=failure,
             machine=self.holder,
         )
+        return True
 
     def _interval(self, due: DueMailbox, outcome: RunOutcome) -> timedelta:
         settings = self.organization.deployment.settings
@@ -275,13 +283,14 @@ class _Slot:
 
 
 class _MailboxLease:
-    """The mailbox's lease, as the runtime asks for it."""
+    """The mailbox's lease, as the runtime asks for it. `given_back`: a fence that went back with the run's result."""
 
     def __init__(self, organization: Organization, mailbox_id: str, operation: Operation, holder: str) -> None:
         self._organization = organization
         self._mailbox_id = mailbox_id
         self._operation = operation
         self._holder = holder
+        self.given_back: Fence | None = None
 
     def acquire(self) -> Fence | None:
         return self._organization.begin_run(self._mailbox_id, self._operation, self._holder)
@@ -290,7 +299,8 @@ class _MailboxLease:
         return self._organization.renew_run(self._mailbox_id, fence)
 
     def release(self, fence: Fence) -> None:
-        self._organization.end_run(self._mailbox_id, fence)
+        if fence != self.given_back:
+            self._organization.end_run(self._mailbox_id, fence)
 
 
 class _ProviderLog:
