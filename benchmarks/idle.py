@@ -9,10 +9,9 @@ import time
 from collections import Counter
 from datetime import timedelta
 
-from sqlalchemy import event
-
 from benchmarks.harness import Bench
 from postroom.organization import DeploymentSettings, Operation
+from postroom.store.database import observe
 from postroom.store.memory import SqlSeenSet
 from postroom.testing.scene import Scene
 from postroom_simulator.pop3.maildrop import uidl
@@ -29,7 +28,7 @@ def run(bench: Bench) -> None:
     for size, found in counts.items():
         bench.note(
             f"{size:,} messages: {found['statement']} statements, {found['commit']} commits, "
-            f"{found['rollback']} reads ended; {medians[size] / size * 1e6:.2f} us a message"
+            f"{found['read']} reading transactions; {medians[size] / size * 1e6:.2f} us a message"
         )
     same = len({(found["statement"], found["commit"]) for found in counts.values()}) == 1
     bench.note("statements and commits do not depend on the size" if same else "statements or commits DEPEND on the size")
@@ -64,23 +63,14 @@ def poll(scene: Scene) -> float:
 def counted(scene: Scene) -> Counter[str]:
     """What one poll asks of the database."""
     found: Counter[str] = Counter()
-    engine = scene.organization.store._database.engine
+    kinds = {"COMMIT": "commit", "ROLLBACK": "read"}
 
-    def statement(*_: object) -> None:
-        found["statement"] += 1
+    def statement(text: str) -> None:
+        found[kinds.get(text, "statement")] += 1
 
-    def commit(*_: object) -> None:
-        found["commit"] += 1
-
-    def rollback(*_: object) -> None:
-        found["rollback"] += 1
-
-    listeners = (("before_cursor_execute", statement), ("commit", commit), ("rollback", rollback))
-    for name, listener in listeners:
-        event.listen(engine, name, listener)
+    forget = observe(scene.organization.store._database, statement)
     try:
         poll(scene)
     finally:
-        for name, listener in listeners:
-            event.remove(engine, name, listener)
+        forget()
     return found

@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from organization_house import House
@@ -19,6 +18,7 @@ from postroom.model.secret import Secret
 from postroom.organization import SYSTEM, Operation, RunFailure
 from postroom.rules.eligibility import Obstacle, explain
 from postroom.store import Fence
+from postroom.store.database import observe
 
 INCOMING, OUTGOING, TEST = Operation.INCOMING, Operation.OUTGOING, Operation.TEST
 
@@ -368,8 +368,10 @@ def test_an_idle_poll_takes_few_statements(house: House) -> None:
     for number in range(20):
         house.user(f"other{number}", incomingemaildeliverymethod=0, outgoingemaildeliverymethod=0, ready=False)
     statements: list[str] = []
-    engine = house.organization.store._database.engine
-    sa.event.listen(engine, "before_cursor_execute", lambda c, cur, statement, *rest: statements.append(statement))
+    observe(
+        house.organization.store._database,
+        lambda statement: None if statement in ("COMMIT", "ROLLBACK") else statements.append(statement),
+    )
     assert len(house.organization.due_mailboxes()) == 1
     assert len(statements) == 1
     run_started = house.clock.now()

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from postroom.store import OrganizationStore
+from postroom.store.database import observe
 from postroom.store.secrets import KeyRing
 from postroom.store.tables import register_all
 
@@ -108,16 +109,17 @@ def statements() -> Callable[[Any], AbstractContextManager[list[str]]]:
 
     @contextmanager
     def watch(place: Any) -> Iterator[list[str]]:
-        engine = (place.store if hasattr(place, "store") else place)._database.engine
+        database = (place.store if hasattr(place, "store") else place)._database
         seen: list[str] = []
 
-        def note(conn: Any, cursor: Any, statement: str, *_: Any) -> None:
-            seen.append(statement)
+        def note(statement: str) -> None:
+            if statement not in ("COMMIT", "ROLLBACK"):
+                seen.append(statement)
 
-        sa.event.listen(engine, "before_cursor_execute", note)
+        forget = observe(database, note)
         try:
             yield seen
         finally:
-            sa.event.remove(engine, "before_cursor_execute", note)
+            forget()
 
     return watch

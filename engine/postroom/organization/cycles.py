@@ -37,6 +37,7 @@ from postroom.rules.operation import COLUMNS
 from postroom.rules.outgoing_state import Mark
 from postroom.rules.retry import BackOff, Counters, Decision, after_failure, after_success
 from postroom.store import TABLES, Fence, Transaction, leases, ledger
+from postroom.store.prepared import Prepared
 from postroom.store.rows import from_micros, shape_of, to_micros
 from postroom.store.tables import lease
 
@@ -110,7 +111,7 @@ _MAILBOX, _PROFILE = shape_of(Mailbox), shape_of(EmailServerProfile)
 _PROFILE_START = len(_MAILBOX.columns)
 _FLAGS_START = _PROFILE_START + len(_PROFILE.columns)
 _FROM = _m.join(_p, _m.c.emailserverprofile == _p.c.emailserverprofileid).join(_o, sa.true())
-_FIND_DUE = (
+_DUE_NOW = (
     sa.select(
         *(column.label(f"m{number}") for number, column in enumerate(_MAILBOX.columns)),
         *(column.label(f"p{number}") for number, column in enumerate(_PROFILE.columns)),
@@ -122,10 +123,17 @@ _FIND_DUE = (
 )
 
 
+_FIND_DUE = Prepared(_DUE_NOW, plain=True)
+_FIND_FIRST_DUE = Prepared(_DUE_NOW.limit(sa.bindparam("p_limit", type_=sa.Integer())), plain=True)
+
+
 def due_mailboxes(organization: Organization, now: datetime, *, limit: int | None) -> list[DueMailbox]:
-    statement = _FIND_DUE if limit is None else _FIND_DUE.limit(limit)
+    parameters = {"p_now": to_micros(now)}
     with organization.store.reading() as tx:
-        rows = tx.execute(statement, {"p_now": to_micros(now)}).all()
+        if limit is None:
+            rows = tx.execute(_FIND_DUE, parameters).all()
+        else:
+            rows = tx.execute(_FIND_FIRST_DUE, {**parameters, "p_limit": limit}).all()
     found = []
     for row in rows:
         directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:], strict=True) if due)
@@ -147,14 +155,16 @@ def _earliest_email(column: sa.ColumnElement[Any]) -> Any:
     return sa.select(sa.func.min(column)).select_from(source).where(_SERVICE, _OUTGOING, column > _NOW).scalar_subquery()
 
 
-_NEXT = sa.select(
-    *_earliest(_TEST, _m.c.postponetestemailconfigurationuntil),
-    *_earliest(_INCOMING, _m.c.postponemailboxprocessinguntil, _m.c.receivingpostponeduntil),
-    *_earliest(sa.and_(_OUTGOING, sa.exists().where(_PENDING)), _m.c.postponesendinguntil),
-    *_earliest(_ACT, _m.c.receivingpostponeduntilforact),
-    _earliest_email(_e.c.postponeemailprocessinguntil),
-    _earliest_email(_e.c.delayedemailsendtime),
-    sa.select(sa.func.min(lease.c.expires)).where(lease.c.holder.is_not(None), lease.c.expires > _NOW).scalar_subquery(),
+_NEXT = Prepared(
+    sa.select(
+        *_earliest(_TEST, _m.c.postponetestemailconfigurationuntil),
+        *_earliest(_INCOMING, _m.c.postponemailboxprocessinguntil, _m.c.receivingpostponeduntil),
+        *_earliest(sa.and_(_OUTGOING, sa.exists().where(_PENDING)), _m.c.postponesendinguntil),
+        *_earliest(_ACT, _m.c.receivingpostponeduntilforact),
+        _earliest_email(_e.c.postponeemailprocessinguntil),
+        _earliest_email(_e.c.delayedemailsendtime),
+        sa.select(sa.func.min(lease.c.expires)).where(lease.c.holder.is_not(None), lease.c.expires > _NOW).scalar_subquery(),
+    )
 )
 
 

@@ -30,6 +30,7 @@ from postroom.rules.correlation import Candidate, Candidates, Correlation, corre
 from postroom.rules.resolution import Match, Sender, resolve_recipient, resolve_sender
 from postroom.rules.tracking_token import find_token
 from postroom.store import TABLES, Transaction
+from postroom.store.prepared import Prepared
 from postroom.store.rows import from_micros
 from postroom.store.search import resolve
 
@@ -51,7 +52,8 @@ __all__ = [
 
 @dataclass(slots=True)
 class Place:
-    """Where a message is being synchronized: one mailbox with what stays the same for a run. `filters` remembers what was asked."""
+    """Where a message is being synchronized: one mailbox with what stays the same for a run. `filters` and the tables below it remember
+    what was asked: of users and queues their filters, of queues their owners, of users whether unknown senders become contacts."""
 
     settings: OrganizationRecord
     policies: Policies
@@ -59,6 +61,7 @@ class Place:
     profile: EmailServerProfile | None = None
     filters: dict[Lookup, IncomingFilteringMethod] = field(default_factory=dict)
     queue_owners: dict[str, Lookup | None] = field(default_factory=dict)
+    makes_contacts: dict[str, bool] = field(default_factory=dict)
 
     @property
     def owner(self) -> Lookup | None:
@@ -163,13 +166,13 @@ _RELATED = sa.select(
     _email.c.regardingobjectid,
     _email.c.regardingobjectid_entity,
 )
-_BY_MESSAGE_ID = _RELATED.where(
-    sa.or_(_email.c.messageid == sa.bindparam("p_id"), _email.c.messageid == sa.bindparam("p_reply"))
+_BY_MESSAGE_ID = Prepared(
+    _RELATED.where(sa.or_(_email.c.messageid == sa.bindparam("p_id"), _email.c.messageid == sa.bindparam("p_reply")))
 )
-_BY_TOKEN = _RELATED.where(_email.c.trackingtoken == sa.bindparam("p_token"))
+_BY_TOKEN = Prepared(_RELATED.where(_email.c.trackingtoken == sa.bindparam("p_token")))
 
 
-_COPY = sa.select(_email.c.activityid).where(_email.c.messageiddupcheck == sa.bindparam("p_key"))
+_COPY = Prepared(sa.select(_email.c.activityid).where(_email.c.messageiddupcheck == sa.bindparam("p_key")))
 
 
 def stored_copy(tx: Transaction, message_id: str) -> str | None:
@@ -244,10 +247,9 @@ def _learn_filters(tx: Transaction, place: Place, references: Iterable[Lookup]) 
     users = [reference.id for reference in unknown if reference.entity == "systemuser"]
     queues = [reference.id for reference in unknown if reference.entity == "queue"]
     if users:
-        place.filters |= {
-            Lookup("systemuser", row.systemuserid): row.incomingemailfilteringmethod
-            for row in tx.find(UserSettings, systemuserid=users)
-        }
+        for row in tx.find(UserSettings, systemuserid=users):
+            place.filters[Lookup("systemuser", row.systemuserid)] = row.incomingemailfilteringmethod
+            place.makes_contacts[row.systemuserid] = row.autocreatecontactonpromote
     if queues:
         for queue in tx.find(Queue, queueid=queues):
             place.filters[queue.reference] = queue.incomingemailfilteringmethod

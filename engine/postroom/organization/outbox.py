@@ -35,6 +35,7 @@ from postroom.organization.values import GatewayBinding
 from postroom.providers.contract import ClaimedEmail, RecipientResult, Submission
 from postroom.rules.outgoing_state import Attempt, Mark, Outcome, Report, after_loss, after_report
 from postroom.store import TABLES, Fence, Transaction, ledger
+from postroom.store.prepared import Prepared
 from postroom.store.rows import shape_of, to_micros
 
 if TYPE_CHECKING:
@@ -61,12 +62,13 @@ _WAITING = sa.and_(
     sa.or_(_email.c.delayedemailsendtime.is_(None), _email.c.delayedemailsendtime <= sa.bindparam("p_now")),
 )
 _ORDER = (sa.func.coalesce(_email.c.deliveryprioritycode, 1).desc(), _email.c.createdon, _email.c.rownumber)
-_CANDIDATES = (
+_CANDIDATES = Prepared(
     sa.select(*shape_of(Email).columns)
     .join(_outgoing, _outgoing.c.email_id == _email.c.activityid)
     .where(_WAITING, _outgoing.c.mark == Mark.PENDING.value)
     .order_by(*_ORDER)
-    .limit(sa.bindparam("p_limit", type_=sa.Integer()))
+    .limit(sa.bindparam("p_limit", type_=sa.Integer())),
+    plain=True,
 )
 
 

@@ -186,8 +186,10 @@ def _new_contact(
         return None  # half an address would be another one
     if not place.policies.switches.autocreatecontactonpromote or accepting is None or accepting.entity != "systemuser":
         return None
-    settings = tx.first(UserSettings, systemuserid=accepting.id)
-    if settings is None or not settings.autocreatecontactonpromote:
+    if accepting.id not in place.makes_contacts:
+        settings = tx.first(UserSettings, systemuserid=accepting.id)
+        place.makes_contacts[accepting.id] = settings is not None and settings.autocreatecontactonpromote
+    if not place.makes_contacts[accepting.id]:
         return None
     name = one_line(message.sender.name or message.sender.address, 160)
     first, _, last = name.rpartition(" ")

@@ -28,16 +28,21 @@ from postroom.store import schema
 from postroom.store.lane import WriteLane, lane_of
 from postroom.store.tables import register_all
 
-__all__ = ["Database", "open_database"]
+__all__ = ["Database", "first_line", "observe", "open_database", "refusal"]
 
 _ADVISORY_LOCK = 0x506F7374726F6F6D  # "Postroom"
 _BUSY_MS = 5000
+
+
+Observer = Callable[[str], None]
+"""Is told the SQL text of each statement before it is executed, COMMIT and ROLLBACK too. What it raises goes on."""
 
 
 class Database(Protocol):
     """One open database. `write` and `read` give a connection inside a transaction; an exception rolls it back."""
 
     engine: Engine
+    observers: list[Observer]
 
     def write(self) -> AbstractContextManager[Connection]: ...
     def read(self) -> AbstractContextManager[Connection]: ...
@@ -66,6 +71,27 @@ def _no_driver_transactions(connection: Any, _: object) -> None:
     connection.isolation_level = None
 
 
+def observe(database: Database, observer: Observer) -> Callable[[], None]:
+    """Let `observer` see what is asked of a database, until the function that is returned is called."""
+
+    def statement(_c: Any, _cursor: Any, text: str, *_: Any) -> None:
+        observer(text)
+
+    listeners: list[tuple[str, Callable[..., None]]] = [("before_cursor_execute", statement)]
+    if database.engine.dialect.name != "sqlite":  # there transactions and prepared statements do not pass SQLAlchemy
+        listeners += [("commit", lambda _: observer("COMMIT")), ("rollback", lambda _: observer("ROLLBACK"))]
+    for name, listener in listeners:
+        event.listen(database.engine, name, listener)
+    database.observers.append(observer)
+
+    def forget() -> None:
+        database.observers.remove(observer)
+        for name, listener in listeners:
+            event.remove(database.engine, name, listener)
+
+    return forget
+
+
 def first_line(trouble: DBAPIError | sqlite3.Error) -> str:
     """What the database said, without the statement, its parameters and PostgreSQL's DETAIL (they may hold mail)."""
     said = trouble.orig if isinstance(trouble, DBAPIError) else trouble
@@ -76,7 +102,7 @@ def _lock_postgres(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
 
-def _refusal(trouble: BaseException | None) -> StoreError | None:
+def refusal(trouble: BaseException | None) -> StoreError | None:
     """The database's refusal in our words; None for anything else."""
     if isinstance(trouble, IntegrityError | sqlite3.IntegrityError):
         return DuplicateRecord(f"a rule of the store: {first_line(trouble)}")
@@ -94,7 +120,7 @@ def _postgres_transaction(connection: Connection, begin: Callable[[Connection], 
                 begin(connection)
             yield connection
     except DatabaseError as trouble:
-        raise _refusal(trouble) or trouble from trouble
+        raise refusal(trouble) or trouble from trouble
 
 
 class _SqliteTransaction:
@@ -102,10 +128,11 @@ class _SqliteTransaction:
     statement. One that only reads is always rolled back, so that nothing in it can ever write; `PRAGMA query_only` would make SQLite
     compile every statement anew. Raises DuplicateRecord, StoreError for the database's refusals."""
 
-    __slots__ = ("_changes", "_connection", "_raw", "_write")
+    __slots__ = ("_changes", "_connection", "_observers", "_raw", "_write")
 
-    def __init__(self, connection: Connection, *, write: bool) -> None:
+    def __init__(self, connection: Connection, observers: list[Observer], *, write: bool) -> None:
         self._connection = connection
+        self._observers = observers
         self._write = write
 
     def __enter__(self) -> Connection:
@@ -122,18 +149,24 @@ class _SqliteTransaction:
         written = raw.total_changes != self._changes
         try:
             if error is None and self._write:
+                self._tell("COMMIT")
                 raw.execute("COMMIT")
         except sqlite3.Error as trouble:
-            raise _refusal(trouble) or trouble from trouble
+            raise refusal(trouble) or trouble from trouble
         finally:
             if raw.in_transaction:
+                self._tell("ROLLBACK")
                 raw.execute("ROLLBACK")
             if self._connection.in_transaction():  # what SQLAlchemy believes
                 self._connection.rollback()
-        if (refusal := _refusal(error)) is not None:
-            raise refusal from error
+        if (refused := refusal(error)) is not None:
+            raise refused from error
         if error is None and written and not self._write:
             raise StoreError("this transaction only reads: what it wrote was undone")
+
+    def _tell(self, text: str) -> None:
+        for observer in self._observers:
+            observer(text)
 
 
 def _connected(engine: Engine) -> Connection:
@@ -208,6 +241,7 @@ class MemoryDatabase:
     """A fresh database in memory, for the thread that opens it."""
 
     def __init__(self) -> None:
+        self.observers: list[Observer] = []
         image = _Image.current()
         raw = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         raw.deserialize(image.octets)
@@ -224,11 +258,11 @@ class MemoryDatabase:
 
     def write(self) -> AbstractContextManager[Connection]:
         self._check_thread()
-        return _SqliteTransaction(self._connection, write=True)
+        return _SqliteTransaction(self._connection, self.observers, write=True)
 
     def read(self) -> AbstractContextManager[Connection]:
         self._check_thread()
-        return _SqliteTransaction(self._connection, write=False)
+        return _SqliteTransaction(self._connection, self.observers, write=False)
 
     def close(self) -> None:
         self._connection.close()
@@ -240,6 +274,7 @@ class FileDatabase:
 
     def __init__(self, address: URL) -> None:
         assert address.database is not None
+        self.observers: list[Observer] = []
         path = Path(address.database).absolute()
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent} is not a folder")
@@ -261,14 +296,14 @@ class FileDatabase:
     def write(self) -> Iterator[Connection]:
         self._lane.acquire()
         try:
-            with _connected(self.engine) as fresh, _SqliteTransaction(fresh, write=True) as connection:
+            with _connected(self.engine) as fresh, _SqliteTransaction(fresh, self.observers, write=True) as connection:
                 yield connection
         finally:
             self._lane.release()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with _connected(self.engine) as fresh, _SqliteTransaction(fresh, write=False) as connection:
+        with _connected(self.engine) as fresh, _SqliteTransaction(fresh, self.observers, write=False) as connection:
             yield connection
 
     def close(self) -> None:
@@ -279,6 +314,7 @@ class PostgresDatabase:
     """A PostgreSQL database through psycopg 3."""
 
     def __init__(self, address: URL) -> None:
+        self.observers: list[Observer] = []
         try:
             self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
         except (ImportError, NoSuchModuleError) as missing:

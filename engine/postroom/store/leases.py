@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from postroom.errors import StaleRun
+from postroom.store.prepared import Prepared
 from postroom.store.rows import check_text, to_micros
 from postroom.store.tables import TABLES, lease
 
@@ -34,13 +35,16 @@ class Fence:
     taken_from: str | None = field(default=None, compare=False)
 
 
+_FIRST = Prepared(lease.insert().inline())
 _mailbox = TABLES["mailbox"]
 
-_CHECK = sa.select(lease.c.token, lease.c.holder).where(lease.c.instance == sa.bindparam("p_instance")).with_for_update()
+_CHECK = Prepared(
+    sa.select(lease.c.token, lease.c.holder).where(lease.c.instance == sa.bindparam("p_instance")).with_for_update()
+)
 _FREE = sa.or_(
     lease.c.holder.is_(None), lease.c.expires <= sa.bindparam("p_now"), sa.bindparam("p_force", type_=sa.Boolean()).is_(True)
 )
-_TAKE = (
+_TAKE = Prepared(
     lease.update()
     .where(lease.c.instance == sa.bindparam("p_instance"), _FREE)
     .values(
@@ -51,23 +55,23 @@ _TAKE = (
     )
     .returning(lease.c.token, lease.c.previous)
 )
-_EXISTS = sa.select(lease.c.token).where(lease.c.instance == sa.bindparam("p_instance"))
+_EXISTS = Prepared(sa.select(lease.c.token).where(lease.c.instance == sa.bindparam("p_instance")))
 _OWN = sa.and_(
     lease.c.instance == sa.bindparam("p_instance"), lease.c.token == sa.bindparam("p_token"), lease.c.holder.is_not(None)
 )
-_RENEW = lease.update().where(_OWN).values(expires=sa.bindparam("p_expires"))
-_RELEASE = lease.update().where(_OWN).values(holder=None)
-_LOCK_MAILBOX = (
+_RENEW = Prepared(lease.update().where(_OWN).values(expires=sa.bindparam("p_expires")))
+_RELEASE = Prepared(lease.update().where(_OWN).values(holder=None))
+_LOCK_MAILBOX = Prepared(
     _mailbox.update()
     .where(_mailbox.c.mailboxid == sa.bindparam("p_mailbox"))
     .values(hostid=sa.bindparam("p_holder"), processingstatecode=1)
 )
-_COUNT_FORCED = (
+_COUNT_FORCED = Prepared(
     _mailbox.update()
     .where(_mailbox.c.mailboxid == sa.bindparam("p_mailbox"))
     .values(forcedunlockcount=_mailbox.c.forcedunlockcount + 1, lastmailboxforcedunlockoccurredon=sa.bindparam("p_now"))
 )
-_UNLOCK_MAILBOX = (
+_UNLOCK_MAILBOX = Prepared(
     _mailbox.update()
     .where(
         _mailbox.c.mailboxid == sa.bindparam("p_mailbox"),
@@ -105,7 +109,7 @@ def acquire(
         if tx.execute(_EXISTS, {"p_instance": instance}).first() is not None:
             return None
         first = {"instance": instance, "token": 1, "holder": holder, "expires": to_micros(expires), "mailboxid": mailbox}
-        tx.execute(lease.insert(), first)
+        tx.execute(_FIRST, first)
     token, previous = (1, None) if row is None else (int(row[0]), row[1])
     if mailbox is not None:
         tx.execute(_LOCK_MAILBOX, {"p_mailbox": mailbox, "p_holder": holder})

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from postroom.store.prepared import Prepared
 from postroom.store.rows import from_micros, to_micros
 from postroom.store.tables import TABLES, TEXT, metadata, row_number, seen_entry
 
@@ -206,14 +207,17 @@ _KEY = (
     & (incoming_ledger.c.source_key == sa.bindparam("source_key_"))
     & (incoming_ledger.c.digest == sa.bindparam("digest_"))
 )
-_FIND = sa.select(incoming_ledger.c.digest, incoming_ledger.c.disposition, incoming_ledger.c.email_id).where(
-    incoming_ledger.c.instance == sa.bindparam("instance_"),
-    incoming_ledger.c.source_key == sa.bindparam("source_key_"),
-    incoming_ledger.c.digest.in_(("", sa.bindparam("digest_"))),
+_FIND = Prepared(
+    sa.select(incoming_ledger.c.digest, incoming_ledger.c.disposition, incoming_ledger.c.email_id).where(
+        incoming_ledger.c.instance == sa.bindparam("instance_"),
+        incoming_ledger.c.source_key == sa.bindparam("source_key_"),
+        incoming_ledger.c.digest.in_(("", sa.bindparam("digest_"))),
+    )
 )
-_DROP = sa.delete(incoming_ledger).where(_KEY)
-_UPDATE_INCOMING = sa.update(incoming_ledger).where(_KEY)  # SET comes from the parameters named as columns
-_INSERT_INCOMING = sa.insert(incoming_ledger).inline()
+_DROP = Prepared(sa.delete(incoming_ledger).where(_KEY))
+_UPDATE_INCOMING = Prepared(sa.update(incoming_ledger).where(_KEY))  # SET comes from the parameters named as columns
+_ALL_INCOMING = Prepared(sa.select(*_INCOMING_COLUMNS).order_by(incoming_ledger.c.rownumber))
+_INSERT_INCOMING = Prepared(sa.insert(incoming_ledger).inline())
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,25 +336,21 @@ def forget_seen(tx: Transaction, instance: str, source_keys: Iterable[str]) -> N
 
 def incoming_rows(tx: Transaction) -> list[IncomingRow]:
     """All, in the order they were first noted."""
-    rows = tx.execute(sa.select(*_INCOMING_COLUMNS).order_by(incoming_ledger.c.rownumber)).mappings()
-    return [
-        IncomingRow(
-            **{
-                **row,
-                "received_on": None if row["received_on"] is None else from_micros(row["received_on"]),
-                "at": from_micros(row["at"]),
-            }
-        )
-        for row in rows
-    ]
+    found = []
+    for values in tx.execute(_ALL_INCOMING):
+        row = dict(zip(_INCOMING_NAMES, values, strict=True))
+        row["received_on"] = None if row["received_on"] is None else from_micros(row["received_on"])
+        row["at"] = from_micros(row["at"])
+        found.append(IncomingRow(**row))
+    return found
 
 
 # -- contents -----------------------------------------------------------------------------------------------------------
 
 
 _STORE_CONTENT = {
-    "sqlite": sqlite.insert(content).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(content).on_conflict_do_nothing(),
+    "sqlite": Prepared(sqlite.insert(content).on_conflict_do_nothing()),
+    "postgresql": Prepared(postgresql.insert(content).on_conflict_do_nothing()),
 }
 
 
@@ -368,6 +368,16 @@ def read_content(tx: Transaction, digest: str) -> bytes | None:
 
 
 _OUTGOING_COLUMNS = [column for column in outgoing_ledger.c if column.name != "rownumber"]
+_OUTGOING_NAMES = tuple(column.name for column in _OUTGOING_COLUMNS)
+_ALL_OUTGOING = sa.select(*_OUTGOING_COLUMNS).order_by(outgoing_ledger.c.rownumber)
+_ALL_RECIPIENTS = sa.select(
+    outgoing_recipient.c.email_id,
+    outgoing_recipient.c.address,
+    outgoing_recipient.c.accepted,
+    outgoing_recipient.c.permanent,
+    outgoing_recipient.c.reply,
+).order_by(outgoing_recipient.c.rownumber)
+_EVERYTHING = Prepared(_ALL_OUTGOING), Prepared(_ALL_RECIPIENTS)
 
 
 def add_outgoing(tx: Transaction, row: OutgoingRow) -> None:
@@ -417,27 +427,23 @@ def outgoing_of(tx: Transaction, email_id: str) -> OutgoingRow | None:
 
 def outgoing_rows(tx: Transaction, condition: sa.ColumnElement[bool] | None = None) -> list[OutgoingRow]:
     """Rows with their recipients, in the order they were requested; all of them without a condition."""
-    wanted = sa.select(*_OUTGOING_COLUMNS).order_by(outgoing_ledger.c.rownumber)
-    reached = sa.select(outgoing_recipient).order_by(outgoing_recipient.c.rownumber)
+    wanted: Any
+    reached: Any
+    wanted, reached = _EVERYTHING
     if condition is not None:
-        wanted = wanted.where(condition)
-        reached = reached.where(outgoing_recipient.c.email_id.in_(sa.select(outgoing_ledger.c.email_id).where(condition)))
+        wanted = _ALL_OUTGOING.where(condition)
+        emails = sa.select(outgoing_ledger.c.email_id).where(condition)
+        reached = _ALL_RECIPIENTS.where(outgoing_recipient.c.email_id.in_(emails))
     recipients: dict[str, list[RecipientRow]] = {}
-    for one in tx.execute(reached).mappings():
-        row = RecipientRow(one["address"], one["accepted"], one["permanent"], one["reply"])
-        recipients.setdefault(one["email_id"], []).append(row)
-    return [
-        OutgoingRow(
-            **{
-                **row,
-                "date": from_micros(row["date"]),
-                "requested_at": from_micros(row["requested_at"]),
-                "at": from_micros(row["at"]),
-            },
-            recipients=tuple(recipients.get(row["email_id"], ())),
-        )
-        for row in tx.execute(wanted).mappings()
-    ]
+    for email_id, address, accepted, permanent, reply in tx.execute(reached):
+        recipients.setdefault(email_id, []).append(RecipientRow(address, accepted, permanent, reply))
+    found = []
+    for values in tx.execute(wanted):
+        row = dict(zip(_OUTGOING_NAMES, values, strict=True))
+        for name in ("date", "requested_at", "at"):
+            row[name] = from_micros(row[name])
+        found.append(OutgoingRow(**row, recipients=tuple(recipients.get(row["email_id"], ()))))
+    return found
 
 
 # -- tracking tokens ----------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 
 from postroom.errors import StaleRun, StateError
 from postroom.store.leases import Fence
+from postroom.store.prepared import Prepared
 from postroom.store.rows import check_text, to_micros
 from postroom.store.tables import seen_entry, state_value
 
@@ -49,20 +50,24 @@ _TOUCH = {
     "postgresql": "UPDATE seenentry SET touchedon = :now WHERE instance = :instance AND touchedon < :old"
     " AND sourcekey = ANY(CAST(:keys AS text[]))",
 }
-_NEW_SQL, _ADD_SQL, _TOUCH_SQL = ({name: sa.text(sql) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH))
-_STALE = (
+_NEW_SQL, _ADD_SQL, _TOUCH_SQL = ({name: Prepared(sa.text(sql)) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH))
+_STALE = Prepared(
     sa.select(sa.literal(1))
     .select_from(seen_entry)
     .where(seen_entry.c.instance == sa.bindparam("p_instance"), seen_entry.c.touchedon < sa.bindparam("p_old"))
     .limit(1)
 )
-_DIGEST = sa.select(seen_entry.c.digest).where(
-    seen_entry.c.instance == sa.bindparam("p_instance"), seen_entry.c.sourcekey == sa.bindparam("p_key")
+_DIGEST = Prepared(
+    sa.select(seen_entry.c.digest).where(
+        seen_entry.c.instance == sa.bindparam("p_instance"), seen_entry.c.sourcekey == sa.bindparam("p_key")
+    )
 )
-_EXPIRE = seen_entry.delete().where(
-    seen_entry.c.instance == sa.bindparam("p_instance"), seen_entry.c.touchedon < sa.bindparam("p_before")
+_EXPIRE = Prepared(
+    seen_entry.delete().where(
+        seen_entry.c.instance == sa.bindparam("p_instance"), seen_entry.c.touchedon < sa.bindparam("p_before")
+    )
 )
-_COUNT = sa.select(sa.func.count()).select_from(seen_entry).where(seen_entry.c.instance == sa.bindparam("p_instance"))
+_COUNT = Prepared(sa.select(sa.func.count()).select_from(seen_entry).where(seen_entry.c.instance == sa.bindparam("p_instance")))
 
 
 class SqlSeenSet:
@@ -141,17 +146,19 @@ def _list(tx: Transaction, keys: Sequence[str]) -> Any:
 
 
 _THIS = state_value.c.instance == sa.bindparam("p_instance")
-_LOAD = sa.select(
-    state_value.c.generation,
-    state_value.c.version,
-    state_value.c.value,
-    state_value.c.checksum,
-    state_value.c.previousgeneration,
-    state_value.c.previousversion,
-    state_value.c.previousvalue,
-    state_value.c.previouschecksum,
-).where(_THIS)
-_REPLACE = (
+_LOAD = Prepared(
+    sa.select(
+        state_value.c.generation,
+        state_value.c.version,
+        state_value.c.value,
+        state_value.c.checksum,
+        state_value.c.previousgeneration,
+        state_value.c.previousversion,
+        state_value.c.previousvalue,
+        state_value.c.previouschecksum,
+    ).where(_THIS)
+)
+_REPLACE = Prepared(
     state_value.update()
     .where(_THIS, state_value.c.generation == sa.bindparam("p_generation"))
     .values(
@@ -167,7 +174,7 @@ _REPLACE = (
         note=sa.bindparam("p_note"),
     )
 )
-_FIRST = state_value.insert()
+_FIRST = Prepared(state_value.insert())
 
 
 class SqlStateCell(Generic[S]):

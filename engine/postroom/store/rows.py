@@ -166,6 +166,7 @@ class Shape(Generic[R]):
         self.stamps_creation = "createdon" in self.attributes
         self.stamps_change = "modifiedon" in self.attributes
         self._in = {name: _IN[spec.kind](spec, f"{self.entity}.{name}") for name, spec in self.attributes.items()}
+        self._steps = tuple(self._in.items())
         self._needed = frozenset(name for name, spec in self.attributes.items() if spec.required or name == self.key)
         self._out = self._converters()
 
@@ -175,6 +176,8 @@ class Shape(Generic[R]):
             spec = self.attributes[name]
             if spec.kind is Kind.MOMENT:
                 found.append((index, from_micros))
+            elif spec.kind is Kind.BOOLEAN:
+                found.append((index, bool))
             elif spec.options is not None:
                 found.append((index, {int(member): member for member in spec.options}.__getitem__))
         return tuple(found)
@@ -207,7 +210,14 @@ class Shape(Generic[R]):
 
     def of_record(self, record: R) -> dict[str, Any]:
         """A whole record as column values."""
-        return self.row({name: getattr(record, name) for name in self.names})
+        row: dict[str, Any] = {}
+        for name, convert in self._steps:
+            value = getattr(record, name)
+            row[name] = convert(value) if value is not None else self.value(name, None) if name in self._needed else None
+        for name in self.lookups:
+            reference = getattr(record, name)
+            row[name + ENTITY_SUFFIX] = None if reference is None else reference.entity
+        return row
 
     def record(self, row: Sequence[Any]) -> R:
         """The record of a row in the order of `columns`."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from postroom.model import GenericRecord, Lookup, Record, address_key
+from postroom.store.prepared import Prepared
 from postroom.store.rows import check_text
 from postroom.store.statements import any_of, any_value
 from postroom.store.tables import email_search as table
@@ -51,13 +52,15 @@ _COLUMNS = (
     table.c.ownerid,
     table.c.ownerid_entity,
 )
-_INSERT = table.insert().inline()
-_DELETE = table.delete().where(table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity"))
-_PLACES = sa.select(table.c.attribute, table.c.rownumber).where(
-    table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity")
+_INSERT = Prepared(table.insert().inline())
+_DELETE = Prepared(table.delete().where(table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity")))
+_PLACES = Prepared(
+    sa.select(table.c.attribute, table.c.rownumber).where(
+        table.c.id == sa.bindparam("p_id"), table.c.entity == sa.bindparam("p_entity")
+    )
 )
 _RESOLVE = {
-    dialect: sa.select(*_COLUMNS).where(any_of(table.c.addresskey, "p_keys", dialect)).order_by(table.c.rownumber)
+    dialect: Prepared(sa.select(*_COLUMNS).where(any_of(table.c.addresskey, "p_keys", dialect)).order_by(table.c.rownumber))
     for dialect in ("sqlite", "postgresql")
 }
 
@@ -90,25 +93,25 @@ def _rows(columns: Iterable[str], record: Record | GenericRecord) -> list[dict[s
     return rows
 
 
-def index(connection: Any, columns: Iterable[str], record: Record | GenericRecord, *, fresh: bool) -> None:
+def index(tx: Transaction, columns: Iterable[str], record: Record | GenericRecord, *, fresh: bool) -> None:
     """Write the rows of one record; `fresh`: it has none yet. An address column keeps its place in the order of matches, so that an
     update never changes which of several records comes first."""
     rows = _rows(columns, record)
     if not fresh:
         reference = record.reference
-        found = connection.execute(_PLACES, {"p_id": reference.id, "p_entity": reference.entity}).all()
-        forget(connection, reference)
+        found = tx.execute(_PLACES, {"p_id": reference.id, "p_entity": reference.entity}).all()
+        forget(tx, reference)
         places: dict[str, int] = {row[0]: row[1] for row in found}
         kept = [{**row, "rownumber": places[row["attribute"]]} for row in rows if row["attribute"] in places]
         rows = [row for row in rows if row["attribute"] not in places]
         if kept:
-            connection.execute(_INSERT, kept)
+            tx.execute(_INSERT, kept)
     if rows:
-        connection.execute(_INSERT, rows)
+        tx.execute(_INSERT, rows)
 
 
-def forget(connection: Any, reference: Lookup) -> None:
-    connection.execute(_DELETE, {"p_id": reference.id, "p_entity": reference.entity})
+def forget(tx: Transaction, reference: Lookup) -> None:
+    tx.execute(_DELETE, {"p_id": reference.id, "p_entity": reference.entity})
 
 
 def resolve(tx: Transaction, keys: Iterable[str]) -> dict[str, list[EmailSearch]]:
@@ -119,10 +122,10 @@ def resolve(tx: Transaction, keys: Iterable[str]) -> dict[str, list[EmailSearch]
     askable = [one for one in found if _can_be_stored(one)]
     if not askable:
         return found
-    rows = tx.connection.execute(_RESOLVE[tx.dialect], {"p_keys": any_value(askable, tx.dialect)})
+    rows = tx.execute(_RESOLVE[tx.dialect], {"p_keys": any_value(askable, tx.dialect)})
     for key, entity, record_id, attribute, active, owner, owner_entity in rows:
         ownerid = Lookup(owner_entity, owner) if owner is not None else None
-        found[key].append(EmailSearch(key, entity, record_id, attribute, bool(active), ownerid))
+        found[key].append(EmailSearch(key, entity, record_id, attribute, active, ownerid))
     return found
 
 
@@ -139,5 +142,5 @@ def reindex(tx: Transaction, entity: str) -> int:
     records: list[Any] = list(tx.find(cls)) if cls is not None else list(tx.find(GenericRecord, entity=entity))
     columns = tx.store.email_columns.of(entity)
     for record in records:
-        index(tx.connection, columns, record, fresh=False)
+        index(tx, columns, record, fresh=False)
     return len(records)

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from postroom.errors import StoreError, UnknownAttribute
 from postroom.model import Lookup, Record
 from postroom.model.secret import Secret
+from postroom.store.prepared import Prepared
 from postroom.store.rows import check_text
 from postroom.store.tables import secret as table
 
@@ -133,10 +134,10 @@ def _write_new(path: Path, keys: str) -> None:
 
 
 _ONE = sa.and_(table.c.recordid == sa.bindparam("p_id"), table.c.attribute == sa.bindparam("p_attribute"))
-_READ = sa.select(table.c.value).where(_ONE)
+_READ = Prepared(sa.select(table.c.value).where(_ONE))
 _ALL = sa.select(table.c.recordid, table.c.attribute, table.c.value)
-_INSERT = table.insert().inline()
-_DELETE = table.delete().where(_ONE)
+_INSERT = Prepared(table.insert().inline())
+_DELETE = Prepared(table.delete().where(_ONE))
 
 
 def _ring(tx: Transaction) -> KeyRing:

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 
 from postroom.errors import InvalidValue
 from postroom.model import Kind, Lookup, Record
+from postroom.store.prepared import Prepared
 from postroom.store.rows import Shape
 from postroom.store.tables import ENTITY_SUFFIX
 
 __all__ = ["Question", "any_of", "any_value", "delete_of", "find_statement", "insert_of", "update_of"]
 
-_statements: dict[Any, Any] = {}
+_statements: dict[Any, Prepared] = {}
 
 
 def any_of(column: Any, name: str, dialect: str) -> sa.ColumnElement[bool]:
@@ -118,66 +119,66 @@ def order_of(shape: Shape[Any], order_by: Sequence[str]) -> list[Any]:
     return [*found, shape.table.c.rownumber]
 
 
-def find_statement(shape: Shape[Any], question: Question, order_by: Sequence[str], limited: bool, dialect: str) -> Any:
+def find_statement(shape: Shape[Any], question: Question, order_by: Sequence[str], limited: bool, dialect: str) -> Prepared:
     """SELECT of whole records."""
     key = ("find", shape.cls, tuple(question.parts), tuple(order_by), limited, dialect)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         statement = sa.select(*shape.columns).where(*(_condition(shape, part, dialect) for part in question.parts))
         statement = statement.order_by(*order_of(shape, order_by))
         if limited:
             statement = statement.limit(sa.bindparam("p__limit", type_=sa.Integer()))
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared
 
 
-def get_of(cls: type[Record], shape: Shape[Any]) -> Any:
+def get_of(cls: type[Record], shape: Shape[Any]) -> Prepared:
     key = ("get", cls)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         statement = sa.select(*shape.columns).where(shape.table.c[shape.key] == sa.bindparam("p_key"))
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared
 
 
-def insert_of(shape: Shape[Any]) -> Any:
+def insert_of(shape: Shape[Any]) -> Prepared:
     key = ("insert", shape.cls)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         statement = shape.table.insert().inline()
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared
 
 
-def update_of(shape: Shape[Any], columns: Iterable[str]) -> Any:
+def update_of(shape: Shape[Any], columns: Iterable[str]) -> Prepared:
     """UPDATE of these columns of the record bound as `p_key`; values are bound as `v_<column>`."""
     names = tuple(columns)
     key = ("update", shape.cls, names)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         statement = (
             shape.table.update()
             .where(shape.table.c[shape.key] == sa.bindparam("p_key"))
             .values({name: sa.bindparam(f"v_{name}") for name in names})
         )
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared
 
 
-def delete_of(shape: Shape[Any]) -> Any:
+def delete_of(shape: Shape[Any]) -> Prepared:
     key = ("delete", shape.cls)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         statement = shape.table.delete().where(shape.table.c[shape.key] == sa.bindparam("p_key"))
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared
 
 
-def count_statement(shape: Shape[Any], question: Question, dialect: str) -> Any:
+def count_statement(shape: Shape[Any], question: Question, dialect: str) -> Prepared:
     key = ("count", shape.cls, tuple(question.parts), dialect)
-    statement = _statements.get(key)
-    if statement is None:
+    prepared = _statements.get(key)
+    if prepared is None:
         conditions = (_condition(shape, part, dialect) for part in question.parts)
         statement = sa.select(sa.func.count()).select_from(shape.table).where(*conditions)
-        _statements[key] = statement
-    return statement
+        prepared = _statements[key] = Prepared(statement, plain=True)
+    return prepared

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -16,7 +17,8 @@ from postroom.errors import DuplicateRecord, InvalidValue, NotWritable, RecordNo
 from postroom.model import ENTITIES, GenericRecord, Lookup, Record, entity_class
 from postroom.store import generic, search
 from postroom.store import statements as made
-from postroom.store.database import first_line
+from postroom.store.database import refusal
+from postroom.store.prepared import Answer, Prepared
 from postroom.store.rows import Shape, shape_of
 from postroom.store.tables import secret
 
@@ -28,7 +30,7 @@ __all__ = ["Transaction"]
 R = TypeVar("R", bound=Record)
 T = TypeVar("T", bound=Record | GenericRecord)
 
-_FORGET_SECRETS = secret.delete().where(secret.c.recordid == sa.bindparam("p_id"))
+_FORGET_SECRETS = Prepared(secret.delete().where(secret.c.recordid == sa.bindparam("p_id")))
 
 
 class Transaction:
@@ -37,12 +39,15 @@ class Transaction:
     After DuplicateRecord only a rollback is left: wrap the call in `savepoint()` to go on.
     """
 
-    __slots__ = ("connection", "dialect", "store", "writable")
+    __slots__ = ("_observers", "_sqlite", "connection", "dialect", "store", "writable")
 
     def __init__(self, store: OrganizationStore, connection: Connection, writable: bool) -> None:
         self.store = store
         self.connection = connection
         self.dialect: str = connection.dialect.name
+        self._observers = store._database.observers  # noqa: SLF001 - the store's own
+        raw = connection.connection.driver_connection if self.dialect == "sqlite" else None
+        self._sqlite: sqlite3.Connection | None = cast(Any, raw)
         self.writable = writable
 
     def now(self) -> datetime:
@@ -53,23 +58,50 @@ class Transaction:
         """An id from the store's source."""
         return self.store.new_id()
 
-    def execute(self, statement: Any, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]:
-        """Any Core statement. Raises DuplicateRecord, InvalidValue, StoreError; the text of an error never holds parameters."""
+    @overload
+    def execute(self, statement: Prepared, parameters: Any = None) -> Answer: ...
+    @overload
+    def execute(self, statement: Any, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
+    def execute(self, statement: Any, parameters: Any = None) -> Any:
+        """Any Core statement, prepared or not. Raises DuplicateRecord, InvalidValue, StoreError; the text of an error never holds
+        parameters."""
         try:
+            if isinstance(statement, Prepared):
+                if self._sqlite is not None:
+                    return statement.on_sqlite(self._sqlite, parameters, self._observers)
+                statement = statement.statement
             return self.connection.execute(statement, parameters)
-        except IntegrityError as trouble:
-            raise DuplicateRecord(f"a rule of the store: {first_line(trouble)}") from trouble
         except (UnicodeEncodeError, OverflowError) as trouble:  # from the driver, for parameters that did not pass `rows`
             raise InvalidValue(f"a parameter cannot be stored: {trouble.__class__.__name__}") from None
-        except DatabaseError as trouble:
-            raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
+        except (DatabaseError, sqlite3.Error) as trouble:
+            raise refusal(trouble) or trouble from trouble
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
         """What happens inside is undone when an exception leaves the block; what happened before stays. May be nested."""
         self._must_write()
-        with self.connection.begin_nested():
+        raw = self._sqlite
+        if raw is None:
+            with self.connection.begin_nested():
+                yield
+            return
+        self._at_driver(raw, "SAVEPOINT one")  # the name may be in use further out: the innermost counts
+        try:
             yield
+        except BaseException:
+            if raw.in_transaction:  # a full disk ends the transaction by itself
+                self._at_driver(raw, "ROLLBACK TO one")
+                self._at_driver(raw, "RELEASE one")
+            raise
+        self._at_driver(raw, "RELEASE one")
+
+    def _at_driver(self, raw: sqlite3.Connection, sql: str) -> None:
+        for observer in self._observers:
+            observer(sql)
+        try:
+            raw.execute(sql)
+        except sqlite3.Error as trouble:
+            raise refusal(trouble) or trouble from trouble
 
     @overload
     def get(self, cls: type[R], key: str | Lookup) -> R: ...
@@ -215,7 +247,7 @@ class Transaction:
         if count == 0:
             raise RecordNotFound(f"no {reference.entity} {reference.id!r}")
         if reference.entity in self.store.email_columns:
-            search.forget(self.connection, reference)
+            search.forget(self, reference)
 
     def _must_write(self) -> None:
         if not self.writable:
@@ -253,7 +285,7 @@ class Transaction:
     def _index(self, record: Any, *, fresh: bool) -> None:
         entity = record.entity if isinstance(record, GenericRecord) else record.__entity__
         if columns := self.store.email_columns.of(entity):
-            search.index(self.connection, columns, record, fresh=fresh)
+            search.index(self, columns, record, fresh=fresh)
 
 
 def _id_for(shape: Shape[Any], key: str | Lookup) -> str:

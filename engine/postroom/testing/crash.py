@@ -19,11 +19,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
-from sqlalchemy import event
-
 from postroom.providers.connectors import GuardedConnection, SocketLike
 from postroom.providers.contract import Connection, Connector
 from postroom.store import OrganizationStore
+from postroom.store.database import observe
 
 __all__ = ["PowerCut", "SteppedConnector", "Steps", "kill_this_process", "watch_store"]
 
@@ -79,22 +78,19 @@ class Steps:
 def watch_store(store: OrganizationStore, steps: Steps) -> None:
     """Tell the steps of a store. For databases in files only: one in memory ends with its process."""
     database = store._database  # noqa: SLF001 - instrumentation
-    engine = database.engine
-    if engine.url.database in (None, "", ":memory:"):
+    if database.engine.url.database in (None, "", ":memory:"):
         raise ValueError("only a database that outlives its process can be cut off")
     written: list[str] = []  # by the transaction that is open; one thread writes at a time
     begin = database.write
 
-    def before_execute(_c: Any, _cursor: Any, statement: str, _p: Any, _context: Any, _many: Any) -> None:
-        found = _WRITES.match(statement)
-        if found:
+    def before_statement(statement: str) -> None:
+        if statement == "COMMIT":
+            if written:
+                steps.reached(f"before commit of {', '.join(dict.fromkeys(written))}")
+        elif found := _WRITES.match(statement):
             what = f"{found[1].split()[0].lower()} {found[2].lower()}"
             steps.reached(f"before {what}")
             written.append(what)
-
-    def before_commit(_: Any) -> None:
-        if written:
-            steps.reached(f"before commit of {', '.join(dict.fromkeys(written))}")
 
     @contextmanager
     def write() -> Iterator[Any]:
@@ -105,8 +101,7 @@ def watch_store(store: OrganizationStore, steps: Steps) -> None:
             steps.reached(f"after commit of {', '.join(dict.fromkeys(written))}")
             written.clear()
 
-    event.listen(engine, "before_cursor_execute", before_execute)
-    event.listen(engine, "commit", before_commit)
+    observe(database, before_statement)
     database.write = write  # type: ignore[method-assign]
 
 
