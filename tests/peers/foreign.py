@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from postroom_simulator.faults import Effect, Fault, When
+from postroom_simulator.journal import Kind
 from postroom_simulator.world import World
 
 ANN, BOB = "ann@sim.test", "bob@far.test"
@@ -51,14 +54,15 @@ class Result:
     err: str
 
 
-def run(command: Sequence[str | Path], *, feed: bytes = b"", home: Path) -> Result:
-    """Run a program in a home of its own, with no setting of this machine's user, and a deadline."""
+def run(command: Sequence[str | Path], *, feed: bytes = b"", home: Path, extra: Mapping[str, str] | None = None) -> Result:
+    """Run a program in a home of its own, with no setting of this machine's user, and a deadline. `extra`: of the environment."""
     environment: Mapping[str, str] = {
         "PATH": os.environ["PATH"],
         "HOME": str(home),
         "FETCHMAILHOME": str(home),
         "LC_ALL": "C",
         "TMPDIR": str(home),
+        **(extra or {}),
     }
     done = subprocess.run(
         [str(word) for word in command],
@@ -99,3 +103,75 @@ def fault(world: World, protocol: str, at: str, effect: Effect, nth: int | None 
 def verbs(world: World) -> list[str]:
     """The commands that clients gave, in order."""
     return [entry.verb for entry in world.journal.commands()]
+
+
+# -- logging in
+
+
+def require_login(world: World, mechanism: str) -> str:
+    """Offer this way to log in, and no other but USER, and let nobody in without. Gives the secret that Ann shows there."""
+    if mechanism == "APOP":
+        world.pop3.settings.apop = True
+    elif mechanism != "USER":
+        world.pop3.settings.mechanisms = world.smtp.settings.mechanisms = (mechanism,)
+    world.smtp.settings.require_auth = True
+    return world.tokens.issue(ANN).access if mechanism in ("XOAUTH2", "OAUTHBEARER") else PASSWORD
+
+
+def logins(world: World) -> list[tuple[str, bool]]:
+    """Each login that was tried, in order: the way, and whether it was let in."""
+    world.settle()
+    return [(entry.data["way"], entry.data["ok"]) for entry in world.journal.entries(kind=Kind.LOGIN)]
+
+
+def encrypted(world: World) -> bool:
+    """Whether at least one handshake was done."""
+    return any(entry.detail == "established" for entry in world.journal.entries(kind=Kind.TLS))
+
+
+# -- libraries of other languages, each driven by a small script in `clients/`
+
+CLIENTS = Path(__file__).parent / "clients"
+NODE_MODULES = Path(__file__).parents[2] / ".tools" / "node" / "node_modules"
+"""Where `.ci/run` puts what `clients/package.json` names."""
+
+INTERPRETERS = {".pl": "perl", ".rb": "ruby", ".js": "node"}
+NEEDED = {
+    ".pl": [
+        "perl",
+        "-MIO::Socket::SSL",
+        "-MAuthen::SASL",
+        "-MDigest::HMAC_MD5",
+        "-MNet::SMTP",
+        "-MNet::POP3",
+        "-MJSON::PP",
+        "-e",
+        "1",
+    ],
+    ".rb": ["ruby", "-ropenssl", "-rnet/smtp", "-rnet/pop", "-e", "1"],
+    ".js": ["node", "-e", "require('nodemailer'); require('node-pop3')"],
+}
+"""What tells whether a language's libraries are there."""
+
+
+def lacks(language: str, home: Path) -> str:
+    """What the interpreter of `language` (".pl") says of a library that is not there; "" when all are."""
+    done = run(NEEDED[language], home=home, extra={"NODE_PATH": str(NODE_MODULES)})
+    return "" if done.code == 0 else done.err.strip() or f"{INTERPRETERS[language]} ended with {done.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script of `clients/`: it reads a job from standard input as JSON and prints what came of each message, in its library's words."""
+
+    name: str
+    home: Path
+
+    def __call__(self, **job: object) -> list[tuple[str, str]]:
+        path = CLIENTS / self.name
+        interpreter = shutil.which(INTERPRETERS[path.suffix])
+        assert interpreter is not None
+        feed = json.dumps(job, default=str).encode("ascii")
+        done = run([interpreter, path], feed=feed, home=self.home, extra={"NODE_PATH": str(NODE_MODULES)})
+        assert (done.code, done.err) == (0, ""), done
+        return [(str(what), str(text)) for what, text in json.loads(done.out)["outcomes"]]
