@@ -1,4 +1,4 @@
-"""python -m benchmarks [NAME...] [--quick] [--full] [--json] [--list]"""
+"""python -m benchmarks [NAME...] [--quick] [--full] [--messages N] [--json] [--list]"""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from benchmarks.harness import Bench, Missing
 
 NAMES = ("fresh", "smtp", "pop3", "intake", "polls", "idle")
 """Modules of this package, each with a docstring that says what it measures and a function `run(bench)`."""
+ASKED = ("soak",)
+"""Those that run only when they are named."""
 
 
 def main(words: list[str] | None = None) -> int:
@@ -22,17 +24,23 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"which: {', '.join(NAMES)} (default: all)")
     parser.add_argument("--quick", action="store_true", help="less of everything: a look, not a figure")
     parser.add_argument("--full", action="store_true", help="all 288,000 polls instead of a sample")
+    parser.add_argument(
+        "--messages", type=int, metavar="N", help="how many `soak` sends through (only named: it takes its time)"
+    )
     parser.add_argument("--json", action="store_true", help="the figures as JSON, seconds throughout")
     parser.add_argument("--list", action="store_true", help="what there is")
     asked = parser.parse_args(words)
-    unknown = [name for name in asked.names if name not in NAMES]
+    unknown = [name for name in asked.names if name not in (*NAMES, *ASKED)]
     if unknown:
-        parser.error(f"there is no benchmark {unknown[0]!r}: there are {', '.join(NAMES)}")
+        parser.error(f"there is no benchmark {unknown[0]!r}: there are {', '.join(NAMES + ASKED)}")
     if asked.list:
         for name in NAMES:
             print(f"{name:<8}{_about(_module(name))}")
         return 0
-    benches = [_run(name, quick=asked.quick, full=asked.full) for name in asked.names or NAMES]
+    if asked.messages is not None and (asked.messages < 1000 or "soak" not in asked.names):
+        parser.error("--messages belongs to soak, and is at least 1000")
+    given = {"soak": {"messages": asked.messages}} if asked.messages is not None else {}
+    benches = [_run(name, quick=asked.quick, full=asked.full, **given.get(name, {})) for name in asked.names or NAMES]
     if asked.json:
         print(json.dumps({"machine": _machine(), "benchmarks": [bench.as_data() for bench in benches]}, indent=2))
     else:
@@ -48,10 +56,10 @@ def _about(module: Any) -> str:
     return str(module.__doc__).splitlines()[0]
 
 
-def _run(name: str, *, quick: bool, full: bool) -> Bench:
+def _run(name: str, *, quick: bool, full: bool, **given: Any) -> Bench:
     bench = Bench(name, quick=quick, full=full)
     try:
-        _module(name).run(bench)
+        _module(name).run(bench, **given)
     except Missing as missing:
         bench.note(f"not measured: {missing}")
     except ImportError as error:

@@ -53,6 +53,9 @@ HELD_LIMIT = 256 * 1024
 """Octets of input kept while nothing may be acted on; above it reading pauses (our choice)."""
 PIECE = 32 * 1024
 """Octets of input given to the session at once."""
+ACTIVE = 1024
+"""Octets that count as activity of a client within its idle limit when they are not a whole command (our choice): somebody who sends an
+octet now and then does not keep a connection for ever."""
 FLUSH_AT = 64 * 1024
 """Octets of output gathered before they are handed to the transport."""
 
@@ -99,6 +102,7 @@ class Connection:
         self._suspended = False
         self._timer: Cancellable | None = None  # ends the suspension, or the handshake
         self._idle = IdleWatch(world, timers, limit=self._idle_limit, busy=self._is_busy, late=self._idle_too_long)
+        self._unanswered = 0  # octets since the last activity
         self._peer_slow = False
         self._reading_paused = False
         self._running = False
@@ -129,7 +133,9 @@ class Connection:
             if self._ended or self.client_gone:
                 return
             self._held += octets
-            self._idle.touch()
+            self._unanswered += len(octets)
+            if self._unanswered >= ACTIVE:
+                self._be_active()
             self._run()
 
     def eof_received(self) -> None:
@@ -271,8 +277,15 @@ class Connection:
         if not self._plain or self._ended:
             return False
         session.receive_data(self._next_piece())
-        self._outgoing.extend(session.take())
+        said = session.take()
+        if said:  # something was carried out, or begun
+            self._be_active()
+            self._outgoing.extend(said)
         return True
+
+    def _be_active(self) -> None:
+        self._unanswered = 0
+        self._idle.touch()
 
     def _next_piece(self) -> bytes:
         """Not all at once: a client may ask for a thousand messages in one go, and the session is drained after each piece."""
@@ -551,6 +564,7 @@ class Connection:
         self._waits = "a command"
         self._context.secure = True
         self._context.note(Kind.TLS, detail="established")
+        self._be_active()
         if self.session is None:
             self._greet()
         else:

@@ -92,16 +92,19 @@ class Connections:
         self.failures: deque[Exception] = deque(maxlen=100)
         self.timers: MovableClock | ClockTimers = clock if is_movable(clock) else ClockTimers(clock)
         self._live: dict[Connection, None] = {}
-        self._addresses: Counter[str] = Counter()
+        self._admitted: set[Connection] = set()  # those that were turned away count for nothing, however long they stay
+        self._addresses: Counter[str] = Counter()  # of those
         self._changed = threading.Condition()
         self._barriers: list[Callable[[], None]] = []
 
     def admit(self, connection: Connection) -> bool:
         """Note a new connection. False when there are too many: it is noted all the same, until it has been closed."""
         with self._changed:
-            fits = len(self._live) < self.limit and self._addresses[connection.client_address] < self.per_address
+            fits = self._addresses.total() < self.limit and self._addresses[connection.client_address] < self.per_address
             self._live[connection] = None
-            self._addresses[connection.client_address] += 1
+            if fits:
+                self._admitted.add(connection)
+                self._addresses[connection.client_address] += 1
             return fits
 
     def leave(self, connection: Connection) -> None:
@@ -109,9 +112,11 @@ class Connections:
         with self._changed:
             if connection in self._live:
                 del self._live[connection]
-                self._addresses[connection.client_address] -= 1
-                if not self._addresses[connection.client_address]:
-                    del self._addresses[connection.client_address]
+                if connection in self._admitted:
+                    self._admitted.remove(connection)
+                    self._addresses[connection.client_address] -= 1
+                    if not self._addresses[connection.client_address]:
+                        del self._addresses[connection.client_address]
                 self._changed.notify_all()
 
     def notify(self) -> None:

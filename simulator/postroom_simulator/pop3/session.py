@@ -125,6 +125,9 @@ class Pop3Session:
             exchanging = dialogue.exchange is not None
             line = self._lines.next_line(settings.auth_line_limit if exchanging else settings.line_limit)
             if line is None:
+                if self._lines.endless:
+                    self._context.note(Kind.NOTE, account=self.account, detail="endless line: connection ended")
+                    self._end()
                 return
             if self._first_line:
                 self._first_line = False

@@ -13,6 +13,8 @@ _PRINTABLE = re.compile(rb"[\x20-\x7e]*")
 _HTTP = re.compile(rb"(?:GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|PRI) ", re.IGNORECASE)
 
 _KEPT_OF_LONG_LINES = 64
+ENDLESS = 2**20
+"""Octets of one line after which no end of it is waited for (our choice)."""
 
 
 @dataclass(slots=True)  # not frozen: that costs more than the line
@@ -35,6 +37,12 @@ class LineReader:
         self._buffer = bytearray()
         self._searched = 0
         self._beginning: bytes | None = None  # of a line that is being thrown away
+        self._dropped = 0  # octets of it
+
+    @property
+    def endless(self) -> bool:
+        """The line that is being thrown away has gone on for too long."""
+        return self._dropped > ENDLESS
 
     def feed(self, octets: bytes) -> None:
         self._buffer += octets
@@ -42,7 +50,7 @@ class LineReader:
     def clear(self) -> None:
         """Forget everything that was not yet asked for."""
         self._buffer.clear()
-        self._searched = 0
+        self._searched = self._dropped = 0
         self._beginning = None
 
     def __len__(self) -> int:
@@ -63,7 +71,7 @@ class LineReader:
         else:
             line = Line(bytes(self._buffer[:end]))
         del self._buffer[: end + 2]
-        self._searched = 0
+        self._searched = self._dropped = 0
         self._beginning = None
         return line
 
@@ -72,6 +80,7 @@ class LineReader:
             return
         if self._beginning is None:
             self._beginning = bytes(self._buffer[: _kept(limit)])
+        self._dropped += len(self._buffer) - 1
         del self._buffer[:-1]
 
 
