@@ -49,6 +49,10 @@ class SystemClock:
         time.sleep(seconds)
 
 
+def _nothing() -> None:
+    """What a cancelled timer calls."""
+
+
 class Timer:
     """A callback due at a point of a manual clock. `cancel()` is idempotent."""
 
@@ -61,6 +65,7 @@ class Timer:
 
     def cancel(self) -> None:
         self.cancelled = True
+        self.callback = _nothing  # what it would have called is not kept until its time comes
 
 
 class ManualClock:

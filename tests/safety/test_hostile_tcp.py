@@ -9,6 +9,7 @@ import select
 import socket
 import struct
 import tracemalloc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -397,3 +398,18 @@ def test_who_is_slow_but_gets_on_is_served():
             where.world.clock.advance(200)
             assert peer.say(b"NOOP\r\n").startswith(b"250")
         peer.close()
+
+
+def test_ended_connections_are_forgotten_before_the_clock_moves():
+    """A timer that was cancelled waits on a manual clock for its time, and must not keep a connection and all that it knew."""
+    with site(listen=False) as where:
+        ended = []
+        for _ in range(3):
+            peer = where.peer("pop3")
+            ended.append(weakref.ref(peer.sock.connection))
+            peer.send(b"QUIT\r\n")
+            peer.rest()
+            peer.close()
+        del peer
+        gc.collect()
+        assert [one() for one in ended] == [None] * 3
