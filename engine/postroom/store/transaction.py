@@ -263,7 +263,7 @@ class Transaction:
                 if name in shape.attributes and getattr(record, name) is None:
                     now = now or self.now()
                     missing[name] = now
-        return dataclasses.replace(record, **missing) if missing else record  # type: ignore[type-var]
+        return shape.changed(record, missing) if missing else record
 
     def _identified_generic(self, record: GenericRecord) -> GenericRecord:
         if not record.entity or record.entity in ENTITIES:
