@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -102,11 +103,16 @@ class Entry:
         return " ".join(words)
 
 
+_Row = tuple[int, datetime, Kind, str, str, str | None, str, str, dict[str, Any] | None]
+"""What an `Entry` is made from."""
+
 _ARROWS = {Kind.COMMAND: "C:", Kind.REPLY: "S:"}
 
 
 class Journal:
     """An ordered list of entries. Safe to write and read from several threads.
+
+    What is written is kept as rows; they become entries, each once, when somebody asks or listens.
 
     `capacity` keeps only that many of the newest entries (a server that runs for weeks); `dropped` counts those lost.
     """
@@ -116,7 +122,9 @@ class Journal:
             raise ValueError("a journal keeps at least one entry: capacity >= 1, or None for all")
         self._clock = clock
         self._entries: deque[Entry] = deque(maxlen=capacity)
+        self._rows: deque[_Row] = deque(maxlen=capacity)  # behind all of these, not made entries yet
         self._number = 0
+        self._at: datetime | None = None
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Entry], None]] = []
 
@@ -140,10 +148,34 @@ class Journal:
         with self._lock:
             self._number += 1
             entry = Entry(self._number, self._clock.now(), kind, protocol, connection, account, verb, detail, data)
-            self._entries.append(entry)
+            self._made().append(entry)
         for listener in self._listeners:
             listener(entry)
         return entry
+
+    def write(
+        self, kind: Kind, protocol: str, connection: str, account: str | None, verb: str, detail: str, data: dict[str, Any] | None
+    ) -> None:
+        """As `add`, for what is written at every step of a conversation: no entry is made before somebody wants to see it, and the time
+        may be that of `hold_time`."""
+        if len(detail) > DETAIL_LIMIT or not detail.isprintable():
+            detail = printable(detail)
+        if not verb.isprintable():
+            verb = printable(verb)
+        with self._lock:
+            self._number = number = self._number + 1
+            self._rows.append((number, self._at or self._clock.now(), kind, protocol, connection, account, verb, detail, data))
+            entry = self._made()[-1] if self._listeners else None
+        if entry is not None:
+            for listener in self._listeners:
+                listener(entry)
+
+    def hold_time(self) -> None:
+        """Until `release_time` all that is written with `write` happens now: one piece of input, under the world's lock."""
+        self._at = self._clock.now()
+
+    def release_time(self) -> None:
+        self._at = None
 
     def listen(self, listener: Callable[[Entry], None]) -> None:
         """Call `listener` with every entry from now on, in the thread that writes it (a live display of traffic)."""
@@ -152,7 +184,8 @@ class Journal:
     # -- questions
 
     def __len__(self) -> int:
-        return len(self._entries)
+        with self._lock:
+            return len(self._made())
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._snapshot())
@@ -161,7 +194,7 @@ class Journal:
     def dropped(self) -> int:
         """Entries lost to `capacity`."""
         with self._lock:
-            return self._number - len(self._entries)
+            return self._number - len(self._made())
 
     def entries(
         self,
@@ -217,7 +250,14 @@ class Journal:
 
     def _snapshot(self) -> list[Entry]:
         with self._lock:
-            return list(self._entries)
+            return list(self._made())
+
+    def _made(self) -> deque[Entry]:
+        """All entries; with the lock held."""
+        if self._rows:
+            self._entries.extend(itertools.starmap(Entry, self._rows))
+            self._rows.clear()
+        return self._entries
 
 
 def printable(text: str) -> str:

@@ -118,9 +118,7 @@ class SessionContext:
         """Write to the journal."""
         if kind is Kind.COMMAND:
             self.argument = detail
-        self.world.journal.add(
-            kind, protocol=self.protocol, connection=self.connection, account=account, verb=verb, detail=detail, data=data
-        )
+        self.world.journal.write(kind, self.protocol, self.connection, account, verb, detail, data)
 
 
 def before_acting(effect: Effect | None) -> bool:

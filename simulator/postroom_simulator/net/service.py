@@ -85,9 +85,7 @@ class ConnectionContext(SessionContext):
         if kind is Kind.COMMAND:
             self.last_command = verb
             self.argument = detail
-        self.world.journal.add(
-            kind, protocol=self.protocol, connection=self.connection, account=account, verb=verb, detail=detail, data=data
-        )
+        self.world.journal.write(kind, self.protocol, self.connection, account, verb, detail, data)
 
 
 def troubles_by_service(troubles: TlsTrouble | Mapping[str, TlsTrouble] | None) -> dict[str, TlsTrouble]:
