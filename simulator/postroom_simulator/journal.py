@@ -154,7 +154,14 @@ class Journal:
         return entry
 
     def write(
-        self, kind: Kind, protocol: str, connection: str, account: str | None, verb: str, detail: str, data: dict[str, Any] | None
+        self,
+        kind: Kind,
+        protocol: str,
+        connection: str,
+        account: str | None,
+        verb: str,
+        detail: str,
+        data: dict[str, Any] | None,
     ) -> None:
         """As `add`, for what is written at every step of a conversation: no entry is made before somebody wants to see it, and the time
         may be that of `hold_time`."""

@@ -121,6 +121,7 @@ def test_opening_reads_no_octets(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("octets were read")
 
     monkeypatch.setattr(world.store, "wire", refuse)
+    monkeypatch.setattr(world.store, "served", refuse)
     monkeypatch.setattr(world.store, "octets", refuse)
     talk = Talk.logged_in(world)
     assert talk.say(b"STAT\r\nLIST\r\nUIDL\r\nDELE 3\r\nQUIT\r\n").count(b"+OK") == 5

@@ -212,9 +212,12 @@ class Connection:
         finally:
             self._running = False
             # Timers first: over TCP a client may see the octets, and its test move the clock, before this thread goes on.
-            self._idle.arm()
-            self._flush()
-        self._control_reading()
+            if self._idle_limit() != self._idle.armed_for:
+                self._idle.arm()
+            if self._unsent:
+                self._flush()
+        if self._held or self._plain or self._reading_paused:
+            self._control_reading()
 
     def _step(self) -> bool:
         """Do the next thing; False when there is none."""
@@ -244,7 +247,9 @@ class Connection:
             self._plain.clear()
             self._begin_tls()
             return True
-        return self._hear(session) or self._tell_eof(session)
+        if (self._held or self._plain) and self._hear(session):
+            return True
+        return self.client_gone and self._tell_eof(session)
 
     def _give_up_stalled(self) -> bool:
         """A stall without end is over when the client leaves: the step is never taken."""
@@ -276,7 +281,12 @@ class Connection:
                 self._plain, self._held = self._held, self._plain
         if not self._plain or self._ended:
             return False
-        session.receive_data(self._next_piece())
+        journal = self.world.journal
+        journal.hold_time()
+        try:
+            session.receive_data(self._next_piece())
+        finally:
+            journal.release_time()
         said = session.take()
         if said:  # something was carried out, or begun
             self._be_active()
@@ -366,6 +376,12 @@ class Connection:
 
     def _write(self, octets: bytes) -> None:
         if not octets:
+            return
+        if self._tls is None and self._line_cut is None:  # the usual case, as _keep does it
+            self._unsent.append(octets)
+            self._unsent_size += len(octets)
+            if self._unsent_size >= FLUSH_AT:
+                self._flush()
             return
         if self._tls is not None:
             self._tls.write(octets)

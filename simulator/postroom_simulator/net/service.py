@@ -69,6 +69,8 @@ class ConnectionContext(SessionContext):
     trouble: TlsTrouble | None = None
 
     def fault(self, at: str, account: str | None = None) -> Effect | None:
+        if self.trouble is None and not self.world.faults:  # the usual case, asked at every step
+            return None
         effect = SessionContext.fault(self, at, account)  # no super(): a class with slots is made twice
         if effect is None and self.trouble is not None and self.trouble.name == "refused" and at in _REFUSED:
             self.note_trouble(self.trouble, at)

@@ -7,7 +7,7 @@ dispatcher did, from the row. They return an `Answer` or raise `Refusal`, and kn
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from postroom_simulator import offers
@@ -238,6 +238,11 @@ class Command:
     capability: str | None = None
     secret: int | None = None
     utf8: bool = False
+    admitted: tuple[State, ...] = field(init=False, compare=False, repr=False)
+    """The single states: a tuple is searched without asking a flag, which is slow."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "admitted", tuple(state for state in State if state in self.states))
 
 
 _AUTH, _TRANS = State.AUTHORIZATION, State.TRANSACTION

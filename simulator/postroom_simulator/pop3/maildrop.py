@@ -150,7 +150,7 @@ class Maildrop:
 
     def name(self, number: int, item: Item) -> str:  # noqa: ARG002 - a troubled maildrop goes by the number
         """The unique id that this session tells."""
-        return self._names.get(item.uid) or uidl(item)
+        return (self._names and self._names.get(item.uid)) or uidl(item)
 
     def _size(self, number: int, item: Item) -> int:  # noqa: ARG002
         """Octets that this session sends: exactly those, also where the head is rewritten for it."""
@@ -173,15 +173,18 @@ class Maildrop:
         rewritten = item.utf8_head and self._heads != "raw"
         if rewritten and self._heads == "refuse":
             raise Refusal(f"message {number} has UTF-8 in its head: UTF8 first", Code.UTF8)
-        size = self._size(number, item)
+        size = item.wire_size if self._plain else self._size(number, item)
         try:
-            octets = wire_form(downgraded(self._store.octets(item.uid))) if rewritten else self._store.wire(item.uid)
-            now = self._store.item(item.uid)  # after the octets: whoever altered them in between is seen here
+            if rewritten:
+                octets = wire_form(downgraded(self._store.octets(item.uid)))
+                digest = self._store.item(item.uid).digest  # after the octets: whoever altered them in between is seen here
+            else:
+                digest, octets = self._store.served(item.uid)
         except NoSuchItem:
             raise Refusal(f"message {number} is gone") from None
         except StoreError:
             raise Refusal(f"message {number} cannot be read", Code.SYS_TEMP) from None
-        if now.digest != item.digest:
+        if digest != item.digest:
             raise Refusal(f"message {number} was altered by somebody else")
         return Shown(item, octets, size, self.name(number, item))
 

@@ -11,6 +11,7 @@ from postroom_simulator.errors import NoSuchItem
 from postroom_simulator.store.interface import Role
 
 if TYPE_CHECKING:
+    from postroom_simulator.clock import Clock
     from postroom_simulator.store.interface import Item
     from postroom_simulator.world import World
 
@@ -57,7 +58,7 @@ class Policies:
     _retrieved: dict[int, datetime] = field(default_factory=dict)
 
     def __getitem__(self, address: str) -> Policy:
-        return self._accounts.get(fold(address), self.default)
+        return self._accounts.get(fold(address), self.default) if self._accounts else self.default
 
     def __setitem__(self, address: str, policy: Policy) -> None:
         self._accounts[fold(address)] = policy
@@ -93,11 +94,11 @@ class Policies:
 
     # -- expiry
 
-    def retrieved(self, address: str, item: Item, now: datetime) -> None:
+    def retrieved(self, address: str, item: Item, clock: Clock) -> None:
         """The message was handed out whole."""
         policy = self[address]
         if policy.expire is not None and policy.expire != NEVER:
-            self._retrieved.setdefault(item.uid, now)
+            self._retrieved.setdefault(item.uid, clock.now())
 
     def due(self, address: str, item: Item, now: datetime) -> bool:
         """Whether the message's days are over."""

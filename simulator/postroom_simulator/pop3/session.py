@@ -163,7 +163,7 @@ class Pop3Session:
         keyword, rest = split_keyword(line.octets)
         verb = keyword.decode("ascii")
         command = COMMANDS.get(verb)
-        if command is None or self._dialogue.lacks(command.capability):
+        if command is None or (command.capability is not None and self._dialogue.lacks(command.capability)):
             raise _Malformed("" if command is None else verb, "unknown command", f"({len(line.octets)} octets)")
         arguments = command.arity.split(rest)
         if arguments is None:
@@ -181,7 +181,7 @@ class Pop3Session:
         dialogue = self._dialogue
         if verb != "PASS":
             dialogue.user = None  # PASS comes immediately after USER (RFC 1939 §7)
-        if dialogue.state not in command.states:
+        if dialogue.state not in command.admitted:
             when = "before" if dialogue.state is State.TRANSACTION else "after"
             return refused(self._dialogue, Refusal(f"{verb} works {when} login only", bad=True))
         try:
@@ -212,7 +212,7 @@ class Pop3Session:
     def _step(self, point: str, verb: str, concerned: str | None, act: Callable[[], Answer]) -> None:
         """Take a step as the fault table lets it be taken. `point` names it there, `verb` in the journal; `concerned` is the
         account that it is about, as far as that is known."""
-        effect = self._context.fault(point, concerned) if point else None
+        effect = self._context.fault(point, concerned) if point else None  # usually there is none
         if effect is None:
             self._say(verb, act(), None)
         elif isinstance(effect, faults.Reply):
@@ -235,7 +235,7 @@ class Pop3Session:
         self._say(verb, Answer(reply_line(effect.code, effect.text), ends=refused and point == "greeting"), None)
 
     def _say(self, verb: str, answer: Answer, effect: faults.Effect | None) -> None:
-        octets, ends = answer.octets, answer.ends
+        octets, ends, account = answer.octets, answer.ends, self._dialogue.address
         if answer.bad:
             self._bad += 1
         if not ends and self._had_enough():
@@ -244,7 +244,7 @@ class Pop3Session:
             octets = translated(octets, self._dialogue.language)
         if answer.language:
             octets = octets.replace(b" ", f" {answer.language} ".encode("ascii"), 1)
-        self._context.note(Kind.REPLY, account=self.account, verb=verb, detail=first_line(octets))
+        self._context.note(Kind.REPLY, account=account, verb=verb, detail=first_line(octets))
         if answer.offers is not None and (effect is None or not _loses(effect, len(octets))):
             self._note_offered(answer.offers)
         self._out.append(Outgoing(octets, effect))
@@ -258,16 +258,17 @@ class Pop3Session:
         self._suspended = answer.hangs or (effect is not None and isinstance(effect, _SUSPENDING))
 
     def _had_enough(self) -> bool:
-        if self._bad >= self._settings.bad_commands or self._dialogue.failures >= self._settings.login_failures:
+        settings, dialogue = self._settings, self._dialogue
+        if self._bad >= settings.bad_commands or dialogue.failures >= settings.login_failures:
             return True
-        return self._dialogue.state is State.AUTHORIZATION and self._commands >= self._settings.commands_before_login
+        return dialogue.state is State.AUTHORIZATION and self._commands >= settings.commands_before_login
 
     def _note_offered(self, shown: Shown) -> None:
-        account = self.account
+        account = self._dialogue.address
         if account is not None:
-            self._service.policies.retrieved(account, shown.item, self._context.world.clock.now())
+            self._service.policies.retrieved(account, shown.item, self._context.world.clock)
         data = {"uid": shown.item.uid, "uidl": shown.name, "octets": shown.size}
-        self._context.note(Kind.OFFERED, account=self.account, verb="RETR", data=data)
+        self._context.note(Kind.OFFERED, account=account, verb="RETR", data=data)
 
     def _end(self) -> None:
         """The end, whatever led to it: the lock is let go, nothing is removed, nothing more is read."""

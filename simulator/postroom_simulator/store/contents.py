@@ -124,8 +124,9 @@ class Contents:
         return content.octets if content.octets is not None else self._spool.read(content.offset, content.size)
 
     def wire(self, digest: str) -> bytes:
-        octets = self.octets(digest)
-        return octets if self._by_digest[digest].plain else wire_form(octets)
+        content = self._by_digest[digest]
+        octets = content.octets if content.octets is not None else self._spool.read(content.offset, content.size)
+        return octets if content.plain else wire_form(octets)
 
     def _rewrite(self) -> None:
         """Copy what is needed to a new file. Fails whole: the old file stays when the disk is full."""

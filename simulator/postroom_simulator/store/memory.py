@@ -224,6 +224,11 @@ class MemoryMailStore:
         with self._lock:
             return self._contents.wire(self._digest(uid))
 
+    def served(self, uid: int) -> tuple[str, bytes]:
+        with self._lock:
+            digest = self._digest(uid)
+            return digest, self._contents.wire(digest)
+
     def set_read(self, uids: Iterable[int], read: bool) -> None:
         with self._lock:
             items = [self.item(uid) for uid in dict.fromkeys(uids)]
