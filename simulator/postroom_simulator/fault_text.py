@@ -52,7 +52,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "DELE": "mark as deleted",
     "NOOP": "nothing",
     "RSET": "start over",
-    "QUIT": "leave; POP3 deletes only here",
+    "QUIT": "leave (POP3: what is marked is deleted now)",
     "UTF8": "UTF-8 from here on",
     "LANG": "language of the texts",
     "EHLO": "hello, and what the server can do",

@@ -152,6 +152,7 @@ def test_a_bad_call_gets_one_clear_line(arguments: list[str], says: str) -> None
     told = refused(*arguments)
     assert says in told
     assert "hunter2" not in told
+    assert "Errno" not in told
 
 
 def test_a_fault_file_with_a_typo_names_the_nearest_word(tmp_path: Path) -> None:

@@ -59,6 +59,17 @@ def test_one_document() -> None:
     assert document["seconds"] > 0
 
 
+def test_the_same_message_twice_is_told_as_one_activity(tmp_path: Path) -> None:
+    copy = tmp_path / "order.eml"
+    copy.write_text("From: carl@birch.test\nTo: ada@alder.test\nSubject: Order\nMessage-ID: <1@birch.test>\n\nTwo\n", "ascii")
+    other = tmp_path / "more.eml"
+    other.write_text("From: carl@birch.test\nTo: ada@alder.test\nSubject: More\nMessage-ID: <2@birch.test>\n\nThree\n", "ascii")
+    done = demo(copy, copy, other)
+    assert done.exit_code == 0, done.output
+    rows = [line for line in done.stdout.splitlines() if line.startswith(("  order.eml", "  more.eml"))]
+    assert [row.endswith("the same message again: one activity") for row in rows] == [False, True, False]
+
+
 def test_keep_is_told(tmp_path: Path) -> None:
     done = demo("--keep", tmp_path / "here")
     assert done.exit_code == 0

@@ -46,6 +46,9 @@ WORDS = {
 """Reason codes of CheckIncomingEmail in a few words; the document has the organization's own."""
 
 
+AGAIN = "the same message again: one activity"
+
+
 class TransportChoice(StrEnum):
     MEMORY = "memory"
     TCP = "tcp"
@@ -55,7 +58,7 @@ def demo(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...",
+            metavar="PATH",
             help="A folder of .eml files, an mbox, a Maildir, or single messages. Default: our own samples.",
         ),
     ] = None,
@@ -78,6 +81,7 @@ def demo(
     """
     from rich.console import Console
 
+    from postroom.cli.texts import told
     from postroom.demo.report import as_document
     from postroom.demo.run import DemoProblem, run_demo
     from postroom_simulator.errors import SimulatorError
@@ -86,14 +90,14 @@ def demo(
         with _progress(Console(stderr=True)) as progress:
             report = run_demo(paths or (), seed=seed, transport=transport.value, keep=keep, progress=progress)
     except (DemoProblem, SimulatorError, OSError) as error:
-        typer.echo(f"postroom demo: {_clean(str(error))}", err=True)
+        typer.echo(f"postroom demo: {_clean(told(error))}", err=True)
         raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(as_document(report), indent=2))
     else:
         _show(report)
         rate = len(report.messages) / max(report.seconds, 0.001)
-        typer.echo(f"{_messages(report)} in {report.seconds:.1f} s, {rate:.0f} a second", err=True)
+        typer.echo(f"{_messages(report)} in {report.seconds:.1f} s, {rate:.{0 if rate >= 10 else 1}f} a second", err=True)
     if not report.good:
         raise typer.Exit(1)
 
@@ -222,13 +226,23 @@ class _Page:
 
     def messages(self, rows: Iterable[MessageRow]) -> None:
         """A line for each place; the message is named on its first."""
-        rows = list(rows)
+        rows, seen = list(rows), set[tuple[str, str]]()
         boxes = _widest((_box(place) for row in rows for place in row.places), 12)
+
+        def again(place: Place) -> bool:
+            """Whether this copy became nothing new: the activity was shown before."""
+            if place.outcome != "tracked" or not place.email_id:
+                return False
+            key = place.mailbox, place.email_id
+            known = key in seen
+            seen.add(key)
+            return known
+
         named = self._width - 2 - boxes - 2 - 8 - 2 - max(map(len, WORDS.values())) - 2
         for row in rows:
             label = _label(row)
             for place in row.places:
-                cells = ((label, named), (_box(place), boxes), (place.outcome, 8), (_why(place), 0))
+                cells = ((label, named), (_box(place), boxes), (place.outcome, 8), (AGAIN if again(place) else _why(place), 0))
                 self.row(*cells, styled=place.outcome)
                 label = ""
 

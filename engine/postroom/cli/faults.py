@@ -51,13 +51,14 @@ def explain(file: File) -> None:
 
 
 def _read(file: Path) -> Checked:
+    from postroom.cli.texts import told
     from postroom_simulator.errors import FaultError
     from postroom_simulator.fault_files import check_faults, read_text
 
     try:
         return check_faults(read_text(file))
     except (FaultError, OSError) as error:
-        typer.echo(f"postroom faults: {error}", err=True)
+        typer.echo(f"postroom faults: {told(error)}", err=True)
         raise typer.Exit(2) from None
 
 

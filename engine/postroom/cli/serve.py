@@ -40,16 +40,18 @@ def serve(
         typer.Option(
             "--import",
             metavar="ADDRESS=PATH",
-            help="Messages for that Inbox: an .eml, a folder, an mbox, a Maildir. Repeatable.",
+            help="Messages for that Inbox: an .eml, a folder, an mbox, a Maildir. An address without --account gets the password secret. Repeatable.",
         ),
     ] = None,
     people: Annotated[
-        int, typer.Option(min=0, max=10_000, help="Make up N people with mail in their Inboxes; password: secret.")
+        int, typer.Option(min=0, max=10_000, metavar="N", help="Make up N people with mail in their Inboxes; password: secret.")
     ] = 0,
-    smtp_port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 0,
-    smtps_port: Annotated[int, typer.Option(min=0, max=65535, help="SMTP over implicit TLS.")] = 0,
-    pop3_port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 0,
-    pop3s_port: Annotated[int, typer.Option(min=0, max=65535, help="POP3 over implicit TLS.")] = 0,
+    smtp_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="SMTP with STARTTLS; 0 picks a free port.")
+    ] = 0,
+    smtps_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="SMTP over implicit TLS; 0 likewise.")] = 0,
+    pop3_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="POP3 with STLS; 0 likewise.")] = 0,
+    pop3s_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="POP3 over implicit TLS; 0 likewise.")] = 0,
     host: Annotated[
         str, typer.Option(help="Where to listen. Anything but loopback lets others on your network in.")
     ] = "127.0.0.1",
@@ -79,6 +81,7 @@ def serve(
 
     Mail for known accounts lands in their Inboxes; everything else in a drawer. End with Ctrl-C.
     """
+    from postroom.cli.texts import told
     from postroom_simulator import SystemClock, World
     from postroom_simulator.errors import SimulatorError
 
@@ -96,7 +99,7 @@ def serve(
         servers = world.listen(host=host, ports=wanted, allow_remote=True)
         _run(world, servers, seed=seed, as_json=as_json)
     except (SimulatorError, OSError) as error:
-        typer.echo(f"postroom serve: {error}", err=True)
+        typer.echo(f"postroom serve: {told(error)}", err=True)
         raise typer.Exit(2) from None
     finally:
         world.close()
