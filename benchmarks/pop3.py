@@ -1,23 +1,29 @@
 """POP3 retrieval served: ours against Dovecot, the same messages, the same client.
 
-One session, RETR of every message: in lockstep (the next is asked for when the last has come) and pipelined (all are asked for at once, RFC 2449
+In one session, and of small messages in ten at once, RETR of every message: in lockstep (the next is asked for when the last has come) and pipelined (all are asked for at once, RFC 2449
 §6.6). The client is a plain socket in this process, the servers run in their own; its own time is in both figures. A unit is one message.
 """
 
 from __future__ import annotations
 
+import selectors
 import socket
 import time
+from typing import cast
 
 from benchmarks.harness import Bench
 from benchmarks.processes import PASSWORD, connect, dovecot, process, world_server
+
+CROWD = [(f"crowd{number}@sim.test", 400, 1024) for number in range(10)]
+"""Ten mailboxes, for ten sessions at once."""
 
 SIZES = (("1 KiB", "small@sim.test", 1024, 2000), ("100 KiB", "large@sim.test", 100 * 1024, 200))
 
 
 def run(bench: Bench) -> None:
     stock = [(address, bench.pick(count, count // 5), size) for _, address, size, count in SIZES]
-    with process(world_server, stock) as ports, dovecot(stock) as theirs:
+    crowd = [(address, bench.pick(count, count // 5), size) for address, count, size in CROWD]
+    with process(world_server, stock + crowd) as ports, dovecot(stock + crowd) as theirs:
         for (name, address, _, _), (_, count, _) in zip(SIZES, stock, strict=True):
             for how, retrieve in (("lockstep", lockstep), ("pipelined", pipelined)):
                 bench.compare(
@@ -28,18 +34,64 @@ def run(bench: Bench) -> None:
                     wanted=1.0,
                     repeats=7,
                 )
+        for how, at_once in (("lockstep", 1), ("pipelined", crowd[0][1])):
+            bench.compare(
+                f"1 KiB, {how}, ten sessions",
+                lambda n=at_once: timed_crowd(ports["pop3"], crowd, n),  # type: ignore[misc]
+                lambda n=at_once: timed_crowd(theirs, crowd, n),  # type: ignore[misc]
+                against="dovecot",
+                wanted=1.0,
+                repeats=7,
+            )
+
+
+def logged_in(port: int, address: str) -> socket.socket:
+    line = connect(port)
+    line.recv(512)
+    for command in (f"USER {address}", f"PASS {PASSWORD}"):
+        line.sendall(command.encode() + b"\r\n")
+        reply = line.recv(512)
+        if not reply.startswith(b"+OK"):
+            line.close()
+            raise RuntimeError(f"{command.split()[0]}: {reply!r}")
+    return line
+
+
+def timed_crowd(port: int, crowd: list[tuple[str, int, int]], at_once: int) -> float:
+    """Seconds for one message, with all of the crowd at work at the same time. `at_once`: RETRs that a session asks for before it reads."""
+    lines = [logged_in(port, address) for address, _, _ in crowd]
+    count = crowd[0][1]
+    waiting = selectors.DefaultSelector()
+    began = time.perf_counter()
+    for line in lines:
+        line.sendall(b"".join(b"RETR %d\r\n" % number for number in range(1, at_once + 1)))
+        waiting.register(line, selectors.EVENT_READ, [at_once, 0, b""])
+    while waiting.get_map():
+        for key, _ in waiting.select():
+            line, state = cast(socket.socket, key.fileobj), key.data
+            piece = line.recv(262144)
+            if not piece:
+                raise RuntimeError("the server hung up")
+            state[1] += (state[2] + piece).count(b"\r\n.\r\n")
+            state[2] = (state[2] + piece)[-4:]
+            if state[1] == count:
+                waiting.unregister(line)
+            elif state[1] == state[0]:
+                state[0] += 1
+                line.sendall(b"RETR %d\r\n" % state[0])
+    took = time.perf_counter() - began
+    for line in lines:
+        line.sendall(b"QUIT\r\n")
+        line.recv(512)
+        line.close()
+    waiting.close()
+    return took / (count * len(lines))
 
 
 def timed(port: int, address: str, count: int, retrieve) -> float:  # type: ignore[no-untyped-def]
     """Seconds for one message."""
-    line = connect(port)
+    line = logged_in(port, address)
     try:
-        line.recv(512)
-        for command in (f"USER {address}", f"PASS {PASSWORD}"):
-            line.sendall(command.encode() + b"\r\n")
-            reply = line.recv(512)
-            if not reply.startswith(b"+OK"):
-                raise RuntimeError(f"{command.split()[0]}: {reply!r}")
         began = time.perf_counter()
         retrieve(line, count)
         took = time.perf_counter() - began
