@@ -195,7 +195,7 @@ class _Image:
 
     def __init__(self) -> None:
         metadata = register_all()
-        engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+        engine = sa.create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
         event.listen(engine, "connect", _no_driver_transactions)
         with engine.connect() as connection:
             schema.create(connection)
@@ -248,7 +248,9 @@ class MemoryDatabase:
         raw.execute("PRAGMA foreign_keys=ON")
         # the dialect is shared, so that statements compiled for one store serve the next
         pool = StaticPool(cast(Any, lambda: raw), dialect=image.dialect)
-        self.engine = Engine(pool, image.dialect, image.url, execution_options={"compiled_cache": image.compiled})
+        self.engine = Engine(
+            pool, image.dialect, image.url, hide_parameters=True, execution_options={"compiled_cache": image.compiled}
+        )
         self._connection = self.engine.connect()
         self._thread = threading.get_ident()
 
@@ -281,7 +283,7 @@ class FileDatabase:
         self._lane: WriteLane = lane_of(str(path.resolve()))
         if not path.exists():
             _write_image(path)
-        self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
+        self.engine = sa.create_engine(address, pool_size=5, max_overflow=100, hide_parameters=True)
         event.listen(self.engine, "connect", self._configure)
         _make_ready(self)
 
@@ -316,7 +318,7 @@ class PostgresDatabase:
     def __init__(self, address: URL) -> None:
         self.observers: list[Observer] = []
         try:
-            self.engine = sa.create_engine(address, pool_size=5, max_overflow=100)
+            self.engine = sa.create_engine(address, pool_size=5, max_overflow=100, hide_parameters=True)
         except (ImportError, NoSuchModuleError) as missing:
             raise StoreError("PostgreSQL needs the extra: pip install postroom[postgres]") from missing
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
