@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -103,8 +102,14 @@ class Entry:
         return " ".join(words)
 
 
-_Row = tuple[int, datetime, Kind, str, str, str | None, str, str, dict[str, Any] | None]
-"""What an `Entry` is made from."""
+_Row = tuple[int, datetime, str, str, str, str | None, str, str, tuple[tuple[str, Any], ...]]
+"""What an `Entry` is made from: nothing that Python's garbage collector has to look through again and again, for a journal is long."""
+
+
+def _entry(row: _Row) -> Entry:
+    number, at, kind, protocol, connection, account, verb, detail, data = row
+    return Entry(number, at, Kind(kind), protocol, connection, account, verb, detail, dict(data))
+
 
 _ARROWS = {Kind.COMMAND: "C:", Kind.REPLY: "S:"}
 
@@ -169,9 +174,11 @@ class Journal:
             detail = printable(detail)
         if not verb.isprintable():
             verb = printable(verb)
+        values = tuple(data.items()) if data else ()
         with self._lock:
             self._number = number = self._number + 1
-            self._rows.append((number, self._at or self._clock.now(), kind, protocol, connection, account, verb, detail, data))
+            at = self._at or self._clock.now()
+            self._rows.append((number, at, kind._value_, protocol, connection, account, verb, detail, values))
             entry = self._made()[-1] if self._listeners else None
         if entry is not None:
             for listener in self._listeners:
@@ -262,7 +269,7 @@ class Journal:
     def _made(self) -> deque[Entry]:
         """All entries; with the lock held."""
         if self._rows:
-            self._entries.extend(itertools.starmap(Entry, self._rows))
+            self._entries.extend(map(_entry, self._rows))
             self._rows.clear()
         return self._entries
 
