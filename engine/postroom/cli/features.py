@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import typer
 
-__all__ = ["register", "shipped_features"]
+__all__ = ["register", "shipped_features", "shipped_phrases"]
+
+STEP = "pytestbdd_stepdef_"
+"""How pytest-bdd names what `given`, `when` and `then` leave in a module."""
 
 
 def shipped_features() -> Path:
@@ -16,6 +20,29 @@ def shipped_features() -> Path:
     package = Path(__file__).parents[1]
     inside = package / "features"
     return inside if inside.is_dir() else package.parents[1] / "features"
+
+
+def shipped_phrases() -> dict[str, list[str]]:
+    """The phrases of the shipped steps by keyword (Given, When, Then), in the order of the module that defines them."""
+    from postroom.testing import steps
+
+    found: dict[str, list[str]] = {"Given": [], "When": [], "Then": []}
+    for name in vars(steps):
+        if name.startswith(STEP):
+            keyword, _, pattern = name.removeprefix(STEP).partition("_")
+            phrase = _readable(pattern)
+            if phrase not in found[keyword.capitalize()]:
+                found[keyword.capitalize()].append(phrase)
+    return found
+
+
+def _readable(pattern: str) -> str:
+    """A step's pattern as people read it: named groups become {name} or {one|other}, optional ones [such]."""
+    pattern = re.sub(r"\(\?P<\w+>([^()\\\[]+)\)\?", r"[\1]", pattern)
+    pattern = re.sub(r"\(\?P<\w+>([\w ]+(?:\|[\w ]+)+)\)", r"{\1}", pattern)
+    pattern = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"{\1}", pattern)
+    pattern = re.sub(r"\(\?:([^()]*)\)", r"\1", pattern)
+    return re.sub(r"(\w)\?", r"\1", re.sub(r"\{(\w+):d\}", r"{\1}", pattern))
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +60,14 @@ def register(app: typer.Typer) -> None:
                     typer.echo(f"{title.strip()}   ({path.relative_to(shipped_features())})")
                 elif word in {"Scenario", "Scenario Outline"}:
                     typer.echo(f"    {title.strip()}")
+
+    @group.command()
+    def phrases() -> None:
+        """Every phrase that features can be written in, ours and yours: {name} stands for a value, [..] may be left out."""
+        for keyword, found in shipped_phrases().items():
+            typer.echo(keyword)
+            for phrase in found:
+                typer.echo(f"    {phrase}")
 
     @group.command()
     def path() -> None:

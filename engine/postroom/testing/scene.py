@@ -70,7 +70,9 @@ class Scene:
         self.world = world if world is not None else World(seed=seed)
         self.transport = transport
         self.deployment = Deployment(self.world.clock, settings=settings or DeploymentSettings(), ids=self.world.ids)
-        self.organization: Organization = self.deployment.create_organization(name, url)
+        self.name = name
+        self.url = url
+        self._organization: Organization | None = None
         self.people: dict[str, Party] = {}
         self.profiles: dict[str, str] = {}
         self.check = check
@@ -92,12 +94,19 @@ class Scene:
         try:
             if self.check if check is None else check:
                 self.world.settle()
-                check_books(self.world, self.organization)
+                check_books(self.world, *([self._organization] if self._organization is not None else []))
         finally:
             if self._engine is not None:
                 self._engine.close()
             self.deployment.close()
             self.world.close()
+
+    @property
+    def organization(self) -> Organization:
+        """Made at first use, with the scene's `name` and `url` of that moment."""
+        if self._organization is None:
+            self._organization = self.deployment.create_organization(self.name, self.url)
+        return self._organization
 
     @property
     def connector(self) -> Connector:

@@ -40,7 +40,8 @@ def _names(text: str) -> list[str]:
 
 @given(parsers.parse('an organization "{name}"'))
 def an_organization(postroom_scene: Scene, name: str) -> None:
-    assert postroom_scene.organization.name == name, "the scene's organization has one name"
+    postroom_scene.name = name
+    assert postroom_scene.organization.name == name, "a scene has one organization, and it has a name already"
 
 
 @given(parsers.parse('an organization "{name}" with a mail server'))
