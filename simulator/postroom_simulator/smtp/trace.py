@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from aiosmtpd.smtp import Envelope, Session
 
@@ -29,9 +31,15 @@ def received_line(context: SessionContext, session: Session, envelope: Envelope,
     only = f"\r\n\tfor <{envelope.rcpt_tos[0]}>" if len(envelope.rcpt_tos) == 1 else ""
     line = (
         f"Received: from {name} ([{peer}])\r\n\tby {context.world.hostname} with {_protocol(context, session, envelope, account)}"
-        f" id {queue_id}{only};\r\n\t{format_datetime(context.world.clock.now())}\r\n"
+        f" id {queue_id}{only};\r\n\t{_moment(context.world.clock.now().replace(microsecond=0))}\r\n"
     )
     return line.encode("utf-8")
+
+
+@lru_cache(maxsize=8)
+def _moment(second: datetime) -> str:
+    """As RFC 5322 writes it; many messages share a second."""
+    return format_datetime(second)
 
 
 def _protocol(context: SessionContext, session: Session, envelope: Envelope, account: str | None) -> str:
