@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -165,8 +166,14 @@ class ServerSideSync:
             raise ConfigError("the profile does not use TLS, and the deployment does not allow that (AllowNonSSLEmail)")
         return connection
 
-    def _slot(self, connection: Connection) -> _Slot:
-        return _Slot(self.organization, connection)
+    @contextmanager
+    def _slot(self, connection: Connection) -> Iterator[None]:
+        """One connection among those allowed for the authenticated user on the server (reference 3.6). Raises NoRoom."""
+        c = connection
+        with self.organization.deployment.connections.slot(c.host, c.user, c.limit) as taken:
+            if not taken:
+                raise NoRoom(f"{c.limit} connections to {c.host} are open for this user already (MaxConcurrentConnections)")
+            yield
 
     def _provider(self, mailbox: Mailbox, direction: Operation, connection: Connection) -> Provider:
         env = ProviderEnv(mailbox.mailboxid, self.organization.name, mailbox.emailaddress or "")
@@ -264,22 +271,6 @@ def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:
     if not connection.tls:
         return "none"
     return "starttls" if connection.port in STARTTLS_PORTS else "implicit"
-
-
-class _Slot:
-    """One connection among those allowed for the authenticated user on the server (reference 3.6)."""
-
-    def __init__(self, organization: Organization, connection: Connection) -> None:
-        self._limits = organization.deployment.connections
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        c = self._connection
-        if not self._limits.acquire(c.host, c.user, c.limit):
-            raise NoRoom(f"{c.limit} connections to {c.host} are open for this user already (MaxConcurrentConnections)")
-
-    def __exit__(self, *_: object) -> None:
-        self._limits.release(self._connection.host, self._connection.user)
 
 
 class _MailboxLease:
