@@ -9,7 +9,8 @@
     ├── StoreError              the mail store refuses
     │   ├── QuotaExceeded
     │   ├── NoSuchFolder
-    │   └── NoSuchItem
+    │   ├── NoSuchItem
+    │   └── TokenExpired
     ├── Deadlock                both sides of an in-memory conversation wait, and no timer will ever fire
     └── ExpectationFailed       a question to the journal had another answer than expected
 
@@ -29,6 +30,7 @@ __all__ = [
     "QuotaExceeded",
     "SimulatorError",
     "StoreError",
+    "TokenExpired",
     "UnknownAccount",
     "WorldError",
 ]
@@ -72,6 +74,10 @@ class NoSuchFolder(StoreError):
 
 class NoSuchItem(StoreError):
     """No item has this uid (or it was deleted)."""
+
+
+class TokenExpired(StoreError):
+    """More was forgotten since this token than can be told (see `store.interface.Horizon`): begin anew, with 0."""
 
 
 class Deadlock(SimulatorError):

@@ -130,7 +130,6 @@ class StoreAgainstModel(RuleBasedStateMachine):
             seen.reads[item.uid] = item.read
         for uid in changes.removed:
             seen.reads.pop(uid, None)
-        assert changes.token >= seen.token
         seen.token = changes.token
         if changes.complete:
             assert seen.reads == {uid: self.read[uid] for uid in self.model[folder]}

@@ -3,10 +3,11 @@
 from postroom_simulator.store.interface import (
     Changes,
     Folder,
+    Horizon,
     Item,
     MailStore,
     Outbound,
     Role,
 )
 
-__all__ = ["Changes", "Folder", "Item", "MailStore", "Outbound", "Role"]
+__all__ = ["Changes", "Folder", "Horizon", "Item", "MailStore", "Outbound", "Role"]

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-__all__ = ["Changes", "Folder", "Item", "MailStore", "Outbound", "Role"]
+__all__ = ["Changes", "Folder", "Horizon", "Item", "MailStore", "Outbound", "Role"]
 
 
 class Role(StrEnum):
@@ -86,12 +86,33 @@ class Item:
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What became of a folder since a token: items that are there and changed, uids that left (deleted or moved away), in
-    order of change. `complete` is False when a limit cut the list; ask again with `token`."""
+    order of change. `complete` is False when a limit cut the list; ask again with `token`. Tokens are opaque and greater than 0 once
+    there is anything to know; they mean something to the folder that gave them."""
 
     changed: tuple[Item, ...]
     removed: tuple[int, ...]
     token: int
     complete: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How much each folder remembers of items that left it. A token from before what was forgotten has expired: whoever holds it begins
+    anew. All three are our choice; real servers have such limits and do not publish them.
+
+    count     so many of the items that left last
+    age       seconds of the world's clock after which they are forgotten, however few they are: thirty days
+    listings  so many first listings (from 0, cut by a limit) may be under way in a folder: none of them expires before it is complete,
+              however much leaves meanwhile, unless its next page is not asked for within `age`, or more begin
+    """
+
+    count: int = 10_000
+    age: float = 30 * 86_400.0
+    listings: int = 16
+
+    def __post_init__(self) -> None:
+        if min(self.count, self.age, self.listings) < 0:
+            raise ValueError("a horizon has no numbers below 0")
 
 
 @dataclass(slots=True)
@@ -110,8 +131,11 @@ class Outbound:
 class MailStore(Protocol):
     """Accounts with folder trees and items. Safe to call from several threads (one lock inside).
 
-    Errors: `NoSuchFolder`, `NoSuchItem`, `QuotaExceeded`, `UnknownAccount`. A failed call changes nothing.
+    Errors: `NoSuchFolder`, `NoSuchItem`, `QuotaExceeded`, `TokenExpired`, `UnknownAccount`. A failed call changes nothing.
     """
+
+    horizon: Horizon
+    """Holds for what is forgotten from now on."""
 
     # -- accounts and folders
     def open_account(self, account: str, quota: int | None = None) -> None:
@@ -205,7 +229,7 @@ class MailStore(Protocol):
         ...
 
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
-        """Since a token of this folder (0: everything). Costs what changed, not what is there."""
+        """Since a token of this folder (0: everything). Costs what changed, not what is there. Raises TokenExpired (see `Horizon`)."""
         ...
 
     # -- the outbound drawer

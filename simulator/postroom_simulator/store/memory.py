@@ -13,11 +13,11 @@ from typing import Any
 
 from postroom_simulator.clock import Clock
 from postroom_simulator.directory import fold
-from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, StoreError, UnknownAccount
+from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, StoreError, TokenExpired, UnknownAccount
 from postroom_simulator.headers import HeaderMap
 from postroom_simulator.ids import Ids
 from postroom_simulator.store.contents import MEMORY_BUDGET, Contents
-from postroom_simulator.store.interface import Changes, Folder, Item, Outbound, Role
+from postroom_simulator.store.interface import Changes, Folder, Horizon, Item, Outbound, Role
 from postroom_simulator.store.tree import DISTINGUISHED, Box, FolderState
 
 __all__ = ["MemoryMailStore"]
@@ -26,11 +26,16 @@ MAX_FOLDER_NAME = 255
 MAX_FOLDER_DEPTH = 300
 """Bounds of Exchange's folder tree, which clients know too."""
 
+_HALF_WAY = 2**64
+"""A token is the number of the last change that was told; while a first listing goes on, this many times the number of its
+beginning is added: what left before that concerns nobody to whom it was never shown."""
+
 
 class MemoryMailStore:
     """A `MailStore` for one world. See the interface for what each method does."""
 
-    def __init__(self, clock: Clock, ids: Ids, memory_budget: int = MEMORY_BUDGET) -> None:
+    def __init__(self, clock: Clock, ids: Ids, memory_budget: int = MEMORY_BUDGET, horizon: Horizon | None = None) -> None:
+        self.horizon = horizon or Horizon()
         self._clock = clock
         self._ids = ids
         self._lock = threading.RLock()
@@ -278,7 +283,7 @@ class MemoryMailStore:
             source, box = self._boxes[item.account], self._boxes[target.folder.account]
             if source is not box:
                 self._check_quota(box, item.size)
-            home.drop(uid, self._next_change())
+            self._drop(home, uid)
             source.used -= item.size
             moved = replace(item, account=box.account, folder=folder, change=self._next_change(), modified=self._clock.now())
             return self._enter(box, target, moved)
@@ -288,7 +293,7 @@ class MemoryMailStore:
             homes = [(uid, self._home(uid)) for uid in dict.fromkeys(uids)]
             for uid, home in homes:
                 item = home.items[uid]
-                home.drop(uid, self._next_change())
+                self._drop(home, uid)
                 self._forget(self._boxes[item.account], item)
 
     def renumber(self, folder: int) -> dict[int, int]:
@@ -297,7 +302,7 @@ class MemoryMailStore:
             state = self._state(folder)
             numbers: dict[int, int] = {}
             for item in list(state.items.values()):
-                state.drop(item.uid, self._next_change())
+                self._drop(state, item.uid)
                 del self._homes[item.uid]
                 renewed = replace(item, uid=self._ids.number("item"), change=self._next_change())
                 state.put(renewed)
@@ -307,26 +312,48 @@ class MemoryMailStore:
 
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
         """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an
-        item may be told as removed that the asker never saw."""
+        item may be told as removed that the asker never saw. Raises TokenExpired; for a token that nobody was ever given too."""
         if limit is not None and limit < 1:
             raise ValueError(f"a limit of changes is at least 1, not {limit}")
         with self._lock:
-            state = self._state(folder)
-            changed: list[Item] = []
-            removed: list[int] = []
-            token = since
-            for change, uid in state.since(since):
-                item = state.items.get(uid)
-                if item is None and since == 0:
-                    continue
-                if limit is not None and len(changed) + len(removed) == limit:
-                    return Changes(tuple(changed), tuple(removed), token, complete=False)
-                if item is None:
-                    removed.append(uid)
-                else:
-                    changed.append(item)
-                token = change
-            return Changes(tuple(changed), tuple(removed), max(token, state.last_change))
+            state, now = self._state(folder), self._clock.monotonic()
+            state.past.forget(self.horizon, now)
+            begun, position = divmod(since, _HALF_WAY)
+            if since == 0:
+                begun = self._next_change() if limit is not None and limit < len(state.items) else 0
+                return self._page(state, begun, 0, max(begun, state.past.last_change), limit)
+            if not (0 <= position <= self._change and 0 <= begun <= self._change):
+                raise TokenExpired(f"folder {folder} never gave this token")
+            listing = state.past.listing(begun, position, now) if begun else None
+            if listing is None and max(begun, position) < state.past.forgotten:
+                raise TokenExpired(f"folder {folder} has forgotten what left it since this token: begin anew")
+            return self._page(state, begun, position, begun, limit)
+
+    def _page(self, state: FolderState, begun: int, position: int, silent: int, limit: int | None) -> Changes:
+        """What changed after `position`, but nothing that left at `silent` or before."""
+        past = state.past
+        changed: list[Item] = []
+        removed: list[int] = []
+        first, complete, token = position == 0, True, position
+        for change, uid in past.since(position):
+            item = state.items.get(uid)
+            if item is None and change <= silent:
+                continue
+            if limit is not None and len(changed) + len(removed) == limit:
+                complete = False
+                break
+            if item is None:
+                removed.append(uid)
+            else:
+                changed.append(item)
+            token = change
+        if complete:
+            past.end(begun)
+            return Changes(tuple(changed), tuple(removed), max(token, past.last_change))
+        if begun:
+            told = [item.uid for item in changed]
+            past.tell(begun, told, self.horizon, self._clock.monotonic(), first=first)
+        return Changes(tuple(changed), tuple(removed), begun * _HALF_WAY + token, complete=False)
 
     # -- the outbound drawer
 
@@ -362,6 +389,9 @@ class MemoryMailStore:
             self._contents.close()
 
     # -- inside, with the lock held
+
+    def _drop(self, state: FolderState, uid: int) -> None:
+        state.drop(uid, self._next_change(), self.horizon, self._clock.monotonic())
 
     def _next_change(self) -> int:
         self._change += 1
