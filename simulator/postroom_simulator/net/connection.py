@@ -127,8 +127,8 @@ class Connection:
             self._context.note(Kind.CONNECTED, data={"service": self.service})
             self._run(self._answer_connect if fits else self._turn_away)
 
-    def data_received(self, octets: bytes) -> None:
-        """Any number of octets came from the client. Harmless after the end."""
+    def data_received(self, octets: bytes | memoryview) -> None:
+        """Any number of octets came from the client; they are copied. Harmless after the end."""
         with self.world.lock:
             if self._ended or self.client_gone:
                 return
