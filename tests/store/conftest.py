@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import postgres_server
 import pytest
 import sqlalchemy as sa
 
 from postroom.store import OrganizationStore
 from postroom.store.database import observe
 from postroom.store.secrets import KeyRing
-from postroom.store.tables import register_all
+from postroom.testing import postgres
 
 KEYS = KeyRing.generate()
 
@@ -45,41 +43,38 @@ def clock() -> TestClock:
     return TestClock()
 
 
-@pytest.fixture(scope="session")
-def postgres_url() -> Iterator[str]:
-    if postgres_server.binaries() is None:
-        if os.environ.get("CI"):
-            pytest.fail("no PostgreSQL binaries, and this is CI")
-        pytest.skip("no PostgreSQL binaries found")
-    pytest.importorskip("psycopg")
-    with postgres_server.running() as url:
-        yield url
+@pytest.fixture
+def empty_postgres(postgres_server: str, request: pytest.FixtureRequest) -> str:
+    """The address of a database without anything."""
+    url = _made(request.config, postgres_server, "empty")
+    postgres.drop_tables(url)
+    return url
 
 
 @pytest.fixture
-def empty_postgres(postgres_url: str) -> str:
-    """The address of a database without anything."""
-    engine = sa.create_engine(postgres_url, poolclass=sa.NullPool)
-    with engine.begin() as connection:
-        connection.exec_driver_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
-    engine.dispose()
-    return postgres_url
-
-
-@pytest.fixture(scope="session")
-def postgres_with_tables(postgres_url: str) -> Iterator[Callable[[], str]]:
+def postgres_with_tables(postgres_server: str, request: pytest.FixtureRequest) -> Callable[[], str]:
     """Empties the tables; making them for each test would be slow."""
-    engine = sa.create_engine(postgres_url, poolclass=sa.StaticPool)
-    emptying = "; ".join(f'DELETE FROM "{name}"' for name in register_all().tables)
+    url = _made(request.config, postgres_server, "tables")
 
     def fresh() -> str:
+        engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.begin() as connection:
-            if sa.inspect(connection).has_table("mailbox"):
-                connection.exec_driver_sql(emptying)
-        return postgres_url
+            postgres.clear(connection)
+        engine.dispose()
+        return url
 
-    yield fresh
-    engine.dispose()
+    return fresh
+
+
+_DATABASES = pytest.StashKey[dict[str, str]]()
+
+
+def _made(config: pytest.Config, server: str, name: str) -> str:
+    """A database of the session, made when it is first asked for."""
+    made = config.stash.setdefault(_DATABASES, {})
+    if name not in made:
+        made[name] = postgres.database(server, name)
+    return made[name]
 
 
 @pytest.fixture(params=["memory", "file", "postgresql"])

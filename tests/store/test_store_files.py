@@ -232,7 +232,7 @@ class TestMigrations:
         with engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
             difference = compare_metadata(context, register_all())
-            assert difference == [], "before the first release: python -m postroom.store.migrations.first"
+            assert difference == [], "what is missing: python -m postroom.store.migrations.difference"
             assert context.get_current_revision() == schema.head()
         engine.dispose()
 

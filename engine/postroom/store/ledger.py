@@ -126,6 +126,8 @@ content = sa.Table(
     sa.Column("digest", TEXT, primary_key=True),
     sa.Column("size", sa.BigInteger(), nullable=False),
     sa.Column("octets", sa.LargeBinary(), nullable=False),
+    sa.Column("storedon", sa.BigInteger()),  # last offered; NULL: before revision 0002
+    sa.Index(None, "storedon"),
 )
 """Octets, once by SHA-256."""
 
@@ -348,15 +350,17 @@ def incoming_rows(tx: Transaction) -> list[IncomingRow]:
 # -- contents -----------------------------------------------------------------------------------------------------------
 
 
+_AGAIN = {"storedon": sa.bindparam("storedon")}
 _STORE_CONTENT = {
-    "sqlite": Prepared(sqlite.insert(content).on_conflict_do_nothing()),
-    "postgresql": Prepared(postgresql.insert(content).on_conflict_do_nothing()),
+    "sqlite": Prepared(sqlite.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
+    "postgresql": Prepared(postgresql.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
 }
 
 
 def store_content(tx: Transaction, digest: str, octets: bytes) -> None:
-    """Keep octets under their SHA-256, unless they are kept already."""
-    tx.execute(_STORE_CONTENT[tx.dialect], {"digest": digest, "size": len(octets), "octets": octets})
+    """Keep octets under their SHA-256; when they are kept already, from now on as new."""
+    now = to_micros(tx.now())
+    tx.execute(_STORE_CONTENT[tx.dialect], {"digest": digest, "size": len(octets), "octets": octets, "storedon": now})
 
 
 def read_content(tx: Transaction, digest: str) -> bytes | None:

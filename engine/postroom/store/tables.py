@@ -23,6 +23,7 @@ __all__ = [
     "TEXT",
     "email_search",
     "generic_record",
+    "housekeeping",
     "lease",
     "metadata",
     "register_all",
@@ -198,6 +199,15 @@ state_value = sa.Table(
     sa.Column("previouschecksum", TEXT),
 )
 """The kept state of an instance and the generation before it."""
+
+housekeeping = sa.Table(
+    "housekeeping",
+    metadata,
+    sa.Column("name", TEXT, primary_key=True),
+    sa.Column("at", sa.BigInteger(), nullable=False),
+    sa.Column("detail", TEXT),
+)
+"""What is done now and then, and when it was done last: "retention"."""
 
 
 def register_all() -> sa.MetaData:
