@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 export PIP_CACHE_DIR ?= $(CURDIR)/.tools/pip-cache
 
-.PHONY: demo test check bench clean help
+.PHONY: demo test check bench mutants clean help
 
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/^([a-z]+):[^#]*## */  make \1\t/'
@@ -30,6 +30,9 @@ check: $(VENV)/.ready ## lint, types, layers
 
 bench: $(VENV)/.ready ## ratios against others, measured side by side
 	$(BIN)/python -m benchmarks
+
+mutants: $(VENV)/.ready ## mistakes put into the rules, one at a time: does a test see each?
+	$(BIN)/python -m tests.mutation
 
 clean: ## forget the environment and every cache
 	rm -rf $(VENV) .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist build
