@@ -350,7 +350,7 @@ def incoming_rows(tx: Transaction) -> list[IncomingRow]:
 # -- contents -----------------------------------------------------------------------------------------------------------
 
 
-_AGAIN = {"storedon": sa.bindparam("storedon")}
+_AGAIN: dict[str, Any] = {"storedon": sa.bindparam("storedon")}
 _STORE_CONTENT = {
     "sqlite": Prepared(sqlite.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
     "postgresql": Prepared(postgresql.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
