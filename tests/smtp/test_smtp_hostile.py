@@ -12,7 +12,7 @@ from smtp_talk import ENVELOPE, LETTER, Talk, make_world
 from postroom_simulator.faults import Fault, Stall, When
 from postroom_simulator.journal import Kind
 from postroom_simulator.smtp import dialogue
-from postroom_simulator.smtp.loop import SteppedLoop
+from postroom_simulator.smtp.loop import NoLoop
 from postroom_simulator.smtp.server import SmtpServer
 
 LONG = b"500 5.5.6 line too long\r\n"
@@ -137,7 +137,7 @@ def test_a_connection_costs_little():
 
 def test_nothing_that_aiosmtpd_sets_up_is_missing():
     """Its constructor is not run for each connection: a new version may set more, and this tells."""
-    theirs = vars(SMTP(None, hostname="localhost", loop=SteppedLoop()))
+    theirs = vars(SMTP(None, hostname="localhost", loop=NoLoop()))
     ours = vars(Talk(make_world()).session._server)
     assert set(theirs) - set(ours) == set()
 

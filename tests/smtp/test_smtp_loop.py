@@ -1,4 +1,4 @@
-"""The stepped event loop."""
+"""Coroutines that are moved by hand."""
 
 import asyncio
 import gc
@@ -6,93 +6,100 @@ import warnings
 
 import pytest
 
-from postroom_simulator.smtp.loop import SteppedLoop
+from postroom_simulator.smtp.loop import NoLoop, Stepped, wait
 
 
-async def _two_waits(seen, first, second):
+async def two_waits(seen):
     seen.append("begun")
-    await first
-    seen.append("between")
-    await second
-    seen.append("done")
+    try:
+        await wait()
+        seen.append("between")
+        await wait()
+        seen.append("done")
+    finally:
+        seen.append("left")
 
 
 def test_a_coroutine_goes_to_its_next_wait_and_no_further():
-    loop, seen = SteppedLoop(), []
-    first, second = loop.create_future(), loop.create_future()
-    task = loop.create_task(_two_waits(seen, first, second))
+    seen = []
+    stepped = Stepped(two_waits(seen))
     assert seen == []
-    loop.settle()
+    stepped.step()
     assert seen == ["begun"]
-    first.set_result(None)
-    loop.settle()
+    stepped.step()
     assert seen == ["begun", "between"]
-    loop.settle()
-    assert seen == ["begun", "between"]
-    second.set_result(None)
-    loop.settle()
-    assert seen[-1] == "done"
-    assert task.done()
+    assert not stepped.done()
+    stepped.step()
+    assert seen == ["begun", "between", "done", "left"]
+    assert stepped.done()
+    stepped.step()
+    assert len(seen) == 4
 
 
-def test_inside_a_running_loop_that_loop_stays_the_running_one():
+def test_inside_a_running_loop_that_loop_notices_nothing():
     async def outer():
-        running = asyncio.get_running_loop()
-        inner, seen = SteppedLoop(), []
-
-        async def coroutine():
-            seen.append(asyncio.get_running_loop())
-
-        inner.create_task(coroutine())
-        inner.settle()
-        assert seen == [inner]
-        assert asyncio.get_running_loop() is running
-        assert asyncio.current_task() is not None
+        mine, seen = asyncio.current_task(), []
+        stepped = Stepped(two_waits(seen))
+        stepped.step()
+        assert asyncio.current_task() is mine
+        stepped.cancel()
 
     asyncio.run(outer())
 
 
-def test_the_running_loop_is_restored_after_an_interrupt_too():
-    loop = SteppedLoop()
+def test_what_goes_wrong_inside_is_told_and_is_the_end():
+    async def fails():
+        await wait()
+        raise KeyError("inside")
 
-    def interrupt():
-        raise KeyboardInterrupt
-
-    loop.call_soon(interrupt)
-    with pytest.raises(KeyboardInterrupt):
-        loop.settle()
-    with pytest.raises(RuntimeError):
-        asyncio.get_running_loop()
-
-
-def test_a_cancelled_callback_is_not_called():
-    loop, seen = SteppedLoop(), []
-    loop.call_soon(seen.append, 1).cancel()
-    loop.call_soon(seen.append, 2)
-    loop.settle()
-    assert seen == [2]
+    stepped = Stepped(fails())
+    stepped.step()
+    with pytest.raises(KeyError, match="inside"):
+        stepped.step()
+    assert stepped.done()
+    stepped.step()
 
 
-def test_cancelling_ends_a_task_at_the_next_step():
-    loop = SteppedLoop()
-    task = loop.create_task(_two_waits([], loop.create_future(), loop.create_future()))
-    loop.settle()
-    task.cancel()
-    loop.settle()
-    assert task.cancelled()
+def test_cancelling_leaves_the_coroutine_at_its_wait():
+    seen = []
+    stepped = Stepped(two_waits(seen))
+    stepped.step()
+    stepped.cancel()
+    stepped.cancel()
+    assert seen == ["begun", "left"]
+    assert stepped.done()
 
 
-def test_there_are_no_timers():
-    with pytest.raises(NotImplementedError, match="idle_limit"):
-        SteppedLoop().call_later(1, print)
+def test_cancelling_from_inside_waits_for_the_next_wait():
+    seen = []
+
+    async def cancels_itself():
+        stepped.cancel()
+        seen.append("still here")
+        await wait()
+        seen.append("never")
+
+    stepped = Stepped(cancels_itself())
+    stepped.step()
+    assert seen == ["still here"]
+    assert stepped.done()
+
+
+def test_to_wait_for_an_event_loop_is_a_mistake_that_is_told():
+    async def waits_for_ever():
+        await NoLoop().create_future()
+
+    stepped = Stepped(waits_for_ever())
+    with pytest.raises(RuntimeError, match="never come"):
+        stepped.step()
+    assert stepped.done()
 
 
 def test_what_is_thrown_away_unfinished_goes_without_a_warning(caplog):
-    loop = SteppedLoop()
-    loop.create_task(_two_waits([], loop.create_future(), loop.create_future()))
-    loop.settle()
+    stepped = Stepped(two_waits([]))
+    stepped.step()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        del loop
+        del stepped
         gc.collect()
     assert caplog.records == []

@@ -8,7 +8,6 @@ line.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import logging
 import re
@@ -22,7 +21,7 @@ from postroom_simulator.faults import AcceptThenReset, Cut, Delay, Drip, Drop, E
 from postroom_simulator.journal import Kind
 from postroom_simulator.policies import Policies, Request
 from postroom_simulator.session import Outgoing, SessionContext
-from postroom_simulator.smtp.loop import SteppedLoop
+from postroom_simulator.smtp.loop import NoLoop, Stepped, wait
 from postroom_simulator.smtp.replies import render
 from postroom_simulator.smtp.settings import SmtpSettings
 from postroom_simulator.smtp.text import LineBuffer, TooLong
@@ -67,27 +66,12 @@ class Command:
     before_tls: bool = False
 
 
-class _NoTransport(asyncio.Transport):
-    """What aiosmtpd is given for a transport. Nothing is ever written to it; `push` keeps the replies."""
-
-    def is_closing(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        pass
-
-
-_TRANSPORT = _NoTransport()
-
-
 @functools.cache
 def _made_once() -> dict[str, Any]:
     """The attributes that aiosmtpd's constructor gives every server, made for one and shared by all: it looks through all members
-    of itself and its handler each time. What belongs to one connection is not among them."""
-    loop = SteppedLoop()
-    own = asyncio.StreamReaderProtocol(asyncio.StreamReader(loop=loop), lambda *_: None, loop=loop)
-    made = SMTP(None, hostname="localhost", enable_SMTPUTF8=True, auth_require_tls=False, loop=loop)
-    return {name: value for name, value in vars(made).items() if name not in vars(own) and name != "loop"}
+    of itself and its handler each time. Of what belongs to one connection a `Dialogue` has its own (session, envelope) or uses none (streams,
+    time-out)."""
+    return vars(SMTP(None, hostname="localhost", enable_SMTPUTF8=True, auth_require_tls=False, loop=NoLoop()))  # type: ignore[abstract]
 
 
 class Dialogue(SMTP):
@@ -96,14 +80,11 @@ class Dialogue(SMTP):
     commands: ClassVar[dict[str, Command]] = {}
     session: Session
     envelope: Envelope
+    _handler_coroutine: Stepped | None  # type: ignore[assignment]
 
-    def __init__(self, context: SessionContext, settings: SmtpSettings, loop: SteppedLoop) -> None:
-        # Not SMTP.__init__: see _made_once.
-        asyncio.StreamReaderProtocol.__init__(self, asyncio.StreamReader(loop=loop), self._cb_client_connected, loop=loop)
-        self.__dict__.update(_made_once())
-        self.loop = loop
+    def __init__(self, context: SessionContext, settings: SmtpSettings) -> None:
+        self.__dict__.update(_made_once())  # not SMTP.__init__
         self.hostname = context.world.hostname
-        self._smtp_methods = {verb: command.method for verb, command in self.commands.items()}
         self.context = context
         self.settings = settings
         self.outgoing: list[Outgoing] = []
@@ -113,7 +94,9 @@ class Dialogue(SMTP):
         self.wants_tls = False
         self.account: str | None = None
         self.input = LineBuffer()
-        self._waiter: asyncio.Future[None] | None = None  # of whatever the coroutine waits for
+        self.session = self._create_session()
+        self.envelope = self._create_envelope()
+        self._handler_coroutine = None
         self._verb = ""  # what is being answered; "" is the greeting
         self._effect: Effect | None = None  # waits for the next reply
         self._bad_commands = 0
@@ -128,12 +111,15 @@ class Dialogue(SMTP):
 
     def begin(self) -> None:
         self.context.world.smtp.sessions.add(self)
-        self.connection_made(_TRANSPORT)
+        self._handler_coroutine = Stepped(self._handle_client())
+        self._handler_coroutine.step()
 
     def end(self) -> None:
-        """The connection is gone, or is to be closed without another word."""
+        """The connection is gone, or is to be closed without another word. Idempotent."""
         self.over = True
-        self.connection_lost(None)
+        if self._handler_coroutine is not None:
+            self._handler_coroutine.cancel()
+        self.input.clear()
 
     def data_received(self, data: bytes) -> None:
         self.input.feed(data)
@@ -153,31 +139,16 @@ class Dialogue(SMTP):
 
     def wake(self) -> None:
         """What the coroutine waits for is there."""
-        waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        asyncio.StreamReaderProtocol.connection_lost(self, error)
         if self._handler_coroutine is not None:
-            self._handler_coroutine.cancel()
-        self.transport = None
-        self.input.clear()
-
-    def _reset_timeout(self, duration: float | None = None) -> None:
-        """No timer: the connection driver owns the idle limit."""
+            self._handler_coroutine.step()
 
     def forget_transaction(self) -> None:
         self.envelope = self._create_envelope()
 
-    async def _wait(self) -> None:
-        self._waiter = self.loop.create_future()
-        await self._waiter
-
     async def _suspend(self) -> None:
         """Until `resume`. Input is kept meanwhile."""
         self.suspended = True
-        await self._wait()
+        await wait()
 
     # -- speaking
 
@@ -295,19 +266,19 @@ class Dialogue(SMTP):
         """The next complete line, without its end. Not before what was said has been fetched, if that is much."""
         while True:
             if self._unsaid > UNSAID:
-                await self._wait()
+                await wait()
                 continue
             line = self.input.take_line(limit, self.settings.max_auth)
             if line is not None:
                 return line
-            await self._wait()
+            await wait()
 
     async def next_owed(self) -> bytes:
         """Some of the octets that are owed; nothing when all have come."""
         if not self._owed:
             return b""
         while not len(self.input):
-            await self._wait()
+            await wait()
         octets = self.input.take_octets(self._owed)
         self._owed -= len(octets)
         return octets

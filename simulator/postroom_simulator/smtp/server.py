@@ -9,6 +9,7 @@ from aiosmtpd.smtp import SMTP, syntax
 
 from postroom_simulator.smtp.dialogue import Command
 from postroom_simulator.smtp.enquiries import VAGUE, expand, help_text, verify, without_utf8_parameter
+from postroom_simulator.smtp.loop import wait
 from postroom_simulator.smtp.transaction import Transaction
 
 __all__ = ["SmtpServer"]
@@ -87,7 +88,7 @@ class SmtpServer(Transaction):
         self.forget_transaction()
         self.session = self._create_session()
         self.wants_tls = True
-        await self._wait()
+        await wait()
 
     @syntax("VRFY address")
     async def smtp_VRFY(self, arg: str) -> None:  # noqa: N802

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from postroom_simulator.session import Outgoing, SessionContext
-from postroom_simulator.smtp.loop import SteppedLoop
 from postroom_simulator.smtp.server import SmtpServer
 from postroom_simulator.smtp.settings import SmtpSettings
 
@@ -16,9 +15,7 @@ class SmtpSession:
     def __init__(self, context: SessionContext, settings: SmtpSettings | None = None) -> None:
         self._context = context
         self._settings = settings if settings is not None else context.world.smtp.settings
-        self._loop = SteppedLoop()
-        self._server = SmtpServer(context, self._settings, self._loop)
-        self._started = False
+        self._server = SmtpServer(context, self._settings)
 
     @property
     def closed(self) -> bool:
@@ -38,32 +35,23 @@ class SmtpSession:
         return self._server.account
 
     def start(self) -> None:
-        self._started = True
         self._server.begin()
-        self._loop.settle()
 
     def receive_data(self, octets: bytes) -> None:
         if not self._server.over and octets:
             self._server.data_received(octets)
-            self._loop.settle()
 
     def receive_eof(self) -> None:
         """Nothing is stored that was not ended by its dot; the coroutine ends."""
-        if self._started and self._server.transport is not None:
-            self._server.end()
-            self._loop.settle()
-        self._server.over = True
+        self._server.end()
 
     def take(self) -> list[Outgoing]:
-        taken = self._server.take()
-        self._loop.settle()
-        return taken
+        return self._server.take()
 
     def resume(self) -> None:
         if self._server.suspended and not self._server.over:
             self._server.suspended = False
             self._server.wake()
-            self._loop.settle()
 
     def tls_established(self) -> None:
         """The line is encrypted from here on; what came aside since is the first input."""
@@ -71,7 +59,6 @@ class SmtpSession:
             self._context.secure = True
             self._server.wants_tls = False
             self._server.wake()
-            self._loop.settle()
 
     def timeout(self) -> None:
         """Says 421 and ends (RFC 5321 §3.8, §4.5.3.2.7). Nothing is said in the middle of a handshake or while suspended."""

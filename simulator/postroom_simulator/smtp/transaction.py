@@ -14,6 +14,7 @@ from postroom_simulator.journal import Kind
 from postroom_simulator.policies import Request, Step
 from postroom_simulator.smtp.addresses import AddressError, parse_parameters, parse_path
 from postroom_simulator.smtp.login import LoginDialogue
+from postroom_simulator.smtp.loop import wait
 from postroom_simulator.smtp.parameters import MailOptions, ParameterError, read_mail, read_rcpt
 from postroom_simulator.smtp.text import ChunkedText, MessageText, has_long_line, lone_line_ends, parse_chunk
 from postroom_simulator.smtp.trace import hops, received_line
@@ -243,7 +244,7 @@ class Transaction(LoginDialogue):
             if rest is not None:
                 self.input.put_back(rest)
                 return text
-            await self._wait()
+            await wait()
 
     async def _begin_text(self) -> _TextCut | None:
         """The phase "text": what holds or ends it acts here; a cut acts when its octets have come."""
