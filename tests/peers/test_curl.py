@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from foreign import ANN, BOB, MESSAGES, PASSWORD, ended, fault, fill, held, run
+from foreign import ANN, BOB, MESSAGES, PASSWORD, ended, fault, fill, held, logins, require_login, run
 
-from postroom_simulator.faults import Cut, LoseReply, Reply
+from postroom_simulator.faults import Cut, Drop, LoseReply, Reply
 
 SEND_FAILED, RECEIVE_FAILED, STRANGE_REPLY, BAD_CERTIFICATE, DENIED = 55, 56, 8, 60, 67
 """Exit codes: curl(1), "EXIT CODES"."""
@@ -29,12 +29,12 @@ def pop3_url(served, number, way="plain"):
     return f"{service}://127.0.0.1:{served.port(service)}/{number}"
 
 
-def submit(curl, served, octets, way="plain"):
+def submit(curl, served, octets, way="plain", *options, authority=None):
     text = served.home / "message"
     text.write_bytes(octets)
     scheme, service = ("smtps", "smtps") if way == "implicit" else ("smtp", "submission")
     url = f"{scheme}://127.0.0.1:{served.port(service)}/client.test"
-    return curl(url, "--mail-from", BOB, "--mail-rcpt", ANN, "--upload-file", text, way=way)
+    return curl(url, "--mail-from", BOB, "--mail-rcpt", ANN, "--upload-file", text, *options, way=way, authority=authority)
 
 
 @pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
@@ -55,15 +55,59 @@ def test_the_store_holds_what_it_submitted(curl, served, name, way):
     assert held(served.world) == [ended(MESSAGES[name])]
 
 
-def test_it_trusts_nobody_unknown(curl, served):
+@pytest.mark.parametrize("way", ["upgraded", "implicit"])
+def test_it_trusts_nobody_unknown(curl, served, way):
     other = type(served.world.authority)("elsewhere.test").write(served.home / "other.pem")
-    done = curl(pop3_url(served, "", "implicit"), way="implicit", authority=other)
-    assert done.code == BAD_CERTIFICATE
+    assert curl(pop3_url(served, "", way), way=way, authority=other).code == BAD_CERTIFICATE
+    assert submit(curl, served, MESSAGES["dots"], way, authority=other).code == BAD_CERTIFICATE
+    assert logins(served.world) == []
 
 
-def test_a_wrong_password_is_told(curl, served):
-    done = curl(pop3_url(served, 1), "--user", f"{ANN}:guess")
-    assert done.code == DENIED
+WAYS_IN = {
+    "USER": [],
+    "APOP": ["--login-options", "AUTH=+APOP"],
+    **{
+        mechanism: ["--login-options", f"AUTH={mechanism}"]
+        for mechanism in ("PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER")
+    },
+}
+
+
+def credentials(mechanism, secret):
+    """A later `--user` goes before an earlier one."""
+    if mechanism in ("XOAUTH2", "OAUTHBEARER"):
+        return ["--user", f"{ANN}:", "--oauth2-bearer", secret, *WAYS_IN[mechanism]]
+    return ["--user", f"{ANN}:{secret}", *WAYS_IN[mechanism]]
+
+
+@pytest.mark.parametrize("one_line", [False, True], ids=["two steps", "one line"])
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"])
+def test_it_logs_in_to_submit(curl, served, mechanism, way, one_line):
+    secret = require_login(served.world, mechanism)
+    initial = ["--sasl-ir"] if one_line else []
+    failed = submit(curl, served, MESSAGES["dots"], way, *credentials(mechanism, "guess"), *initial)
+    assert failed.code == DENIED, failed.err
+    done = submit(curl, served, MESSAGES["dots"], way, *credentials(mechanism, secret), *initial)
+    assert (done.code, done.err) == (0, "")
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
+    assert held(served.world) == [MESSAGES["dots"]]
+
+
+@pytest.mark.parametrize("one_line", [False, True], ids=["two steps", "one line"])
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
+@pytest.mark.parametrize("mechanism", WAYS_IN)
+def test_it_logs_in_to_fetch(curl, served, mechanism, way, one_line):
+    secret = require_login(served.world, mechanism)
+    if mechanism in ("USER", "APOP"):
+        served.world.pop3.settings.mechanisms = ()
+    served.world.place(ANN, MESSAGES["dots"])
+    initial = ["--sasl-ir"] if one_line else []
+    url = pop3_url(served, 1, way)
+    assert curl(url, *credentials(mechanism, "guess"), *initial, way=way).code == DENIED
+    done = curl(url, *credentials(mechanism, secret), *initial, way=way)
+    assert (done.code, done.err, done.out) == (0, "", MESSAGES["dots"])
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
 
 
 def test_an_error_at_retr_fails(curl, served):
@@ -93,14 +137,35 @@ def test_an_orderly_end_inside_a_message_is_not_always_noticed(curl, served):
     assert curl(pop3_url(served, 1)).out == MESSAGES["long"]
 
 
-def test_a_refused_recipient_fails_and_nothing_arrives(curl, served):
-    fault(served.world, "smtp", "RCPT", Reply("451", "4.3.0 later"))
-    done = submit(curl, served, MESSAGES["dots"])
-    assert done.code == SEND_FAILED
-    assert "451" in done.err
+def test_a_lost_farewell_is_no_failure(curl, served):
+    """The message was there; QUIT is only sent."""
+    served.world.place(ANN, MESSAGES["dots"])
+    fault(served.world, "pop3", "QUIT", Drop("rst"))
+    done = curl(pop3_url(served, 1))
+    assert (done.code, done.out) == (0, MESSAGES["dots"])
+
+
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
+@pytest.mark.parametrize(
+    ("at", "effect", "codes"),
+    [
+        ("RCPT", Reply("451", "4.3.0 later"), {SEND_FAILED}),
+        ("RCPT", Reply("550", "5.1.1 unknown"), {SEND_FAILED}),
+        ("end-of-data", Reply("452", "4.2.2 full"), {STRANGE_REPLY}),
+        ("text", Cut(3000, "rst"), {SEND_FAILED, RECEIVE_FAILED}),
+        ("text", Cut(3000, "fin"), {SEND_FAILED, RECEIVE_FAILED, STRANGE_REPLY}),
+    ],
+    ids=["transient", "permanent", "full", "reset", "ended"],
+)
+def test_a_failure_is_told_and_nothing_arrives(curl, served, way, at, effect, codes):
+    fault(served.world, "smtp", at, effect)
+    failed = submit(curl, served, MESSAGES["long"], way)
+    assert failed.code in codes, failed.err
+    if isinstance(effect, Reply) and at == "RCPT":
+        assert effect.code in failed.err
     assert held(served.world) == []
-    assert submit(curl, served, MESSAGES["dots"]).code == 0
-    assert held(served.world) == [MESSAGES["dots"]]
+    assert submit(curl, served, MESSAGES["long"], way).code == 0
+    assert held(served.world) == [MESSAGES["long"]]
 
 
 def test_a_lost_last_reply_fails_though_the_message_is_there(curl, served):

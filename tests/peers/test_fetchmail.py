@@ -7,11 +7,11 @@ for an MDA (fetchmail(1), `stripcr`) and puts a `Received:` field in front.
 from __future__ import annotations
 
 import pytest
-from foreign import ANN, MESSAGES, PASSWORD, ended, fault, fill, run, verbs, with_lf
+from foreign import ANN, MESSAGES, PASSWORD, encrypted, ended, fault, fill, logins, require_login, run, verbs, with_lf
 
 from postroom_simulator.faults import Cut, Drop, LoseReply, Reply
 
-GOT_MAIL, NO_MAIL, SOCKET, LOCK_BUSY = 0, 1, 2, 9
+GOT_MAIL, NO_MAIL, SOCKET, DENIED, LOCK_BUSY = 0, 1, 2, 3, 9
 """Exit codes: fetchmail(1), "EXIT CODES"."""
 
 EXACTLY = "no rewrite no stripcr"
@@ -27,19 +27,22 @@ class Fetchmail:
         self.mda.write_text(f"#!/bin/sh\ncat > {self.box}/$(ls {self.box} | wc -l)\n")
         self.mda.chmod(0o700)
 
-    def __call__(self, way="plain", options=EXACTLY, begin="set invisible"):
+    def __call__(self, way="plain", options=EXACTLY, begin="set invisible", mechanism="USER", password=PASSWORD, trust=None):
         served = self.served
+        trust = trust or served.authority
+        protocol = "apop" if mechanism == "APOP" else "pop3"
+        auth = {"USER": "auth password", "APOP": ""}.get(mechanism, f"auth {mechanism.lower()}")
         service = "pop3s" if way == "implicit" else "pop3"
         tls = {
             "plain": "sslproto ''",
-            "upgraded": f'sslproto TLS1.2+ sslcertck sslcertfile "{served.authority}"',
-            "implicit": f'ssl sslcertck sslcertfile "{served.authority}"',
+            "upgraded": f'sslproto TLS1.2+ sslcertck sslcertfile "{trust}"',
+            "implicit": f'ssl sslcertck sslcertfile "{trust}"',
         }[way]
         settings = served.home / "fetchmailrc"
         settings.write_text(
             f"{begin}\n"
-            f"poll localhost protocol pop3 port {served.port(service)} uidl "
-            f'user "{ANN}" password "{PASSWORD}" {tls} {options} mda "{self.mda}"\n'
+            f"poll localhost protocol {protocol} port {served.port(service)} {auth} uidl "
+            f'user "{ANN}" password "{password}" {tls} {options} mda "{self.mda}"\n'
         )
         settings.chmod(0o600)
         own = ["--nodetach", "--nosyslog", "--pidfile", served.home / "pid"]
@@ -71,6 +74,26 @@ def test_it_delivers_what_the_store_held_and_removes_it(fetchmail, served, way):
     assert fetchmail.delivered == ALL
     assert left(served) == []
     assert fetchmail(way).code == NO_MAIL
+    assert encrypted(served.world) == (way != "plain")
+
+
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
+@pytest.mark.parametrize("mechanism", ["USER", "APOP", "CRAM-MD5"])
+def test_it_logs_in(fetchmail, served, way, mechanism):
+    secret = require_login(served.world, mechanism)
+    served.world.place(ANN, MESSAGES["dots"])
+    assert fetchmail(way, mechanism=mechanism, password="guess").code == DENIED
+    done = fetchmail(way, mechanism=mechanism, password=secret)
+    assert done.code == GOT_MAIL, done.err
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
+    assert fetchmail.delivered == [MESSAGES["dots"]]
+
+
+@pytest.mark.parametrize("way", ["upgraded", "implicit"])
+def test_it_trusts_nobody_unknown(fetchmail, served, way):
+    other = type(served.world.authority)("elsewhere.test").write(served.home / "other.pem")
+    assert fetchmail(way, trust=other).code == SOCKET
+    assert logins(served.world) == []
 
 
 def test_with_retr_as_well(fetchmail, served):

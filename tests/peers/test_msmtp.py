@@ -1,9 +1,9 @@
-"""msmtp with STARTTLS and over implicit TLS. It takes lines ended with LF and sends CR LF (msmtp(1)); told to add no field, it adds none."""
+"""msmtp in the clear, with STARTTLS and over implicit TLS. It takes lines ended with LF and sends CR LF (msmtp(1)); told to add no field, it adds none."""
 
 from __future__ import annotations
 
 import pytest
-from foreign import ANN, BOB, MESSAGES, PASSWORD, ended, fault, held, run, with_lf
+from foreign import ANN, BOB, MESSAGES, PASSWORD, encrypted, ended, fault, held, logins, require_login, run, with_lf
 
 from postroom_simulator.faults import Cut, Drop, LoseReply, Reply
 
@@ -12,8 +12,8 @@ DATA_ERROR, UNAVAILABLE, IO_ERROR, PROTOCOL, NO_PERMISSION = 65, 69, 74, 76, 77
 
 SETTINGS = """\
 defaults
-tls on
-tls_trust_file {trust}
+tls {tls}
+{trust}
 timeout 20
 set_from_header off
 set_date_header off
@@ -26,7 +26,7 @@ port {port}
 tls_starttls {starttls}
 domain client.test
 from {sender}
-auth plain
+auth {mechanism}
 user {user}
 password {password}
 account default : test
@@ -37,16 +37,18 @@ account default : test
 def msmtp(program, served):
     path = program("msmtp")
 
-    def call(octets, way="upgraded", trust=None):
+    def call(octets, way="upgraded", trust=None, mechanism="plain", password=PASSWORD):
         settings = served.home / "msmtprc"
         settings.write_text(
             SETTINGS.format(
-                trust=trust or served.authority,
-                port=served.port("submission" if way == "upgraded" else "smtps"),
+                tls="off" if way == "plain" else "on",
+                trust="" if way == "plain" else f"tls_trust_file {trust or served.authority}",
+                port=served.port("smtps" if way == "implicit" else "submission"),
                 starttls="on" if way == "upgraded" else "off",
                 sender=BOB,
                 user=ANN,
-                password=PASSWORD,
+                password=password,
+                mechanism=mechanism.lower(),
             )
         )
         settings.chmod(0o600)
@@ -55,7 +57,7 @@ def msmtp(program, served):
     return call
 
 
-@pytest.mark.parametrize("way", ["upgraded", "implicit"])
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
 @pytest.mark.parametrize("trace", [True, False])
 def test_the_store_holds_what_it_submitted(msmtp, served, way, trace):
     served.world.smtp.settings.trace = trace
@@ -63,6 +65,19 @@ def test_the_store_holds_what_it_submitted(msmtp, served, way, trace):
         done = msmtp(with_lf(octets), way)
         assert (done.code, done.err) == (0, "")
     assert held(served.world) == [ended(octets) for octets in MESSAGES.values()]
+    assert encrypted(served.world) == (way != "plain")
+
+
+@pytest.mark.parametrize("way", ["plain", "upgraded", "implicit"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "XOAUTH2", "OAUTHBEARER"])
+def test_it_logs_in(msmtp, served, way, mechanism):
+    secret = require_login(served.world, mechanism)
+    failed = msmtp(MESSAGES["dots"], way, mechanism=mechanism, password="guess")
+    assert failed.code == NO_PERMISSION, failed.err
+    done = msmtp(MESSAGES["dots"], way, mechanism=mechanism, password=secret)
+    assert (done.code, done.err) == (0, "")
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
+    assert held(served.world) == [MESSAGES["dots"]]
 
 
 def test_it_takes_network_line_ends_too(msmtp, served):
@@ -85,6 +100,7 @@ def test_it_trusts_nobody_unknown(msmtp, served):
         ("AUTH", Reply("535", "5.7.8 no"), NO_PERMISSION, "535 5.7.8 no"),
         ("tls", Drop(), PROTOCOL, "TLS handshake failed"),
         ("text", Cut(3000, "rst"), IO_ERROR, "could not send mail"),
+        ("text", Cut(3000, "fin"), IO_ERROR, "could not send mail"),
     ],
     ids=lambda value: str(value).split("(", maxsplit=1)[0],
 )
@@ -98,7 +114,8 @@ def test_a_failure_is_told_and_nothing_arrives(msmtp, served, at, effect, code, 
     assert held(served.world) == [MESSAGES["long"]]
 
 
-def test_a_lost_last_reply_fails_though_the_message_is_there(msmtp, served):
-    fault(served.world, "smtp", "end-of-data", LoseReply())
+@pytest.mark.parametrize("how", ["fin", "rst"])
+def test_a_lost_last_reply_fails_though_the_message_is_there(msmtp, served, how):
+    fault(served.world, "smtp", "end-of-data", LoseReply(how))
     assert msmtp(MESSAGES["dots"]).code == IO_ERROR
     assert held(served.world) == [MESSAGES["dots"]]

@@ -4,30 +4,32 @@ from __future__ import annotations
 
 import poplib
 import smtplib
+import ssl
 
 import pytest
-from foreign import ANN, BOB, DEADLINE, MESSAGES, PASSWORD, ended, fault, fill, held
+from foreign import ANN, BOB, DEADLINE, MESSAGES, PASSWORD, encrypted, ended, fault, fill, held, logins, require_login
 
-from postroom_simulator.faults import Cut, LoseReply, Reply
+from postroom_simulator.faults import Cut, Drop, LoseReply, Reply
 
 WAYS = ["plain", "upgraded", "implicit"]
 
 
-def pop3(served, way="plain"):
-    context = served.world.authority.client_context()
+def pop3(served, way="plain", authority=None, login=True):
+    context = (authority or served.world.authority).client_context()
     if way == "implicit":
         client = poplib.POP3_SSL("localhost", served.port("pop3s"), timeout=DEADLINE, context=context)
     else:
         client = poplib.POP3("127.0.0.1" if way == "plain" else "localhost", served.port("pop3"), timeout=DEADLINE)
     if way == "upgraded":
         client.stls(context=context)
-    client.user(ANN)
-    client.pass_(PASSWORD)
+    if login:
+        client.user(ANN)
+        client.pass_(PASSWORD)
     return client
 
 
-def smtp(served, way="plain"):
-    context = served.world.authority.client_context()
+def smtp(served, way="plain", authority=None):
+    context = (authority or served.world.authority).client_context()
     if way == "implicit":
         return smtplib.SMTP_SSL("localhost", served.port("smtps"), "client.test", timeout=DEADLINE, context=context)
     host = "127.0.0.1" if way == "plain" else "localhost"
@@ -137,3 +139,95 @@ def test_smtplib_cut_off_inside_the_text_leaves_nothing_behind(served):
         client.sendmail(BOB, [ANN], MESSAGES["long"])
     client.close()
     assert held(served.world) == []
+
+
+# -- logging in, and whom they trust
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mechanism", ["USER", "APOP"])
+def test_poplib_logs_in(served, way, mechanism):
+    secret = require_login(served.world, mechanism)
+    served.world.place(ANN, MESSAGES["dots"])
+    client = pop3(served, way, login=False)
+
+    def log_in(password):
+        if mechanism == "APOP":
+            return client.apop(ANN, password)
+        client.user(ANN)
+        return client.pass_(password)
+
+    with pytest.raises(poplib.error_proto, match="AUTH"):
+        log_in("guess")
+    log_in(secret)
+    assert fetched(client, 1) == MESSAGES["dots"]
+    client.quit()
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
+    assert encrypted(served.world) == (way != "plain")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5"])
+def test_smtplib_logs_in(served, way, mechanism):
+    secret = require_login(served.world, mechanism)
+    with smtp(served, way) as client:
+        with pytest.raises(smtplib.SMTPAuthenticationError) as refused:
+            client.login(ANN, "guess")
+        assert refused.value.smtp_code == 535
+        client.login(ANN, secret)
+        client.sendmail(BOB, [ANN], MESSAGES["dots"])
+    assert logins(served.world) == [(mechanism, False), (mechanism, True)]
+    assert held(served.world) == [MESSAGES["dots"]]
+
+
+@pytest.mark.parametrize("way", ["upgraded", "implicit"])
+@pytest.mark.parametrize("connect", [pop3, smtp])
+def test_they_trust_nobody_unknown(served, connect, way):
+    other = type(served.world.authority)("elsewhere.test")
+    with pytest.raises(ssl.SSLCertVerificationError):
+        connect(served, way, other)
+    assert logins(served.world) == []
+
+
+# -- more failures
+
+
+@pytest.mark.parametrize(("code", "text"), [("451", "4.3.0 later"), ("550", "5.1.1 unknown")])
+@pytest.mark.parametrize("way", ["upgraded", "implicit"])
+def test_smtplib_tells_a_refused_recipient(served, way, code, text):
+    fault(served.world, "smtp", "RCPT", Reply(code, text))
+    with smtp(served, way) as client:
+        with pytest.raises(smtplib.SMTPRecipientsRefused) as refused:
+            client.sendmail(BOB, [ANN], MESSAGES["dots"])
+        assert refused.value.recipients == {ANN: (int(code), text.encode())}
+    assert held(served.world) == []
+
+
+def test_smtplib_tells_a_refused_text(served):
+    fault(served.world, "smtp", "end-of-data", Reply("452", "4.2.2 full"))
+    with smtp(served) as client, pytest.raises(smtplib.SMTPDataError) as refused:
+        client.sendmail(BOB, [ANN], MESSAGES["dots"])
+    assert (refused.value.smtp_code, refused.value.smtp_error) == (452, b"4.2.2 full")
+    assert held(served.world) == []
+
+
+def test_poplib_a_lost_farewell_after_the_removal(served):
+    fill(served.world)
+    fault(served.world, "pop3", "QUIT", LoseReply("fin"))
+    client = pop3(served)
+    client.dele(1)
+    with pytest.raises(poplib.error_proto, match="EOF"):
+        client.quit()
+    abandon(client)
+    assert held_plainly(served) == list(MESSAGES.values())[1:]
+
+
+def test_poplib_a_lost_quit_removes_nothing(served):
+    fill(served.world)
+    fault(served.world, "pop3", "QUIT", Drop("fin"))
+    client = pop3(served)
+    client.dele(1)
+    with pytest.raises(poplib.error_proto, match="EOF"):
+        client.quit()
+    abandon(client)
+    assert held_plainly(served) == list(MESSAGES.values())
