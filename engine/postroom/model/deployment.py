@@ -12,16 +12,7 @@ from typing import Any
 from postroom.errors import SettingsError
 from postroom.model.settings import number, problems_of, switch
 
-__all__ = ["BLOCKED_EXTENSIONS", "DeploymentSettings"]
-
-_BLOCKED = """
-    ade adp app asa ashx asmx asp bas bat cdx cer chm class cmd com config cpl crt csh dll exe fxp hlp hta
-    htr htw ida idc idq inf ins isp its jar js jse ksh lnk mad maf mag mam maq mar mas mat mau mav maw mda
-    mdb mde mdt mdw mdz msc msh msh1 msh1xml msh2 msh2xml mshxml msi msp mst ops pcd pif prf prg printer pst
-    reg rem scf scr sct shb shs shtm shtml soap stm tmp url vb vbe vbs vsmacros vss vst vsw ws wsc wsf wsh
-"""
-BLOCKED_EXTENSIONS = frozenset(_BLOCKED.split())
-"""File extensions that a new organization blocks [K]."""
+__all__ = ["DeploymentSettings"]
 
 _MONTH = 86_400 * 30
 _MANY = 1_000_000
@@ -73,7 +64,9 @@ class DeploymentSettings:
     test_retry: int = _ours(300, 1, _MONTH)  # reference 2.4
     lease_seconds: int = _ours(1800, 1, _MONTH)  # reference 3.3: a lock is stale after 30 minutes
     maximum_message_size: int = _ours(25 * 1024 * 1024, 1, 2**31 - 1)  # octets; a larger message is parked
-    blocked_extensions: frozenset[str] = BLOCKED_EXTENSIONS
+    maximum_body_characters: int = _ours(1_073_741_823, 1, 1_073_741_823)  # of a received email; what the column holds
+    allow_anonymous_smtp: bool = switch("", False, stated=False, note="reference 2.6: declared not valid; for simulated servers")
+    exchange_online_domains: frozenset[str] = EXCHANGE_ONLINE_DOMAINS  # where an Exchange Online profile may point (reference 9)
 
     def __post_init__(self) -> None:
         problems = problems_of(self)

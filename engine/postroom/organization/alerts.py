@@ -1,37 +1,39 @@
-"""Alerts: TraceLog rows for mailboxes and profiles (server-side-sync reference 3.7, 10)."""
+"""Alerts: TraceLog rows for mailboxes and profiles (server-side-sync reference 3.7, 10): written, rolled up, gated, closed."""
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from xml.sax.saxutils import escape, quoteattr
+
+import sqlalchemy as sa
 
 from postroom.model import Lookup, TraceLevel, TraceLog
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.text import one_line
-from postroom.store import Transaction
+from postroom.rules.alert_table import BY_CODE, platform_number
+from postroom.rules.error_classes import ERROR_NUMBERS, THOUSANDS
+from postroom.rules.operation import Operation
+from postroom.store import TABLES, Transaction
 
-__all__ = ["TRACE_CODES", "Alert", "write"]
+__all__ = ["TRACE_CODES", "Alert", "about", "close", "close_errors", "write"]
 
-TRACE_CODES = {
-    "NoRecipientMatch": 1101,
-    "NoCorrelationMatch": 1102,
-    "InvalidSender": 1103,
-    "InvalidForwardMailItem": 1104,
-    "MessageParked": 1105,
-    "MailboxDisabled": 2101,
-    "EmailNotSent": 2102,
-    "EmailUncertain": 2103,
-    "TestSucceeded": 4101,
-}
-"""`tracelog.tracecode` of alerts that no error raises: no numbers are published; ours, in the suggested ranges (1xxx incoming, 2xxx outgoing, 4xxx
-test), above those of `rules.error_classes`."""
+TRACE_CODES = {kind.code: kind.number for kind in BY_CODE.values()}
+"""`tracelog.tracecode` of alerts that no error raises: `rules.alert_table`, above those of `rules.error_classes`."""
+
+_VALUE_LIMIT = 400
+"""Characters of one parameter that are kept; ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """code     the "Email Server Error Code", or ours
-    text     rendered; at most 2000 characters are kept
-    number   the trace code; 0: that of `code` in TRACE_CODES
+    """code        the "Email Server Error Code", or ours
+    text        rendered; at most 2000 characters are kept
+    number      the trace code; 0: that of `code` in TRACE_CODES
+    parameters  what the text speaks of, by name: kept apart for programs
+    actions     what the reader can do about it, by name
+    parent      the alert that this one belongs to
     """
 
     regarding: Lookup
@@ -41,6 +43,10 @@ class Alert:
     details: str = ""
     success: bool = False
     number: int = 0
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    actions: tuple[str, ...] = ()
+    machine: str = ""
+    parent: str | None = None
 
     @property
     def trace_code(self) -> int:
@@ -53,6 +59,24 @@ class Alert:
         return number - (1 << 32) if number >= 1 << 31 else number
 
 
+def about(
+    code: str, regarding: Lookup, *, actions: tuple[str, ...] = (), parent: str | None = None, **parameters: str
+) -> Alert:
+    """An alert of `rules.alert_table` with its own level and text; `parameters` fill the places of the text."""
+    kind = BY_CODE[code]
+    shown = {name: one_line(value, _VALUE_LIMIT) for name, value in parameters.items()}
+    return Alert(
+        regarding,
+        TraceLevel(int(kind.level)),
+        code,
+        kind.text.format(**shown),
+        success=code == "TestSucceeded",
+        parameters=shown,
+        actions=actions,
+        parent=parent,
+    )
+
+
 _GATES = {
     TraceLevel.INFORMATION: "generatealertsforinformation",
     TraceLevel.WARNING: "generatealertsforwarnings",
@@ -61,15 +85,19 @@ _GATES = {
 
 
 def write(tx: Transaction, settings: OrganizationRecord, alert: Alert) -> str | None:
-    """The id of the trace, or None when the organization does not want this level. An equal alert of the same record only gets a new
-    `modifiedon` (and counts in `collationlevel`, ours)."""
+    """The id of the trace, or None when the organization does not want this level.
+
+    Roll-up (ours where only the columns are published): an equal alert of the same record, by `traceparameterhash`, only gets a new `modifiedon`,
+    is counted in `collationlevel` and is open again; `isunique` says that the row is the only one of its kind. An Error that follows a Warning of
+    the same code on the same record, and an alert of a mailbox that repeats its profile's, name that one in `parenttracelogid`."""
     if not getattr(settings, _GATES[alert.level]):
         return None
     text = one_line(alert.text, 2000)
     known = tx.first(TraceLog, regardingobjectid=alert.regarding, traceparameterhash=alert.hash, text=text)
     if known is not None:
-        tx.update(TraceLog, known.tracelogid, collationlevel=(known.collationlevel or 1) + 1)
+        tx.update(TraceLog, known.tracelogid, collationlevel=(known.collationlevel or 1) + 1, tracestatus=alert.success)
         return known.tracelogid
+    parent = alert.parent or (_warning_before(tx, alert) if alert.level is TraceLevel.ERROR else None)
     made = tx.create(
         TraceLog(
             level=alert.level,
@@ -80,6 +108,68 @@ def write(tx: Transaction, settings: OrganizationRecord, alert: Alert) -> str | 
             regardingobjectid=alert.regarding,
             errortypedisplay=one_line(alert.code, 320),
             errordetails=one_line(alert.details, 2048) or None,
+            machinename=one_line(alert.machine, 320) or None,
+            traceparameterxml=_parameters(alert),
+            tracedetailxml=_details(alert),
+            traceactionxml=_actions(alert),
+            parenttracelogid=Lookup("tracelog", parent) if parent else None,
+            collationlevel=1,
+            isunique=True,
         )
     )
     return made.tracelogid
+
+
+def _warning_before(tx: Transaction, alert: Alert) -> str | None:
+    code, level = alert.trace_code, TraceLevel.WARNING
+    found = tx.first(TraceLog, regardingobjectid=alert.regarding, tracecode=code, level=level, order_by=("-modifiedon",))
+    return found.tracelogid if found is not None else None
+
+
+def _parameters(alert: Alert) -> str | None:
+    if not alert.parameters:
+        return None
+    rows = (
+        f"<Parameter name={quoteattr(name)}>{escape(value)}</Parameter>" for name, value in sorted(alert.parameters.items())
+    )
+    return f"<Parameters>{''.join(rows)}</Parameters>"
+
+
+def _details(alert: Alert) -> str:
+    """The "Email Server Error Code" is a string inside the details (reference 10)."""
+    number = platform_number(alert.code)
+    rows = f"<EmailServerErrorCode>{escape(one_line(alert.code, 320))}</EmailServerErrorCode>"
+    if number is not None:
+        rows += f"<ErrorNumber>{number}</ErrorNumber>"
+    return f"<Details>{rows}</Details>"
+
+
+def _actions(alert: Alert) -> str | None:
+    if not alert.actions:
+        return None
+    return f"<Actions>{''.join(f'<Action name={quoteattr(name)}/>' for name in alert.actions)}</Actions>"
+
+
+# -- when the trouble ends --------------------------------------------------------------------------------------------
+
+_t = TABLES["tracelog"]
+
+
+def close_errors(tx: Transaction, regarding: Lookup, operation: Operation) -> int:
+    """The operation works again: its open alerts about this record are Success now (`tracestatus`). Ours: nothing published says how an alert
+    ends. Returns how many were open."""
+    start = THOUSANDS[operation]
+    return _close(tx, regarding, _t.c.tracecode >= start, _t.c.tracecode < start + ERROR_NUMBERS)
+
+
+def close(tx: Transaction, regarding: Lookup, codes: Iterable[str]) -> int:
+    """The same for alerts of `rules.alert_table` by their codes."""
+    return _close(tx, regarding, _t.c.tracecode.in_([TRACE_CODES[code] for code in codes]))
+
+
+def _close(tx: Transaction, regarding: Lookup, *which: sa.ColumnElement[bool]) -> int:
+    about_it = (_t.c.regardingobjectid == regarding.id, _t.c.regardingobjectid_entity == regarding.entity)
+    found = tx.where(TraceLog, *about_it, _t.c.tracestatus.is_(False), *which)
+    for one in found:
+        tx.update(TraceLog, one.tracelogid, tracestatus=True)
+    return len(found)

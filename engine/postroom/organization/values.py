@@ -89,9 +89,11 @@ class RunFailure:
     tracecode: int = 0
 
     @classmethod
-    def of(cls, error: BaseException, operation: Operation = Operation.INCOMING) -> RunFailure:
+    def of(
+        cls, error: BaseException, operation: Operation = Operation.INCOMING, *, profile_credentials: bool = False
+    ) -> RunFailure:
         """Judge an error. What it says itself is shown only where the error is ours: others may say anything."""
-        judged = classify(error, operation)
+        judged = classify(error, operation, profile_credentials=profile_credentials)
         known = isinstance(error, PostroomError)
         text = str(error) if known else type(error).__name__
         reply = getattr(error, "reply", "") if known else ""

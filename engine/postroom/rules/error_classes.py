@@ -13,7 +13,7 @@ from enum import IntEnum, StrEnum
 from postroom import errors
 from postroom.rules.operation import Operation
 
-__all__ = ["TABLE", "AlertLevel", "ErrorClass", "Nature", "Row", "Scope", "classify"]
+__all__ = ["ERROR_NUMBERS", "TABLE", "AlertLevel", "ErrorClass", "Nature", "Row", "Scope", "classify"]
 
 
 class Nature(StrEnum):
@@ -97,6 +97,9 @@ TABLE: tuple[Row, ...] = (
         },
     ),
     Row(errors.PermissionDenied, _P, _M, 21, {"*": "ErrorQuotaExceeded"}, code="ErrorQuotaExceeded"),
+    Row(errors.PermissionDenied, _P, _M, 24, {"*": "ErrorSubmissionQuotaExceeded"}, code="ErrorSubmissionQuotaExceeded"),
+    Row(errors.PermissionDenied, _P, _M, 25, {"*": "ErrorNonExistentMailbox"}, code="ErrorNonExistentMailbox"),
+    Row(errors.PermissionDenied, _P, _F, 26, {"*": "ErrorImpersonateUserDenied"}, code="ErrorImpersonateUserDenied"),
     Row(errors.PermissionDenied, _P, _M, 22, {"*": "Forbidden"}),
     Row(errors.TlsError, _P, _M, 23, {"*": "SecureConnectionError"}),
     Row(errors.ServerTimeout, _T, _M, 30, {"*": "Socket returned exception TimedOut"}, timeout=True),
@@ -113,6 +116,15 @@ TABLE: tuple[Row, ...] = (
     Row(errors.MessageError, _T, _E, 40, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "MessageError"}),
     Row(errors.StateError, _P, _M, 50, {"*": "InvalidMailboxState"}),
     Row(errors.StoreError, _T, _M, 60, {"incoming": "IncomingMailboxInternalCrmError", "*": "InternalCrmError"}),
+    # A queue that is owned by a team without roles: the same string with another platform number (reference 10).
+    Row(
+        errors.OrganizationError,
+        _T,
+        _M,
+        63,
+        {"incoming": "UnknownIncomingEmailIntegrationError", "*": "Crm.80042f0a"},
+        code="-2147209462",
+    ),
     Row(errors.OrganizationError, _T, _M, 61, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "Crm.80040265"}),
     Row(errors.PostroomError, _T, _M, 62, {"incoming": "IncomingMailboxInternalCrmError", "*": "InternalCrmError"}),
     # A mistake in a provider or in the engine: bounded by the counter like every transient error.
@@ -127,16 +139,23 @@ THOUSANDS = {
     Operation.RETENTION: 4500,
 }
 
+ERROR_NUMBERS = 100
+"""Numbers of this table are below this, within the thousands of an operation; alerts that no error raises are above (`rules.alert_table`)."""
+
 LEVELS = {_T: AlertLevel.WARNING, _P: AlertLevel.ERROR, Nature.NONE: AlertLevel.NONE, Nature.STALE: AlertLevel.NONE}
 
 
-def classify(error: BaseException, operation: Operation = Operation.INCOMING) -> ErrorClass:
-    """Judge an error by its class and, where a row names one, its code."""
+def classify(
+    error: BaseException, operation: Operation = Operation.INCOMING, *, profile_credentials: bool = False
+) -> ErrorClass:
+    """Judge an error by its class and, where a row names one, its code. Refused credentials that belong to the profile are the profile's
+    trouble (reference 10: "profile or mailbox")."""
     row = next(
         row for row in TABLE if isinstance(error, row.error) and (not row.code or row.code == getattr(error, "code", ""))
     )
     nature = row.nature
     if isinstance(error, errors.MessageError) and error.permanent:
         nature = _P
+    scope = Scope.PROFILE if profile_credentials and row.error is errors.AuthError else row.scope
     name = row.names.get(operation.value, row.names["*"])
-    return ErrorClass(nature, row.scope, THOUSANDS[operation] + row.number, name, LEVELS[nature], row.timeout)
+    return ErrorClass(nature, scope, THOUSANDS[operation] + row.number, name, LEVELS[nature], row.timeout)
