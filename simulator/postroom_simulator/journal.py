@@ -33,7 +33,7 @@ class Kind(StrEnum):
     REPLY = "reply"  # the first line of the server's reply, as said (before a fault garbled or lost it)
     LOGIN = "login"  # authentication succeeded for `account`, or failed (data["ok"] is False)
     DELIVERY = "delivery"  # an accepted message reached an account or the outbound drawer (see `delivery`)
-    OFFERED = "offered"  # a message was handed to a client over a mailbox protocol (POP3 RETR; data: uid, uidl, octets)
+    OFFERED = "offered"  # a message was handed to a client whole and true over a mailbox protocol (POP3 RETR; data: uid, uidl, octets)
     REMOVED = "removed"  # a message left a mailbox (POP3 UPDATE, a rule, a test)
     FAULT = "fault"  # a fault acted (data: name, effect)
     CLOSED = "closed"  # a connection ended; detail: "server", "client", "fault" or "timeout"
@@ -106,7 +106,9 @@ _Row = tuple[int, datetime, str, str, str, str | None, str, str, tuple[tuple[str
 """What an `Entry` is made from: nothing that Python's garbage collector has to look through again and again, for a journal is long."""
 
 
-def _entry(row: _Row) -> Entry:
+def _entry(row: _Row | Entry) -> Entry:
+    if isinstance(row, Entry):
+        return row
     number, at, kind, protocol, connection, account, verb, detail, data = row
     return Entry(number, at, Kind(kind), protocol, connection, account, verb, detail, dict(data))
 
@@ -127,7 +129,7 @@ class Journal:
             raise ValueError("a journal keeps at least one entry: capacity >= 1, or None for all")
         self._clock = clock
         self._entries: deque[Entry] = deque(maxlen=capacity)
-        self._rows: deque[_Row] = deque(maxlen=capacity)  # behind all of these, not made entries yet
+        self._rows: deque[_Row | Entry] = deque(maxlen=capacity)  # behind all of these, most not made entries yet
         self._number = 0
         self._at: datetime | None = None
         self._lock = threading.Lock()
@@ -153,7 +155,7 @@ class Journal:
         with self._lock:
             self._number += 1
             entry = Entry(self._number, self._clock.now(), kind, protocol, connection, account, verb, detail, data)
-            self._made().append(entry)
+            self._rows.append(entry)  # no reason to make entries of all before it
         for listener in self._listeners:
             listener(entry)
         return entry

@@ -7,9 +7,11 @@ import base64
 import pytest
 from pop3_talk import BOB, DOTTED, GREETING, LOGIN, PASSWORD, PLAIN, WELCOME, Talk, inbox, make_world, plant
 
-from postroom_simulator.faults import Cut, Delay, Drip, Drop, Effect, Garble, LoseReply, Reply, Stall
+from postroom_simulator.faults import Cut, Delay, Drip, Drop, Effect, Garble, Lie, LoseReply, Reply, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.pop3.commands import COMMANDS, State
+from postroom_simulator.pop3.maildrop import uidl
+from postroom_simulator.pop3.policy import Policy
 from postroom_simulator.session import Outgoing
 
 ONE = b"+OK 28 octets\r\nSubject: one\r\n\r\n..dot\r\nlast\r\n.\r\n"
@@ -139,7 +141,36 @@ def test_garble_goes_with_the_octets() -> None:
     plant(world, "RETR", Garble(2), nth=1)
     assert talk.say(b"RETR 1\r\nSTAT\r\n") == ONE + b"+OK 1 28\r\n"
     assert talk.effects == [Garble(2)]
-    assert len(world.journal.entries(kind=Kind.OFFERED)) == 1
+
+
+@pytest.mark.parametrize(
+    ("effect", "how"),
+    [(Garble(2), "garbled"), (Lie("-ERR", "[SYS/TEMP] no"), "lied about"), (Lie("+OK", "here"), "lied about")],
+)
+def test_what_is_garbled_or_lied_about_was_not_offered(effect: Effect, how: str) -> None:
+    """The client has another message than the server's, or none; that it was asked for, and under which unique id, is noted."""
+    world = make_world(DOTTED)
+    talk = Talk.logged_in(world)
+    plant(world, "RETR", effect, nth=1)
+    talk.say(b"RETR 1\r\n")
+    assert not world.journal.entries(kind=Kind.OFFERED)
+    (note,) = world.journal.entries(kind=Kind.NOTE, detail="not offered")
+    (uid,) = inbox(world)
+    assert note.detail == f"{how}, not offered"
+    assert note.data == {"uid": uid, "uidl": uidl(world.store.item(uid))}
+    talk.say(b"RETR 1\r\n")
+    assert [entry.data["uid"] for entry in world.journal.entries(kind=Kind.OFFERED)] == [uid]
+
+
+@pytest.mark.parametrize("effect", [Garble(2), Lie("-ERR", "no")])
+def test_the_server_thinks_that_it_was_retrieved(effect: Effect) -> None:
+    """Such a fault is not of the server's knowing: EXPIRE 0 removes the message at QUIT (RFC 2449 §6.7)."""
+    world = make_world(DOTTED)
+    world.pop3.policies.default = Policy(expire=0)
+    talk = Talk.logged_in(world)
+    plant(world, "RETR", effect, nth=1)
+    talk.say(b"RETR 1\r\nQUIT\r\n")
+    assert inbox(world) == []
 
 
 def test_a_cut_behind_the_end_loses_nothing() -> None:

@@ -246,7 +246,7 @@ class Pop3Session:
             octets = octets.replace(b" ", f" {answer.language} ".encode("ascii"), 1)
         self._context.note(Kind.REPLY, account=account, verb=verb, detail=first_line(octets))
         if answer.offers is not None and (effect is None or not _loses(effect, len(octets))):
-            self._note_offered(answer.offers)
+            self._note_offered(answer.offers, effect)
         self._out.append(Outgoing(octets, effect))
         self._pending += len(octets)
         if ends or (effect is not None and isinstance(effect, _ENDING)):
@@ -263,12 +263,18 @@ class Pop3Session:
             return True
         return dialogue.state is State.AUTHORIZATION and self._commands >= settings.commands_before_login
 
-    def _note_offered(self, shown: Shown) -> None:
+    def _note_offered(self, shown: Shown, effect: faults.Effect | None) -> None:
+        """Offered is what crosses the line whole and true. Of what a fault spoils, only that somebody asked for it is noted; the server
+        knows nothing of that, and counts the message as retrieved."""
         account = self._dialogue.address
         if account is not None:
             self._service.policies.retrieved(account, shown.item, self._context.world.clock)
-        data = {"uid": shown.item.uid, "uidl": shown.name, "octets": shown.size}
-        self._context.note(Kind.OFFERED, account=account, verb="RETR", data=data)
+        data = {"uid": shown.item.uid, "uidl": shown.name}
+        if isinstance(effect, faults.Garble | faults.Lie):
+            spoiled = "garbled" if isinstance(effect, faults.Garble) else "lied about"
+            self._context.note(Kind.NOTE, account=account, verb="RETR", detail=f"{spoiled}, not offered", data=data)
+            return
+        self._context.note(Kind.OFFERED, account=account, verb="RETR", data=data | {"octets": shown.size})
 
     def _end(self) -> None:
         """The end, whatever led to it: the lock is let go, nothing is removed, nothing more is read."""
