@@ -263,9 +263,16 @@ def _carry_out(world: World, job: _Job) -> tuple[list[Delivery], list[_Job]]:
         done.append(delivery)
         more += sent_on
     done += _post(world, job, outside) if outside else []
-    if job.wishes is not None and job.sender:
+    if job.wishes is not None and job.sender and not _all_went_as_expected(job.wishes, done):
         more += _letters(report(world, _arrival(world, job), _fates(world, job, done)))
     return done, more
+
+
+def _all_went_as_expected(wishes: Wishes, done: list[Delivery]) -> bool:
+    """Whether every recipient has the message, and nobody asked to be told of that: the usual case, in which there is no report."""
+    if any(delivery.outcome not in (Outcome.DELIVERED, Outcome.DRAWER) for delivery in done):
+        return False
+    return wishes.other.notify is None and all(wish.notify is None for wish in wishes.each.values())
 
 
 def _arrival(world: World, job: _Job) -> Arrival:
@@ -441,14 +448,8 @@ def _journal(
         data["rule"] = job.rule
     if job.actor:
         data["actor"] = job.actor
-    world.journal.add(
-        Kind.DELIVERY,
-        protocol=job.protocol,
-        connection=job.connection,
-        account=account,
-        detail=f"<{job.sender}> to <{recipient}>",
-        data=data,
-    )
+    detail = f"<{job.sender}> to <{recipient}>"
+    world.journal.write(Kind.DELIVERY, job.protocol, job.connection, account, "", detail, data)
 
 
 def _named(folder: Folder) -> str:

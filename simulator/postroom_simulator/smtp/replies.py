@@ -6,6 +6,7 @@ RFC 5321 §4.2 (form), RFC 2034 and RFC 3463 (enhanced codes). Texts may hold an
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from postroom_simulator.journal import printable
 
@@ -54,6 +55,7 @@ _CODE = re.compile(r"[2-5][0-9]{2}\Z")
 _ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}(?: |\Z)")
 
 
+@lru_cache(maxsize=256)  # most replies are the same few: 4 us each
 def render(verb: str, reply: str, *, enhanced: bool = True) -> tuple[bytes, str]:
     """The octets of a reply and its first line as said.
 

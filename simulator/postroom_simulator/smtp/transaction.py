@@ -22,6 +22,8 @@ from postroom_simulator.smtp.trace import hops, received_line
 __all__ = ["MailEnvelope", "Transaction"]
 
 _NEEDS_SMTPUTF8 = "553 5.6.7 an address with other than ASCII characters needs SMTPUTF8"
+_NO_OPTIONS = MailOptions()
+_NO_WISH = Wish()
 _AFTER_A_FAILED_CHUNK = frozenset({"RSET", "EHLO", "HELO", "QUIT", "NOOP"})
 
 
@@ -35,7 +37,7 @@ class MailEnvelope(Envelope):
 
     def __init__(self) -> None:
         super().__init__()
-        self.options = MailOptions()
+        self.options = _NO_OPTIONS
         self.wishes: dict[str, Wish] = {}
         self.chunks: ChunkedText | None = None
         self.failed = False
@@ -124,7 +126,7 @@ class Transaction(LoginDialogue):
         try:
             address, rest = parse_path(arg[5:])
             parameters = parse_parameters(rest) if rest else {}
-            options = read_mail(parameters, self._parameters_of(), self.settings.max_octets) if parameters else MailOptions()
+            options = read_mail(parameters, self._parameters_of(), self.settings.max_octets) if parameters else _NO_OPTIONS
         except AddressError as error:
             return await self.push(f"501 5.1.7 {error}")
         except ParameterError as error:
@@ -155,7 +157,7 @@ class Transaction(LoginDialogue):
             if not address:
                 raise AddressError("a recipient is not empty")
             parameters = parse_parameters(rest) if rest else {}
-            wish = read_rcpt(parameters, self._parameters_of()) if parameters else Wish()
+            wish = read_rcpt(parameters, self._parameters_of()) if parameters else _NO_WISH
         except AddressError as error:
             return await self.push(f"501 5.1.3 {error}")
         except ParameterError as error:
@@ -336,7 +338,7 @@ class Transaction(LoginDialogue):
             octets,
             protocol=self.context.protocol,
             connection=self.context.connection,
-            wishes=Wishes(envelope.options.returns, envelope.options.envelope_id, envelope.wishes),
+            wishes=Wishes(envelope.options.returns, envelope.options.envelope_id, envelope.wishes, _NO_WISH),
         )
         refusal = _refused_by_all(done)
         if refusal is None and self._policies:
