@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Literal
@@ -50,23 +50,42 @@ class ServerSideSync:
     """The channel of one organization.
 
         sync.run_due()      everything that is due now, until nothing is
+        sync.stop()         from any thread: run_due returns when what runs has come to an end, nothing half done
         sync.close()        ends what runs, in order
+
+    `reported` is told of each run that ended, `tested` of each direction that a test looked at (mailbox id, direction, failure or None; in
+    the run's thread).
 
     Inline (the default) everything happens in the caller's thread; a store in memory allows nothing else. With a pool, mailboxes run
     side by side, each at most once.
     """
 
     def __init__(
-        self, organization: Organization, connector: Connector, *, executor: Executor | None = None, holder: str = ""
+        self,
+        organization: Organization,
+        connector: Connector,
+        *,
+        executor: Executor | None = None,
+        holder: str = "",
+        reported: Callable[[JobReport], None] | None = None,
+        tested: Callable[[str, Operation, RunFailure | None], None] | None = None,
     ) -> None:
         self.organization = organization
         self.connector = connector
         self.holder = holder or f"{socket.gethostname()}/{id(self):x}"
-        self.runtime = Runtime(organization.clock, executor)
+        self.runtime = Runtime(organization.clock, executor, reported=reported)
+        self._tested = tested
+        self._stopping = False
 
-    def run_due(self, *, operations: Collection[Operation] = tuple(Operation), limit: int | None = None) -> list[JobReport]:
+    def run_due(
+        self,
+        *,
+        operations: Collection[Operation] = tuple(Operation),
+        limit: int | None = None,
+        mailboxes: Collection[str] | None = None,
+    ) -> list[JobReport]:
         """Run what is due at this moment, and what that makes due, each mailbox and operation once (a full batch goes on at once).
-        `limit` bounds the mailboxes taken up in one round. Returns the reports in the order in which the runs ended."""
+        `limit` bounds the mailboxes taken up in one round, `mailboxes` names the only ones to be looked at. Returns the reports in the order in which the runs ended."""
         reports: list[JobReport] = []
         done: set[tuple[str, Operation]] = set()
         while True:
@@ -75,9 +94,11 @@ class ServerSideSync:
                 self._job(due, operation)
                 for due in found
                 for operation in due.directions
-                if operation in operations and (due.mailbox.mailboxid, operation) not in done
+                if operation in operations
+                and (due.mailbox.mailboxid, operation) not in done
+                and (mailboxes is None or due.mailbox.mailboxid in mailboxes)
             ]
-            if not jobs:
+            if not jobs or self._stopping:
                 return reports
             for job in jobs:
                 done.add((job.instance, Operation(job.operation)))
@@ -87,6 +108,11 @@ class ServerSideSync:
             if len(waiting) < len(ended):  # others have ended and made room
                 done -= waiting
             reports += ended
+
+    def stop(self) -> None:
+        """From any thread. Nothing more is started; each run ends after the message that it is at."""
+        self._stopping = True
+        self.runtime.stop()
 
     def close(self) -> None:
         """End what runs, progress kept. Idempotent."""
@@ -133,6 +159,8 @@ class ServerSideSync:
                 failure = RunFailure.of(error, direction)
                 failed += 1
             self.organization.record_test_result(due.mailbox.mailboxid, direction, failure, fence=run.fence)
+            if self._tested is not None:
+                self._tested(due.mailbox.mailboxid, direction, failure)
             tested += 1
         return RunOutcome(processed=tested, failed=failed)
 

@@ -72,6 +72,7 @@ class JobRun:
         self.fence: Any | None = None
         self.deadline = clock.monotonic() + job.seconds
         self._cancelled = threading.Event()
+        self._shut_down = False
         self._connectors: list[RunConnector] = []
         self._lock = threading.Lock()
 
@@ -84,14 +85,20 @@ class JobRun:
         connector = RunConnector(inner, self.clock, self.deadline)
         with self._lock:
             self._connectors.append(connector)
-        if self.cancelled():
+            shut_down = self._shut_down
+        if shut_down:
             connector.shutdown()
         return connector
+
+    def ask_to_end(self) -> None:
+        """Let the run end by itself between two messages: the flag only, no connection is touched. From any thread."""
+        self._cancelled.set()
 
     def cancel(self) -> None:
         """Ask the run to end: the flag, and whoever waits on a connection wakes up. From any thread; idempotent."""
         self._cancelled.set()
         with self._lock:
+            self._shut_down = True
             connectors = list(self._connectors)
         for connector in connectors:
             connector.shutdown()

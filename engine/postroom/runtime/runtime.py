@@ -43,8 +43,9 @@ class Runtime:
         runtime.submit(job, due=None)      now, or at a point of clock.monotonic()
         runtime.tick()                     start what is due, watch what runs, give the reports since the last tick
         runtime.run_until_idle()           tick until nothing is due and nothing runs
+        runtime.stop()                     from any thread: let what runs come to an end
 
-    All methods belong to one thread. Inline everything happens inside `tick`, and a deadline is then watched by the waits and by
+    All other methods belong to one thread. Inline everything happens inside `tick`, and a deadline is then watched by the waits and by
     `ctx.raise_if_cancelled` alone. With a pool, `tick` cancels a run at its deadline and, `grace` seconds later, takes its lease away,
     reports it as overrun, and blocks its instance until its thread ends.
     """
@@ -70,6 +71,7 @@ class Runtime:
         self._changed = threading.Condition()
         self._ended: list[tuple[_Active, JobReport | None]] = []
         self._closing = False
+        self._stopping = False
 
     # -- from outside
 
@@ -98,6 +100,8 @@ class Runtime:
         """One step. What was due when it began is started as far as there are slots; a job that wants more comes after all that was due."""
         now = self._clock.monotonic()
         reports = self._collect()
+        if self._stopping and not self._closing:
+            self._ask_to_end(now)
         if self._active:
             reports += self._watch(now)
         free = self._executor.slots - sum(not active.reported for active in self._active.values())
@@ -124,7 +128,7 @@ class Runtime:
         while True:
             due = self._scheduler.next_due()
             busy = any(not active.reported for active in self._active.values())
-            if not busy and (due is None or due > self._clock.monotonic()):
+            if not busy and (self._closing or due is None or due > self._clock.monotonic()):
                 return reports
             if busy:
                 pause = self._pause() if patience is None else min(self._pause(), patience - waited)
@@ -143,9 +147,25 @@ class Runtime:
         return max(0.01, min(moments) - self._clock.monotonic())
 
     def wait(self, seconds: float) -> bool:
-        """Wait in real time until a run has ended; False when none did. Returns at once when one ended since the last tick."""
+        """Wait in real time until a run has ended or `stop` was called; False when neither happened. Returns at once when one ended since
+        the last tick."""
         with self._changed:
-            return bool(self._changed.wait_for(lambda: bool(self._ended), timeout=seconds))
+            return bool(
+                self._changed.wait_for(lambda: bool(self._ended) or (self._stopping and not self._closing), timeout=seconds)
+            )
+
+    def stop(self) -> None:
+        """From any thread: start nothing more, and ask what runs to end at the next message, its connections untouched, so that nothing is
+        left half done. What still runs after the grace time meets its deadline. `run_until_idle` returns when all have ended."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def _ask_to_end(self, now: float) -> None:
+        self._closing = True
+        for active in self._active.values():
+            active.run.deadline = min(active.run.deadline, now + self._grace)
+            active.run.ask_to_end()
 
     def close(self, grace: float | None = None) -> list[JobReport]:
         """Start nothing more, cancel what runs, wait up to `grace` real seconds for it."""
