@@ -30,7 +30,9 @@ class Kind(StrEnum):
     CONNECTED = "connected"  # a connection was accepted (or refused by a fault)
     TLS = "tls"  # a handshake ended; detail: "established" or the reason it failed
     COMMAND = "command"  # a client's command; verb and redacted arguments
-    REPLY = "reply"  # the first line of the server's reply, as said (before a fault garbled or lost it)
+    REPLY = (
+        "reply"  # the first line of the server's reply (data, where a fault spoils it on its way: lost, cut, garbled or told)
+    )
     LOGIN = "login"  # authentication succeeded for `account`, or failed (data["ok"] is False)
     DELIVERY = "delivery"  # an accepted message reached an account or the outbound drawer (see `delivery`)
     OFFERED = "offered"  # a message was handed to a client whole and true over a mailbox protocol (POP3 RETR; data: uid, uidl, octets)
@@ -99,6 +101,8 @@ class Entry:
         if self.data and arrow is None:
             shown = ((name, value[:12] if name.endswith("digest") else value) for name, value in self.data.items())
             words.append(" ".join(f"{name}={_shown(value)}" for name, value in shown))
+        if self.data and self.kind is Kind.REPLY:
+            words.append(_fate(self.data))
         return " ".join(words)
 
 
@@ -111,6 +115,16 @@ def _entry(row: _Row | Entry) -> Entry:
         return row
     number, at, kind, protocol, connection, account, verb, detail, data = row
     return Entry(number, at, Kind(kind), protocol, connection, account, verb, detail, dict(data))
+
+
+def _fate(data: Mapping[str, Any]) -> str:
+    """What became of a reply that a fault spoiled: see `session.spoiling`."""
+    if "told" in data:
+        return f"(not sent; told instead: {printable(data['told'])})"
+    if "garbled" in data:
+        return f"({data['garbled']} octets garbled)"
+    cut = data.get("cut", 0)
+    return f"(cut at octet {cut})" if cut else "(not sent)"
 
 
 _ARROWS = {Kind.COMMAND: "C:", Kind.REPLY: "S:"}

@@ -9,13 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from postroom_simulator.faults import Drop, Effect, Point, Stall
+from postroom_simulator.faults import AcceptThenReset, Cut, Drop, Effect, Garble, Lie, LoseReply, Point, Stall
 from postroom_simulator.journal import Kind
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["Outgoing", "Session", "SessionContext"]
+__all__ = ["Outgoing", "Session", "SessionContext", "spoiling"]
 
 
 @dataclass(slots=True)
@@ -124,3 +124,19 @@ class SessionContext:
 def before_acting(effect: Effect | None) -> bool:
     """Whether the effect forbids to take the step (Drop, Stall)."""
     return isinstance(effect, Drop | Stall)
+
+
+def spoiling(effect: Effect, octets: int) -> dict[str, Any] | None:
+    """What a fault makes of a reply of so many octets on its way, for the journal: "lost", "cut" (behind so many octets), "garbled" (so
+    many), "told" (what is said in its place); None when all of it arrives."""
+    match effect:
+        case LoseReply():
+            return {"lost": True}
+        case Cut() | AcceptThenReset() if effect.octets < octets:
+            return {"cut": effect.octets}
+        case Garble():
+            return {"garbled": effect.octets}
+        case Lie():
+            return {"told": f"{effect.code} {effect.text}"}
+        case _:
+            return None

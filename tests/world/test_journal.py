@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
 from datetime import UTC, datetime
 
@@ -7,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom_simulator import Journal, Kind, ManualClock
+from postroom_simulator import Journal, Kind, ManualClock, When, World
 from postroom_simulator.errors import ExpectationFailed, SimulatorError
+from postroom_simulator.faults import Cut, Delay, Drip, Garble, Lie, LoseReply
 from postroom_simulator.journal import DETAIL_LIMIT, Entry
 
 
@@ -135,3 +138,36 @@ class TestAsking:
             changed = list(values)
             changed[position] = Kind.NOTE if position == 0 else {"a": 2} if position == 6 else "other"
             assert Entry(1, clock.now(), *changed).fields() != one.fields()
+
+
+@pytest.mark.parametrize(
+    ("effect", "data", "marked"),
+    [
+        (LoseReply("fin"), {"lost": True}, " (not sent)"),
+        (Cut(0), {"cut": 0}, " (not sent)"),
+        (Cut(7), {"cut": 7}, " (cut at octet 7)"),
+        (Cut(1000), {}, ""),
+        (Garble(3), {"garbled": 3}, " (3 octets garbled)"),
+        (Lie("", "no"), {"told": "{code} no"}, " (not sent; told instead: {code} no)"),
+        (Delay(1), {}, ""),
+        (Drip(), {}, ""),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("protocol", ["pop3", "smtp"])
+def test_a_reply_that_a_fault_spoils_says_so(protocol, effect, data, marked):
+    if isinstance(effect, Lie):
+        code = {"pop3": "+OK", "smtp": "451"}[protocol]
+        effect, data, marked = Lie(code, "no"), {"told": f"{code} no"}, marked.format(code=code)
+    with World() as world:
+        world.faults.add(When(protocol=protocol, at="NOOP"), effect)
+        with world.connect(protocol) as client:
+            client.sendall(b"NOOP\r\n")
+            client.recv(4096)
+            client.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(ConnectionError):
+                while client.recv(4096):
+                    pass
+        (reply,) = world.journal.replies("NOOP")
+    assert reply.data == data
+    assert reply.line() == f"{protocol}-1 S: {reply.detail}{marked}"

@@ -12,7 +12,7 @@ from postroom_simulator.pop3.languages import DEFAULT, translated
 from postroom_simulator.pop3.replies import Answer, Refusal, first_line, reply_line
 from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, printable_utf8, split_keyword
 from postroom_simulator.sasl import MECHANISMS
-from postroom_simulator.session import Outgoing
+from postroom_simulator.session import Outgoing, spoiling
 
 if TYPE_CHECKING:
     from postroom_simulator.pop3.maildrop import Shown
@@ -244,7 +244,8 @@ class Pop3Session:
             octets = translated(octets, self._dialogue.language)
         if answer.language:
             octets = octets.replace(b" ", f" {answer.language} ".encode("ascii"), 1)
-        self._context.note(Kind.REPLY, account=account, verb=verb, detail=first_line(octets))
+        spoiled = spoiling(effect, len(octets)) if effect is not None else None
+        self._context.note(Kind.REPLY, account=account, verb=verb, detail=first_line(octets), data=spoiled)
         if answer.offers is not None and (effect is None or not _loses(effect, len(octets))):
             self._note_offered(answer.offers, effect)
         self._out.append(Outgoing(octets, effect))

@@ -20,7 +20,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 from postroom_simulator.faults import AcceptThenReset, Cut, Delay, Drip, Drop, Effect, LoseReply, Refuse, Reply, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.policies import Policies, Request
-from postroom_simulator.session import Outgoing, SessionContext
+from postroom_simulator.session import Outgoing, SessionContext, spoiling
 from postroom_simulator.smtp.loop import NoLoop, Stepped, wait
 from postroom_simulator.smtp.replies import render
 from postroom_simulator.smtp.settings import SmtpSettings
@@ -177,7 +177,8 @@ class Dialogue(SMTP):
         octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.extensions)
         self._effect = None
         verb = "" if self._verb == _TIMEOUT else self._verb
-        self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account)
+        spoiled = spoiling(effect, len(octets)) if effect is not None else None
+        self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account, data=spoiled)
         self.outgoing.append(Outgoing(octets, effect))
         self._unsaid += len(octets)
         self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
