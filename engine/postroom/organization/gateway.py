@@ -17,6 +17,7 @@ from postroom.model.text import one_line
 from postroom.organization import alerts, outbox, promotion, testing_mail
 from postroom.organization.alerts import Alert
 from postroom.organization.forwarding import INVALID_ITEM, unwrap
+from postroom.organization.heads import head_of
 from postroom.organization.incoming import Judgement, Place, judge, load_place, stored_copy
 from postroom.organization.message_values import IncomingMessage
 from postroom.organization.values import GatewayBinding, Operation
@@ -241,12 +242,18 @@ class OrganizationGateway:
             attempts=0,
             received_on=offer.received_on,
             at=tx.now(),
+            head=None if disposition == Disposition.TRACKED.value else self._head(offer),
         )
         ledger.record_incoming(tx, row, known)
         if disposition != ledger.PENDING:
             self._last_message_id = row.message_id
             if self._newest is None or offer.received_on > self._newest:
                 self._newest = offer.received_on
+
+    def _head(self, offer: IncomingOffer) -> str:
+        """What was judged: in a forward mailbox the inner message."""
+        case = self._judged.get(offer.message.digest)
+        return head_of(case.message if case is not None else _message(offer))
 
     def _remember_last(self, tx: Transaction) -> None:
         """`lastmessageid`; and the mailbox's received-after date, which the engine advances (reference 4.2), but never for POP3: there a

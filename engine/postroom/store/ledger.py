@@ -78,6 +78,7 @@ incoming_ledger = sa.Table(
     sa.Column("attempts", sa.Integer(), nullable=False),
     sa.Column("received_on", sa.BigInteger()),
     sa.Column("at", sa.BigInteger(), nullable=False),
+    sa.Column("head", TEXT),  # what was judged, where no octets are kept: organization.heads
     sa.Index(None, "instance", "source_key", "digest", unique=True),
     sa.Index(None, "instance", "digest"),
     sa.Index(None, "mailbox_id", "disposition"),
@@ -159,6 +160,7 @@ class IncomingRow:
     attempts: int
     received_on: datetime | None
     at: datetime
+    head: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

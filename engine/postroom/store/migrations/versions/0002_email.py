@@ -26,6 +26,11 @@ def upgrade() -> None:
     )
     op.add_column("content", sa.Column("storedon", sa.BigInteger(), nullable=True))
     op.create_index(op.f("ix_content_storedon"), "content", ["storedon"], unique=False)
+    op.add_column("incoming_ledger", sa.Column("head", TEXT, nullable=True))
+    op.add_column("organization", sa.Column("blockedattachments", TEXT, nullable=True))
+    op.add_column("usersettings", sa.Column("createleadonpromote", sa.Boolean(), nullable=True))
+    op.add_column("systemuser", sa.Column("queueid", TEXT, nullable=True))
+    op.add_column("systemuser", sa.Column("queueid_entity", TEXT, nullable=True))
 
 
 def downgrade() -> None:
