@@ -199,12 +199,11 @@ class _Body:
     def _text(self, kind: str, text: str) -> _Part:
         if "\x00" in text:
             raise ComposeError("html" if kind == "html" else "text", "holds a NUL")
-        try:
-            octets = _LINE_ENDS.sub("\r\n", text).encode("utf-8")
-        except UnicodeEncodeError:
-            raise ComposeError("html" if kind == "html" else "text", "holds half a character") from None
+        text = _LINE_ENDS.sub("\r\n", text)
+        charset, octets = _encoded(text, self.message.charset)
+        if octets is None:
+            raise ComposeError("html" if kind == "html" else "text", "holds half a character")
         encoding, body = _text_encoding(octets, self.eight_bit)
-        charset = "us-ascii" if octets.isascii() else "utf-8"
         fields = fold("Content-Type", [f"text/{kind};", f"charset={charset}"]) + fold("Content-Transfer-Encoding", [encoding])
         return _Part(fields, body)
 
@@ -231,6 +230,18 @@ class _Body:
                 raise ComposeError("content_id", f"{ascii(cid)[:100]} is not a content id")
             fields += fold("Content-ID", [f"<{cid}>"])
         return _Part(fields, body)
+
+
+def _encoded(text: str, wanted: str) -> tuple[str, bytes | None]:
+    """(name of the character set, the octets): ASCII where that is enough, else the wanted set, else UTF-8; None for half a character."""
+    if text.isascii():
+        return "us-ascii", text.encode("ascii")
+    for charset in dict.fromkeys((wanted, "utf-8")):
+        try:
+            return charset, text.encode(charset)
+        except (UnicodeEncodeError, LookupError):
+            continue
+    return "utf-8", None
 
 
 def _separated(kind: str) -> list[str]:

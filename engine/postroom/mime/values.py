@@ -99,7 +99,8 @@ class ParsedMessage:
 class OutgoingMessage:
     """What `mime.compose.compose` turns into octets. Line breaks and NULs in header values are refused, never passed on.
 
-    Bcc recipients belong to the envelope only and are not among these values.
+    Bcc recipients belong to the envelope only and are not among these values. `charset`: of the text and the HTML, where these can be written in it; else
+    they are UTF-8, as headers always are.
     """
 
     message_id: str
@@ -117,3 +118,4 @@ class OutgoingMessage:
     delivery_receipt: bool = False
     read_receipt: bool = False
     extra_headers: tuple[tuple[str, str], ...] = field(default=())
+    charset: str = "utf-8"

@@ -15,6 +15,7 @@ from postroom.model import (
     ActivityMimeAttachment,
     ActivityParty,
     Email,
+    EmailServerProfile,
     EmailStatus,
     GenericRecord,
     Lookup,
@@ -33,7 +34,9 @@ from postroom.organization.callers import READ_ACTIVITY, WRITE_ACTIVITY, Caller
 from postroom.organization.policies import settings_in
 from postroom.organization.values import GatewayBinding
 from postroom.providers.contract import ClaimedEmail, RecipientResult, Submission
-from postroom.rules.outgoing_state import Attempt, Mark, Outcome, Report, after_loss, after_report
+from postroom.rules.code_pages import charset_of
+from postroom.rules.outgoing_state import TRANSITIONS, Attempt, Mark, Outcome, Report, Step, after_loss, after_report
+from postroom.rules.tracking_header import TRACKING_HEADER
 from postroom.store import TABLES, Fence, Transaction, ledger
 from postroom.store.prepared import Prepared
 from postroom.store.rows import shape_of, to_micros
@@ -96,19 +99,20 @@ def claim(tx: Transaction, binding: GatewayBinding, limit: int) -> list[ClaimedE
     mailbox = tx.get(Mailbox, binding.mailbox_id)
     if not mailbox.emailaddress:
         return []
-    name = _sender_name(tx, mailbox)
+    name, charset = _sender_name(tx, mailbox), _charset(tx, mailbox)
     claimed = []
     for email in waiting:
         row = ledger.outgoing_of(tx, email.activityid)
         assert row is not None
         try:
-            message = _message(tx, email, row, Address(mailbox.emailaddress, name))
+            message = _message(tx, email, row, Address(mailbox.emailaddress, name), charset)
         except ValueError as problem:  # an attachment that is no base64
-            outcome = Outcome(EmailStatus.FAILED, Mark.FAILED, row.attempts, reason=one_line(str(problem), 1000))
+            status = TRANSITIONS[email.statuscode, Step.REFUSE]
+            outcome = Outcome(status, Mark.FAILED, row.attempts, reason=one_line(str(problem), 1000))
             apply_outcome(tx, row, outcome)
             _tell(tx, row, outcome)
             continue
-        status = EmailStatus.SENDING
+        status = TRANSITIONS[email.statuscode, Step.PICK]
         values: dict[str, Any] = {"statecode": status.state, "statuscode": status}
         if email.actualstart is None:
             values["actualstart"] = tx.now()
@@ -142,7 +146,14 @@ def _sender_name(tx: Transaction, mailbox: Mailbox) -> str:
     return name or ""
 
 
-def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Address) -> OutgoingMessage:
+def _charset(tx: Transaction, mailbox: Mailbox) -> str:
+    """Of the text of what is sent: the profile's code page (reference 1.1)."""
+    reference = mailbox.emailserverprofile
+    profile = tx.first(EmailServerProfile, emailserverprofileid=reference.id) if reference is not None else None
+    return charset_of(profile.encodingcodepage if profile is not None else None)
+
+
+def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Address, charset: str) -> OutgoingMessage:
     """The same octets' worth of values on every try: Message-ID and Date come from the ledger."""
     parties = tx.find(ActivityParty, activityid=email.reference)
     files = tx.find(ActivityMimeAttachment, objectid=email.reference) if email.attachmentcount else []
@@ -171,6 +182,8 @@ def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Add
         references=(reply,) if reply else (),
         delivery_receipt=email.deliveryreceiptrequested,
         read_receipt=email.readreceiptrequested,
+        extra_headers=((TRACKING_HEADER, email.activityid),),
+        charset=charset,
     )
 
 
@@ -225,25 +238,28 @@ def _own_row(tx: Transaction, binding: GatewayBinding, email: ClaimedEmail, mark
 def report(
     tx: Transaction, deployment: DeploymentSettings, binding: GatewayBinding, email: ClaimedEmail, submission: Submission
 ) -> None:
-    """The outcome of one try. A retry that the server never heard of (no answer, never submitted) is no attempt: the mailbox's trouble is not
-    the email's (reference 7.4)."""
+    """The outcome of one try. One that the server never heard of (no connection, credentials refused, never submitted) is no attempt: the
+    mailbox's trouble is not the email's (reference 7.4)."""
     row = _own_row(tx, binding, email, (Mark.CLAIMED, Mark.SUBMITTING))
     results = _results(row, submission)
     ledger.record_recipients(tx, email.email_id, results)
+    known = {**{one.address: one for one in row.recipients}, **{one.address: one for one in results}}
     if _tried(row, submission):
-        limit = Attempt(
+        attempt = Attempt(
             attempts=row.attempts,
             limit=deployment.maximum_email_delivery_attempts,
             back_off=timedelta(seconds=deployment.mailbox_backoff_on_transient_error),
             now=tx.now(),
+            reached=any(one.accepted for one in known.values()),
+            left=any(one.accepted is False and not one.permanent for one in known.values()),
         )
         reply = one_line(submission.reply or _refusals(submission), 1000)
-        outcome = after_report(Report(submission.result.value), limit, reply=reply, retry_after=submission.retry_after)
+        outcome = after_report(Report(submission.result.value), attempt, reply=reply, retry_after=submission.retry_after)
     else:
         later = tx.now() + submission.retry_after if submission.retry_after else None
         outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, later, "not tried")
     apply_outcome(tx, row, outcome)
-    refused = [one for one in results if one.accepted is False]
+    refused = [one for one in known.values() if one.accepted is False]
     _tell(tx, row, outcome, "; ".join(f"{one.address}: {one.reply}" for one in refused))
 
 
@@ -267,6 +283,8 @@ def _results(row: ledger.OutgoingRow, submission: Submission) -> list[ledger.Rec
 def _tried(row: ledger.OutgoingRow, submission: Submission) -> bool:
     if submission.result.value != Report.RETRY:
         return True
+    if not submission.attempted:
+        return False
     return row.mark == Mark.SUBMITTING or bool(submission.reply or submission.recipients)
 
 

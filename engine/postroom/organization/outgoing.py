@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from postroom.errors import NotWritable, PrivilegeMissing, RuleViolated, SendRefused
-from postroom.mime.values import Address, Attachment
+from postroom.errors import InvalidValue, PrivilegeMissing, RuleViolated, SendRefused
 from postroom.model import (
+    DEFAULT_EMAIL_COLUMNS,
+    ActivityMimeAttachment,
     ActivityParty,
     Email,
+    EmailHash,
+    EmailServerProfile,
     EmailStatus,
     GenericRecord,
+    HashType,
     Lookup,
     Mailbox,
     ParticipationType,
+    RecordState,
+    ServerType,
+    SystemUser,
+    TraceLevel,
     UserSettings,
     address_key,
 )
+from postroom.model import Organization as OrganizationRecord
 from postroom.model.text import one_line
-from postroom.model.validate import validate_create
-from postroom.organization.callers import SEND_AS_USER, WRITE_ACTIVITY, Caller
-from postroom.organization.message_values import addresses_of, attachment_rows, message_id_key
+from postroom.organization import alerts
+from postroom.organization.alerts import Alert
+from postroom.organization.callers import READ_QUEUE, SEND_AS_USER, WRITE_ACTIVITY, Caller
+from postroom.organization.drafts import RECIPIENT_KINDS, Draft, create_email
+from postroom.organization.message_values import message_id_key
 from postroom.organization.outbox import apply_outcome
 from postroom.organization.policies import Policies, policies_of, settings_in
 from postroom.organization.promotion import duplicate_key
-from postroom.rules.outgoing_state import Mark, Outcome, cancellable
-from postroom.rules.sending import Author, Party, SendProblem, SendRequest, check_send
-from postroom.rules.tracking_token import append_token, make_token
+from postroom.rules.outgoing_state import TRANSITIONS, Mark, Step, after_decision, cancellable
+from postroom.rules.sending import (
+    Author,
+    Depth,
+    Party,
+    SendProblem,
+    SendRequest,
+    Through,
+    check_send,
+    reaches,
+    sending_mailbox,
+)
+from postroom.rules.smart_matching import hashed, rows_of
+from postroom.rules.tracking_token import TOKEN_LIMIT, append_token, make_token, with_history
 from postroom.store import Transaction, ledger
 
 if TYPE_CHECKING:
@@ -39,114 +61,15 @@ __all__ = [
     "cancel_email",
     "create_email",
     "get_tracking_token",
+    "keep_prefixes",
     "resolve_uncertain",
     "send_email",
+    "send_in",
 ]
 
-Recipient = Address | Lookup
-_RECIPIENT_KINDS = (("to", ParticipationType.TO), ("cc", ParticipationType.CC), ("bcc", ParticipationType.BCC))
 _SUBJECT_LIMIT = 200
-_ADDRESS_OF = {"systemuser": "internalemailaddress", "queue": "emailaddress"}
-
-
-# -- drafts -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What CreateEmail was asked for. Recipients are records or bare addresses."""
-
-    from_: Lookup | None = None
-    recipients: Mapping[str, tuple[Recipient, ...]] = field(default_factory=dict)
-    subject: str = ""
-    description: str = ""
-    attachments: tuple[Attachment, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, *, from_: Lookup | None = None, attachments: tuple[Attachment, ...] = (), **given: Any) -> Draft:
-        values = dict(given.pop("values", {}))
-        lists = {name: _recipients(given.pop(name, ())) for name, _ in _RECIPIENT_KINDS}
-        return cls(from_, lists, given.pop("subject", ""), given.pop("description", ""), tuple(attachments), values)
-
-    @classmethod
-    def of_values(cls, values: Mapping[str, Any]) -> Draft:
-        """From the attributes of a Create: `from` (or `from_`), `to`, `cc`, `bcc` are party lists."""
-        rest = dict(values)
-        sender = rest.pop("from_", None) or rest.pop("from", None)
-        if isinstance(sender, (list, tuple)) and not isinstance(sender, Lookup):
-            sender = sender[0] if len(sender) == 1 else None
-        lists = {name: rest.pop(name, ()) for name, _ in _RECIPIENT_KINDS}
-        subject, description = rest.pop("subject", None) or "", rest.pop("description", None) or ""
-        attachments = tuple(rest.pop("attachments", ()))
-        return cls.of(from_=sender, subject=subject, description=description, attachments=attachments, values=rest, **lists)
-
-
-def _recipients(given: Iterable[Any] | str) -> tuple[Recipient, ...]:
-    if isinstance(given, (str, Lookup, Address)):
-        given = [given]
-    found: list[Recipient] = []
-    for one in given:
-        if isinstance(one, Lookup):
-            found.append(one)
-        else:
-            found.extend(addresses_of([one]))
-    return tuple(found)
-
-
-def create_email(organization: Organization, caller: Caller, draft: Draft) -> str:
-    """Returns the draft's id. Raises RecordError, RecordNotFound for parties that do not exist, RuleViolated for an incoming one."""
-    values = dict(validate_create(Email, {"subject": draft.subject, "description": draft.description, **draft.values}))
-    if values.get("directioncode") is False:
-        raise RuleViolated("incoming email comes in through DeliverIncomingEmail")
-    if {"statecode", "statuscode"} & values.keys():
-        raise NotWritable("email: a new email is a draft")
-    sender = draft.from_ or (Lookup("systemuser", caller.user_id) if caller.user_id else None)
-    with organization.store.transaction() as tx:
-        owner = values.pop("ownerid", None) or (Lookup("systemuser", caller.user_id) if caller.user_id else None)
-        if owner is None and sender is not None and sender.entity == "systemuser":
-            owner = sender
-        mailbox = tx.first(Mailbox, regardingobjectid=sender) if sender is not None else None
-        email = tx.create(
-            Email(
-                **values,
-                ownerid=owner,
-                sendermailboxid=mailbox.reference if mailbox is not None else None,
-                createdby=Lookup("systemuser", caller.user_id) if caller.user_id else None,
-                attachmentcount=len(draft.attachments),
-            )
-        )
-        tx.create_many(_draft_parties(tx, email.reference, sender, draft))
-        tx.create_many(attachment_rows(email.reference, draft.attachments))
-        return email.activityid
-
-
-def _draft_parties(tx: Transaction, activity: Lookup, sender: Lookup | None, draft: Draft) -> list[ActivityParty]:
-    parties: list[tuple[ParticipationType, Lookup | None, str]] = []
-    if sender is not None:
-        parties.append((ParticipationType.SENDER, sender, _address_of(tx, sender)))
-    for name, kind in _RECIPIENT_KINDS:
-        for one in draft.recipients.get(name, ()):
-            if isinstance(one, Lookup):
-                parties.append((kind, one, _address_of(tx, one)))
-            else:
-                parties.append((kind, None, one.address))
-    return [
-        ActivityParty(
-            activityid=activity, partyid=party, participationtypemask=kind, addressused=one_line(address, 200) or None
-        )
-        for kind, party, address in parties
-    ]
-
-
-def _address_of(tx: Transaction, reference: Lookup) -> str:
-    """A record's first address that is not empty; "" when it has none. Raises RecordNotFound."""
-    record = tx.fetch(reference)
-    for name in tx.store.email_columns.of(reference.entity):
-        value = record.get(name) if isinstance(record, GenericRecord) else getattr(record, name, None)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    return ""
+_UNITS_ABOVE = 32
+"""Business units that are walked up at most; deeper trees do not exist in practice, and a ring would not end. Ours."""
 
 
 # -- sending ----------------------------------------------------------------------------------------------------------
@@ -161,6 +84,17 @@ def get_tracking_token(organization: Organization, caller: Caller, _subject: str
         return _new_token(tx, caller.user_id or "", policies)
 
 
+def keep_prefixes(values: dict[str, Any], before: OrganizationRecord | None) -> None:
+    """A change of `trackingprefix` keeps the earlier prefixes as history (reference 4.5). Raises InvalidValue."""
+    if "trackingprefix" in values:
+        try:
+            values["trackingprefix"] = with_history(
+                values["trackingprefix"], before.trackingprefix if before is not None else None
+            )
+        except ValueError as problem:
+            raise InvalidValue(f"trackingprefix: {problem}") from None
+
+
 def _new_token(tx: Transaction, user_id: str, policies: Policies) -> str:
     number, counter = ledger.next_counter(tx, user_id)
     return make_token(policies.token, number, counter)
@@ -170,65 +104,135 @@ def send_email(
     organization: Organization, caller: Caller, email_id: str, *, issue_send: bool, tracking_token: str | None
 ) -> str:
     with organization.store.transaction() as tx:
-        email = tx.get(Email, email_id)
-        settings = settings_in(tx)
-        policies = policies_of(settings)
-        parties = tx.find(ActivityParty, activityid=email.reference)
-        senders = _parties(parties, ParticipationType.SENDER)
-        recipients = [one for _, kind in _RECIPIENT_KINDS for one in _parties(parties, kind)]
-        verdict = check_send(
-            SendRequest(
-                outgoing=email.directioncode,
-                status=email.statuscode,
-                senders=senders,
-                recipients=recipients,
-                author=_author(tx, caller, senders),
-                allow_unresolved=settings.allowunresolvedpartiesonemailsend,
-            )
+        return send_in(tx, caller, email_id, issue_send=issue_send, tracking_token=tracking_token)
+
+
+def send_in(
+    tx: Transaction, caller: Caller, email_id: str, *, issue_send: bool = True, tracking_token: str | None = None
+) -> str:
+    """SendEmail within a transaction. Returns the subject as it will be sent. Raises SendRefused, PrivilegeMissing, InvalidValue."""
+    email = tx.get(Email, email_id)
+    settings = settings_in(tx)
+    policies = policies_of(settings)
+    parties = tx.find(ActivityParty, activityid=email.reference)
+    senders = _parties(parties, ParticipationType.SENDER)
+    recipients = [one for _, kind in RECIPIENT_KINDS for one in _parties(parties, kind)]
+    verdict = check_send(
+        SendRequest(
+            outgoing=email.directioncode,
+            status=email.statuscode,
+            senders=senders,
+            recipients=recipients,
+            author=_author(tx, caller, senders),
+            allow_unresolved=settings.allowunresolvedpartiesonemailsend,
+            custom=[one for one in tx.store.email_columns.entities if one not in DEFAULT_EMAIL_COLUMNS],
         )
-        if verdict.problem is not None:
-            kind = PrivilegeMissing if verdict.problem is SendProblem.SEND_AS else SendRefused
-            raise kind(verdict.detail, verdict.problem.value)
-        token = tracking_token
-        if token is None:
-            token = email.trackingtoken or (_new_token(tx, caller.user_id or "", policies) if policies.token.prefixes else "")
-        subject = email.subject or ""
-        marked = subject if token and subject.endswith(token) else None
-        wire_subject = marked or append_token(subject, token, policies.switches.maximumsubjectlengthonmailserver)
-        changes: dict[str, Any] = {
-            "trackingtoken": token[:50] or None,
-            "subject": marked or append_token(subject, token, _SUBJECT_LIMIT),
-            "torecipients": ";".join(one.address for one in recipients if one.address)[:500],
-            "sender": senders[0].address[:250],
-        }
-        if issue_send:
-            changes |= _request(tx, email, senders[0], recipients, wire_subject)
-        else:
-            changes |= {"statuscode": EmailStatus.SENT, "senton": tx.now(), "actualend": tx.now()}
-        changes["statecode"] = changes["statuscode"].state
-        tx.update(Email, email_id, **changes)
-        return wire_subject
+    )
+    if verdict.problem is not None:
+        kind = PrivilegeMissing if verdict.problem is SendProblem.SEND_AS else SendRefused
+        raise kind(verdict.detail, verdict.problem.value)
+    sender = senders[0]
+    assert sender.reference is not None
+    token = _token(tx, caller, email, sender.reference, policies, tracking_token)
+    limit = policies.switches.maximumsubjectlengthonmailserver
+    wire_subject = _marked(email.subject or "", token, limit)
+    if not wire_subject.endswith(token):  # it did not fit (reference 4.5): nobody will ever answer with it
+        token = ""
+    changes: dict[str, Any] = {
+        "trackingtoken": token or None,
+        "subject": _marked(email.subject or "", token, _SUBJECT_LIMIT),
+        "torecipients": ";".join(one.address for one in recipients if one.address)[:500],
+        "sender": sender.address[:250],
+        "attachmentcount": len(tx.find(ActivityMimeAttachment, objectid=email.reference)),
+    }
+    if issue_send:
+        changes |= _request(tx, caller, email, sender, recipients, wire_subject)
+        _warn_of_mailbox(tx, settings, email, changes["sendermailboxid"])
+    else:
+        changes |= {"statuscode": TRANSITIONS[email.statuscode, Step.RECORD], "senton": tx.now(), "actualend": tx.now()}
+    changes["statecode"] = changes["statuscode"].state
+    tx.update(Email, email_id, **changes)
+    _store_hashes(tx, email.reference, wire_subject, [sender, *recipients], policies)
+    return wire_subject
 
 
 def _parties(parties: Iterable[ActivityParty], kind: ParticipationType) -> list[Party]:
     return [Party(one.partyid, one.addressused or "") for one in parties if one.participationtypemask is kind]
 
 
+def _token(tx: Transaction, caller: Caller, email: Email, sender: Lookup, policies: Policies, given: str | None) -> str:
+    """The caller's, else the one that the email has, else a new one; "" where there is none. A user is numbered by its first email; what
+    the system sends counts for the user it is from (ours). Raises InvalidValue."""
+    if given is not None:
+        if len(given) > TOKEN_LIMIT or one_line(given, TOKEN_LIMIT) != given:
+            raise InvalidValue(f"a tracking token is one line of at most {TOKEN_LIMIT} characters")
+        return given
+    if email.trackingtoken or not policies.token.prefixes:
+        return email.trackingtoken or ""
+    return _new_token(tx, caller.user_id or (sender.id if sender.entity == "systemuser" else ""), policies)
+
+
+def _marked(subject: str, token: str, limit: int) -> str:
+    """The subject with its token at the end, once, within the limit."""
+    if token and subject.endswith(token):
+        subject = subject[: -len(token)].rstrip()
+    return append_token(subject, token, limit)
+
+
+def _store_hashes(tx: Transaction, email: Lookup, subject: str, parties: Sequence[Party], policies: Policies) -> None:
+    """What smart matching compares (reference 4.6); an earlier send of the same email is forgotten."""
+    for row in tx.find(EmailHash, activityid=email):
+        tx.delete(EmailHash, row.emailhashid)
+    found = hashed(subject, [one.address for one in parties if one.address], policies.hashes)
+    tx.create_many(
+        [
+            EmailHash(activityid=email, hash=number, hashtype=HashType.SUBJECT if word else HashType.RECIPIENT)
+            for word, number in rows_of(found)
+        ]
+    )
+
+
+# -- who may send as whom ---------------------------------------------------------------------------------------------
+
+
 def _author(tx: Transaction, caller: Caller, senders: Sequence[Party]) -> Author:
     sender = senders[0].reference if senders else None
-    allows = False
-    if sender is not None and sender.entity == "systemuser":
+    allows = privileged = False
+    if sender is not None and sender.entity == "systemuser" and not caller.system and sender.id != caller.user_id:
         settings = tx.first(UserSettings, systemuserid=sender.id)
         allows = settings is not None and settings.issendasallowed
-    return Author(caller.user_id, caller.system, caller.holds(SEND_AS_USER), allows)
+        privileged = _privileged(tx, caller, sender)
+    return Author(caller.user_id, caller.system, privileged, allows, caller.may(READ_QUEUE))
 
 
-def _request(tx: Transaction, email: Email, sender: Party, recipients: Sequence[Party], subject: str) -> dict[str, Any]:
+def _privileged(tx: Transaction, caller: Caller, sender: Lookup) -> bool:
+    """Whether "Send Email as Another User" reaches the sender from where the caller stands."""
+    depth = caller.depth(SEND_AS_USER)
+    if depth in (None, Depth.GLOBAL):
+        return depth is Depth.GLOBAL
+    own = tx.first(SystemUser, systemuserid=caller.user_id) if caller.user_id else None
+    other = tx.first(SystemUser, systemuserid=sender.id)
+    unit = other.businessunitid if other is not None else None
+    above: list[str] = []
+    while unit is not None and unit.id not in above and len(above) < _UNITS_ABOVE:
+        above.append(unit.id)
+        found = next(iter(tx.find(GenericRecord, entity="businessunit", id=unit.id)), None)
+        parent = found.get("parentbusinessunitid") if found is not None else None
+        unit = parent if isinstance(parent, Lookup) else None
+    return reaches(depth, own.businessunitid.id if own is not None and own.businessunitid is not None else None, above)
+
+
+# -- the request ------------------------------------------------------------------------------------------------------
+
+
+def _request(
+    tx: Transaction, caller: Caller, email: Email, sender: Party, recipients: Sequence[Party], subject: str
+) -> dict[str, Any]:
     """The request enters the ledger; what changes in the activity is returned. The Message-ID is made once and for all."""
     now = tx.now()
     message_id = email.messageid or f"<{tx.new_id()}@{sender.address.rpartition('@')[2] or 'invalid'}>"
     assert sender.reference is not None
-    mailbox = tx.first(Mailbox, regardingobjectid=sender.reference)
+    mailbox = _mailbox(tx, caller, sender.reference)
     envelope = {address_key(one.address): one.address for one in recipients if one.address}
     row = ledger.OutgoingRow(
         email_id=email.activityid,
@@ -249,7 +253,7 @@ def _request(tx: Transaction, email: Email, sender: Party, recipients: Sequence[
     )
     ledger.add_outgoing(tx, row)
     return {
-        "statuscode": EmailStatus.PENDING_SEND,
+        "statuscode": TRANSITIONS[email.statuscode, Step.SEND],
         "messageid": message_id_key(message_id),
         "messageiddupcheck": duplicate_key(message_id, outgoing=True),
         "sendermailboxid": mailbox.reference if mailbox is not None else None,
@@ -258,12 +262,47 @@ def _request(tx: Transaction, email: Email, sender: Party, recipients: Sequence[
     }
 
 
+def _mailbox(tx: Transaction, caller: Caller, sender: Lookup) -> Mailbox | None:
+    """The mailbox that sends (reference 7.5): that of From, or with delegation on Exchange the submitter's."""
+    if caller.user_id is not None and sender.id != caller.user_id:
+        delegation = policies_of(settings_in(tx)).switches.enablemailboxdelegationforoutgoingemail
+        submitter = Lookup("systemuser", caller.user_id)
+        own = tx.first(Mailbox, regardingobjectid=submitter) if delegation else None
+        through = sending_mailbox(sender, submitter, delegation=delegation, server_type=_server_type(tx, own))
+        if through is Through.SUBMITTER:
+            return own
+    return tx.first(Mailbox, regardingobjectid=sender)
+
+
+def _server_type(tx: Transaction, mailbox: Mailbox | None) -> ServerType | None:
+    reference = mailbox.emailserverprofile if mailbox is not None else None
+    profile = tx.first(EmailServerProfile, emailserverprofileid=reference.id) if reference is not None else None
+    return profile.servertype if profile is not None else None
+
+
+def _warn_of_mailbox(tx: Transaction, settings: OrganizationRecord, email: Email, mailbox_id: Lookup | None) -> None:
+    """The email stays Pending Send while its mailbox is not configured, approved and enabled (reference 7.3); that of a mailbox that is deactivated, or not
+    enabled for outgoing email, is told to its owner (MailboxDisabled, reference 10)."""
+    mailbox = tx.get(Mailbox, mailbox_id) if mailbox_id is not None else None
+    if mailbox is None or (mailbox.statecode is RecordState.ACTIVE and mailbox.enabledforoutgoingemail):
+        return
+    why = "deactivated" if mailbox.statecode is not RecordState.ACTIVE else "not enabled for outgoing email"
+    text = f"The email {one_line(email.subject or '', 200)!r} cannot be sent: its mailbox is {why}"
+    alerts.write(tx, settings, Alert(mailbox.reference, TraceLevel.ERROR, "MailboxDisabled", text))
+
+
+# -- ends -------------------------------------------------------------------------------------------------------------
+
+
 def cancel_email(organization: Organization, _caller: Caller, email_id: str) -> None:
     with organization.store.transaction() as tx:
         email = tx.get(Email, email_id)
         row = ledger.outgoing_of(tx, email_id)
-        if not email.directioncode or not cancellable(email.statuscode, Mark(row.mark) if row is not None else None):
-            raise RuleViolated(f"a {email.statuscode.name.lower().replace('_', ' ')} email cannot be canceled")
+        mark = Mark(row.mark) if row is not None else None
+        reached = row is not None and any(one.accepted for one in row.recipients)
+        if not email.directioncode or not cancellable(email.statuscode, mark, reached=reached):
+            why = " that has reached some of its recipients" if reached else ""
+            raise RuleViolated(f"a {email.statuscode.name.lower().replace('_', ' ')} email{why} cannot be canceled")
         status = EmailStatus.CANCELED
         tx.update(Email, email_id, statecode=status.state, statuscode=status, actualend=tx.now())
         if row is not None and row.mark == Mark.PENDING:
@@ -277,11 +316,8 @@ def resolve_uncertain(organization: Organization, caller: Caller, email_id: str,
         row = ledger.outgoing_of(tx, email_id)
         if row is None or row.mark != Mark.UNCERTAIN:
             raise RuleViolated("the email is not uncertain")
-        reason = "a person said so"
         if sent:
-            outcome = Outcome(EmailStatus.SENT, Mark.SENT, row.attempts, reason=reason)
             unknown = [one for one in row.recipients if one.accepted is None]
             ledger.record_recipients(tx, email_id, [replace(one, accepted=True) for one in unknown])
-        else:
-            outcome = Outcome(EmailStatus.PENDING_SEND, Mark.PENDING, row.attempts, reason=reason)
-        apply_outcome(tx, row, outcome)
+        left = any(one.accepted is False and not one.permanent for one in row.recipients)
+        apply_outcome(tx, row, after_decision(row.attempts, sent=sent, left=left))

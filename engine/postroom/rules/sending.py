@@ -1,15 +1,36 @@
-"""SendEmail: may this email be sent, and by whom? (server-side-sync reference 7.2, 7.5)"""
+"""SendEmail: may this email be sent, by whom, and through which mailbox? (server-side-sync reference 7.2, 7.5)"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from postroom.model.attributes import Lookup
-from postroom.model.options import EmailStatus
+from postroom.model.options import EmailStatus, ServerType
+from postroom.rules.outgoing_state import Step, follow
 
-__all__ = ["Author", "Party", "SendProblem", "SendRequest", "SendVerdict", "check_send", "may_send_as"]
+__all__ = [
+    "RECIPIENT_ENTITIES",
+    "SENDER_ENTITIES",
+    "Author",
+    "Depth",
+    "Party",
+    "SendProblem",
+    "SendRequest",
+    "SendVerdict",
+    "Through",
+    "check_send",
+    "may_send_as",
+    "reaches",
+    "sending_mailbox",
+]
+
+SENDER_ENTITIES = frozenset({"systemuser", "queue"})
+RECIPIENT_ENTITIES = frozenset(
+    {"account", "contact", "entitlement", "equipment", "knowledgearticle", "lead", "queue", "systemuser"}
+)
+"""Who an outgoing email is from and to (reference 1.8); a recipient may also be an unresolved address."""
 
 
 class SendProblem(StrEnum):
@@ -20,6 +41,7 @@ class SendProblem(StrEnum):
     SENDER = "InvalidSender"
     SENDER_ADDRESS = "SenderHasNoAddress"
     NO_RECIPIENTS = "NoRecipients"
+    RECIPIENT_KIND = "InvalidRecipient"
     RECIPIENT_ADDRESS = "RecipientHasNoAddress"
     UNRESOLVED = "UnresolvedParties"
     SEND_AS = "SendAsDenied"
@@ -33,11 +55,32 @@ class Party:
     address: str = ""
 
 
+class Depth(StrEnum):
+    """How far a privilege reaches: the caller's own records, the business unit, that and those below it, the organization [K]."""
+
+    BASIC = "basic"
+    LOCAL = "local"
+    DEEP = "deep"
+    GLOBAL = "global"
+
+
+def reaches(depth: Depth | None, own_unit: str | None, units_above: Sequence[str]) -> bool:
+    """Whether a privilege of this depth reaches another user. `units_above`: the other's business unit, then its parents; `own_unit`: the
+    caller's. None: the privilege is not held. Without business units only the whole organization is reached."""
+    if depth is Depth.GLOBAL:
+        return True
+    if own_unit is None or not units_above:
+        return False
+    if depth is Depth.LOCAL:
+        return units_above[0] == own_unit
+    return depth is Depth.DEEP and own_unit in units_above
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who asks to send, and what bears on sending in another's name.
+    """Who asks to send (for a workflow: its owner), and what bears on sending in another's name.
 
-    privileged      holds "Send Email as Another User"
+    privileged      holds "Send Email as Another User" with a depth that reaches the sender
     sender_allows   the From user lets others send on his or her behalf (usersettings.issendasallowed)
     reads_queue     may read the From queue
     """
@@ -51,12 +94,15 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class SendRequest:
+    """`custom`: further entities that may be written to, as the organization has registered their addresses (ours)."""
+
     outgoing: bool
     status: EmailStatus
     senders: Sequence[Party]
     recipients: Sequence[Party]
     author: Author
     allow_unresolved: bool = False
+    custom: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +121,7 @@ def check_send(request: SendRequest) -> SendVerdict:
     """The first thing that speaks against sending. A draft may be sent, and a failed email again."""
     if not request.outgoing:
         return SendVerdict(SendProblem.NOT_OUTGOING, "only an outgoing email can be sent")
-    if request.status not in (EmailStatus.DRAFT, EmailStatus.FAILED):
+    if follow(request.status, Step.SEND) is None:
         return SendVerdict(SendProblem.NOT_A_DRAFT, f"the email is {request.status.name.lower().replace('_', ' ')}")
     return _sender(request) or _recipients(request) or SendVerdict()
 
@@ -84,7 +130,7 @@ def _sender(request: SendRequest) -> SendVerdict | None:
     if len(request.senders) != 1:
         return SendVerdict(SendProblem.SENDER, f"an email has one sender, not {len(request.senders)}")
     sender = request.senders[0]
-    if sender.reference is None or sender.reference.entity not in ("systemuser", "queue"):
+    if sender.reference is None or sender.reference.entity not in SENDER_ENTITIES:
         return SendVerdict(SendProblem.SENDER, "the sender must be a user or a queue")
     if not sender.address:
         return SendVerdict(SendProblem.SENDER_ADDRESS, "the sender has no address")
@@ -96,6 +142,10 @@ def _sender(request: SendRequest) -> SendVerdict | None:
 def _recipients(request: SendRequest) -> SendVerdict | None:
     if not request.recipients:
         return SendVerdict(SendProblem.NO_RECIPIENTS, "the email has no recipients")
+    allowed = RECIPIENT_ENTITIES | set(request.custom)
+    wrong = sorted({one.reference.entity for one in request.recipients if one.reference is not None} - allowed)
+    if wrong:
+        return SendVerdict(SendProblem.RECIPIENT_KIND, f"no email goes to records of {', '.join(wrong)}")
     unresolved = [party.address for party in request.recipients if party.reference is None]
     if unresolved and not request.allow_unresolved:
         return SendVerdict(SendProblem.UNRESOLVED, f"unresolved recipients: {', '.join(unresolved[:5])}")
@@ -116,3 +166,19 @@ def may_send_as(sender: Lookup, author: Author) -> bool:
     if sender.id == author.user_id:
         return True
     return author.privileged and author.sender_allows
+
+
+class Through(StrEnum):
+    """Whose mailbox sends."""
+
+    SENDER = "sender"
+    SUBMITTER = "submitter"
+
+
+def sending_mailbox(sender: Lookup, submitter: Lookup | None, *, delegation: bool, server_type: ServerType | None) -> Through:
+    """The mailbox of From sends, and nothing shows the real author; with EnableMailboxDelegationForOutgoingEmail the submitter's own sends on behalf, where
+    that mailbox's profile (`server_type`) is one for Exchange. The server then checks full access, send as or send on behalf, else ErrorSendAsDenied."""
+    exchange = server_type is not None and server_type is not ServerType.OTHER
+    if delegation and exchange and submitter is not None and submitter != sender:
+        return Through.SUBMITTER
+    return Through.SENDER

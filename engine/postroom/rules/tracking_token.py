@@ -9,11 +9,28 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-__all__ = ["DESIGNATOR", "TokenLayout", "append_token", "find_token", "make_token", "prefixes_of"]
+__all__ = [
+    "COLUMN_LIMIT",
+    "DESIGNATOR",
+    "PREFIX_LIMIT",
+    "TOKEN_LIMIT",
+    "TokenLayout",
+    "append_token",
+    "find_token",
+    "make_token",
+    "prefixes_of",
+    "with_history",
+]
 
 DESIGNATOR = "0"
 HISTORY_SEPARATOR = ";"
 """Between the current prefix and earlier ones in organization.trackingprefix; suggested by the reference."""
+PREFIX_LIMIT = 20
+"""Characters of one prefix: 1 to 20."""
+COLUMN_LIMIT = 256
+"""Characters of organization.trackingprefix."""
+TOKEN_LIMIT = 50
+"""Characters of email.trackingtoken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +47,27 @@ class TokenLayout:
 def prefixes_of(history: str | None) -> tuple[str, ...]:
     """The prefixes in `organization.trackingprefix`, current one first. Empty: tokens are off."""
     return tuple(prefix for part in (history or "").split(HISTORY_SEPARATOR) if (prefix := part.strip()))
+
+
+def with_history(wanted: str | None, before: str | None) -> str | None:
+    """What `trackingprefix` holds after a change: the new prefix (or history) first, then the earlier ones, so that replies to older mail still match; those
+    that do not fit the column are lost, oldest first. Without any wanted prefix tokens are switched off, and nothing is kept (ours).
+
+    Raises ValueError for a prefix that is longer than 20 characters.
+    """
+    given = prefixes_of(wanted)
+    for one in given:
+        if len(one) > PREFIX_LIMIT:
+            raise ValueError(f"a tracking prefix has 1 to {PREFIX_LIMIT} characters, not {len(one)}")
+    if not given:
+        return None
+    kept = ""
+    for one in dict.fromkeys((*given, *prefixes_of(before))):
+        longer = f"{kept}{HISTORY_SEPARATOR}{one}" if kept else one
+        if len(longer) > COLUMN_LIMIT:
+            break
+        kept = longer
+    return kept
 
 
 def make_token(layout: TokenLayout, user_number: int, counter: int) -> str:
