@@ -36,7 +36,10 @@ def run(bench: Bench) -> None:
 
 def mailbox(size: int) -> Scene:
     """One user whose mailbox holds so many messages, all seen."""
-    scene = Scene(check=False, settings=DeploymentSettings(allow_non_ssl_email=True))
+    scene = Scene(
+        check=False,
+        settings=DeploymentSettings(allow_non_ssl_email=True, allow_basic_authentication_on_non_secure_channel=True),
+    )
     host, port = scene.endpoint("pop3")
     scene.profile(
         "mail", default=True, incomingserverlocation=host, incomingportnumber=port, incomingusessl=False, outgoingusessl=False

@@ -76,7 +76,7 @@ def folder() -> Iterator[Path]:
 
 def engine(port: int, address: str, count: int) -> float:
     """A new organization takes the mailbox in. Raises RuntimeError when anything is missing."""
-    settings = DeploymentSettings(allow_non_ssl_email=True)
+    settings = DeploymentSettings(allow_non_ssl_email=True, allow_basic_authentication_on_non_secure_channel=True)
     with folder() as home, RemoteScene(port, f"sqlite:///{home}/organization.db", settings) as scene:
         scene.profile("mail", default=True, incomingusessl=False, outgoingusessl=False)
         ann = scene.user("Ann", address, approved=True, outgoingemaildeliverymethod=0)

@@ -38,7 +38,10 @@ def run(bench: Bench) -> None:
 
 
 def month() -> Scene:
-    scene = Scene(check=False, settings=DeploymentSettings(allow_non_ssl_email=True))
+    scene = Scene(
+        check=False,
+        settings=DeploymentSettings(allow_non_ssl_email=True, allow_basic_authentication_on_non_secure_channel=True),
+    )
     world = scene.world
     world.journal = Journal(world.clock, capacity=10_000)  # a month of conversations would fill the memory
     host, port = scene.endpoint("pop3")

@@ -69,7 +69,10 @@ class Scenario:
     @property
     def settings(self) -> DeploymentSettings:
         return DeploymentSettings(
-            allow_non_ssl_email=True, incoming_maximum_emails_per_cycle=self.items, maximum_message_size=self.size
+            allow_non_ssl_email=True,
+            allow_basic_authentication_on_non_secure_channel=True,
+            incoming_maximum_emails_per_cycle=self.items,
+            maximum_message_size=self.size,
         )
 
 

@@ -23,7 +23,7 @@ ORDERS = "orders@alder.test"
 
 
 def plain_scene() -> Scene:
-    return Scene(settings=DeploymentSettings(allow_non_ssl_email=True))
+    return Scene(settings=DeploymentSettings(allow_non_ssl_email=True, allow_basic_authentication_on_non_secure_channel=True))
 
 
 class Stage:

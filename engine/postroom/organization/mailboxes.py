@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from postroom.errors import RuleViolated
+import sqlalchemy as sa
+
+from postroom.errors import InvalidValue, RuleViolated
 from postroom.model import (
-    ActDeliveryMethod,
     EmailRouterAccessApproval,
     EmailServerProfile,
     IncomingDeliveryMethod,
@@ -26,11 +27,16 @@ from postroom.model import (
 )
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.settings import DefaultEmailSettings, DeliveryMethods
+from postroom.organization import alerts
 from postroom.organization.callers import APPROVE_ADDRESS, Caller
 from postroom.organization.policies import settings_in, switches_of
+from postroom.rules import organization_combination
+from postroom.rules.eligibility import Obstacle, approval_obstacles, served
 from postroom.rules.linking import DefaultProfile, link_profile
+from postroom.rules.mailbox_combination import problems
 from postroom.rules.operation import COLUMNS, Operation
 from postroom.store import Transaction, ledger
+from postroom.store.tables import seen_entry
 
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
@@ -45,7 +51,11 @@ __all__ = [
     "decide_address",
     "delete_with_owner",
     "follow_queue_owner",
+    "forget_source",
     "offer_again",
+    "settings_changed",
+    "switch_off_unapproved",
+    "tell_profile",
     "update_mailbox",
     "update_queue",
     "update_user",
@@ -183,23 +193,9 @@ def _hand_method(owner: Lookup | None) -> IncomingDeliveryMethod:
 
 
 def _check(mailbox: Mailbox) -> None:
-    """Combinations that the product refuses (reference 1.2, 1.7). Raises RuleViolated."""
-    owner = mailbox.regardingobjectid
-    is_queue = owner is not None and owner.entity == "queue"
-    if mailbox.isforwardmailbox:
-        if mailbox.outgoingemaildeliverymethod not in (None, OutgoingDeliveryMethod.NONE):
-            raise RuleViolated("a forward mailbox sends nothing: its outgoing delivery method must be None")
-        if mailbox.incomingemaildeliverymethod is IncomingDeliveryMethod.FORWARD_MAILBOX:
-            raise RuleViolated("a forward mailbox cannot itself be delivered to through a forward mailbox")
-    if mailbox.processanddeleteemails and not (is_queue or mailbox.isforwardmailbox):
-        raise RuleViolated("emails are deleted after processing only in mailboxes of queues and in forward mailboxes")
-    if is_queue and (
-        mailbox.incomingemaildeliverymethod is IncomingDeliveryMethod.OUTLOOK
-        or mailbox.outgoingemaildeliverymethod is OutgoingDeliveryMethod.OUTLOOK
-    ):
-        raise RuleViolated("a queue is not delivered to through Outlook")
-    if mailbox.actdeliverymethod is ActDeliveryMethod.SERVER_SIDE_SYNC and (is_queue or mailbox.isforwardmailbox):
-        raise RuleViolated("appointments, contacts and tasks are for users' mailboxes only")
+    """Combinations that the product refuses, all at once. Raises RuleViolated."""
+    if found := problems(mailbox):
+        raise RuleViolated("; ".join(found))
 
 
 def _check_profile_exists(tx: Transaction, reference: Lookup | None) -> None:
@@ -226,8 +222,81 @@ def update_mailbox(tx: Transaction, caller: Caller, mailbox_id: str, values: dic
         mirrored["address"] = after.emailaddress
     if mirrored and after.regardingobjectid is not None:
         _tell_owner(tx, after, mirrored)
+    if any(map(change.differs, _SOURCE)):
+        forget_source(tx, [mailbox_id])
     if change.differs("processemailreceivedafter"):
         offer_again(tx, [mailbox_id], before.processemailreceivedafter, after.processemailreceivedafter)
+    _follow_up(tx, change, after)
+
+
+_SOURCE = ("emailaddress", "emailserverprofile", "username")
+"""What decides which maildrop a mailbox reads."""
+
+
+def _follow_up(tx: Transaction, change: _Change, after: Mailbox) -> None:
+    """What the organization has to say and do about a changed approval or profile."""
+    decided = change.differs("emailrouteraccessapproval") or change.differs("isemailaddressapprovedbyo365admin")
+    if decided or change.differs("emailserverprofile"):
+        settings = settings_in(tx)
+        if change.differs("emailserverprofile"):
+            tell_profile(tx, settings, after, missing=after.emailserverprofile is None)
+        switch_off_unapproved(tx, settings, after)
+
+
+def switch_off_unapproved(tx: Transaction, settings: OrganizationRecord, mailbox: Mailbox) -> None:
+    """An address that has to be approved and is not: told once, to the owners of mailbox and profile, and the directions are switched off (reference
+    10, 12.12); an address that is approved closes the alert."""
+    profile = (
+        tx.first(EmailServerProfile, emailserverprofileid=mailbox.emailserverprofile.id) if mailbox.emailserverprofile else None
+    )
+    found = approval_obstacles(mailbox, profile, settings)
+    if not found:
+        places = [mailbox.reference, *([profile.reference] if profile is not None else [])]
+        for place in places:
+            alerts.close(tx, place, _APPROVAL_ALERTS.values())
+        return
+    if not any(getattr(mailbox, columns.enabled) for columns in COLUMNS.values()):
+        return
+    tx.update(Mailbox, mailbox.mailboxid, **{columns.enabled: False for columns in COLUMNS.values()})
+    name = mailbox.emailaddress or mailbox.name or "a mailbox"
+    for reason in found:
+        parent = None
+        for place in [*([profile.reference] if profile is not None else []), mailbox.reference]:
+            alert = alerts.about(
+                _APPROVAL_ALERTS[reason.code], place, mailbox=name, actions=("ApproveEmail", "TestAndEnable"), parent=parent
+            )
+            parent = alerts.write(tx, settings, alert)
+
+
+_APPROVAL_ALERTS = {
+    Obstacle.NOT_APPROVED: "AddressNotApproved",
+    Obstacle.NOT_APPROVED_BY_ADMIN: "AddressNotApprovedByAdministrator",
+}
+_PROFILE_ALERTS = {
+    Operation.INCOMING: "InvalidIncomingEmailServerProfile",
+    Operation.OUTGOING: "InvalidOutgoingEmailServerProfile",
+}
+
+
+def tell_profile(tx: Transaction, settings: OrganizationRecord, mailbox: Mailbox, *, missing: bool) -> None:
+    """A mailbox that is served and has no active profile (any more) is told about, once for each direction; having one again closes that
+    (reference 2.5, 10)."""
+    if not missing:
+        alerts.close(tx, mailbox.reference, _PROFILE_ALERTS.values())
+        return
+    if mailbox.statecode is not RecordState.ACTIVE:
+        return
+    name = mailbox.emailaddress or mailbox.name or "a mailbox"
+    for direction, code in _PROFILE_ALERTS.items():
+        if served(direction.value, mailbox):
+            alerts.write(tx, settings, alerts.about(code, mailbox.reference, mailbox=name, actions=("ChooseProfile",)))
+
+
+def forget_source(tx: Transaction, mailbox_ids: Sequence[str]) -> None:
+    """Another maildrop: its names for messages mean nothing of what was seen before. Everything in it is looked at anew; what was settled
+    is known by its octets. Ours: nothing published says it, and mail would be missed otherwise."""
+    if mailbox_ids:
+        tx.execute(sa.delete(seen_entry).where(seen_entry.c.instance.in_(list(mailbox_ids))))
 
 
 class _Change:
@@ -244,7 +313,7 @@ class _Change:
     def resets(self, *, credentials: bool) -> dict[str, Any]:
         """Profile, credentials and address reset every direction, a delivery method its own (reference 2.2, 2.4, 2.5)."""
         if self.differs("emailaddress"):
-            return {**RESET, **_FORGOTTEN}
+            return {**RESET, **_FORGOTTEN, "isemailaddressapprovedbyo365admin": False}
         if credentials or any(map(self.differs, ("emailserverprofile", "username", "allowemailconnectortousecredentials"))):
             return dict(RESET)
         return _reset(direction for direction, method in _METHOD.items() if self.differs(method))
@@ -253,8 +322,10 @@ class _Change:
         """A new address has to be approved anew; deciding needs the privilege."""
         asked = self.values.get("emailrouteraccessapproval")
         if self.differs("emailaddress"):
+            if self.values.get("isemailaddressapprovedbyo365admin") is True:
+                self.caller.require(APPROVE_ADDRESS)
             return {"emailrouteraccessapproval": _approval(self.caller, self.values["emailaddress"], asked)}
-        if self.differs("emailrouteraccessapproval"):
+        if self.differs("emailrouteraccessapproval") or self.values.get("isemailaddressapprovedbyo365admin") is True:
             self.caller.require(APPROVE_ADDRESS)
         return {}
 
@@ -388,7 +459,26 @@ def apply_defaults(organization: Organization, caller: Caller, mailbox_ids: Sequ
 
 
 def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
-    """Values of the organization row that must make sense together. Raises RecordNotFound, InvalidValue."""
-    _check_profile_exists(tx, values.get("defaultemailserverprofileid"))
-    DefaultEmailSettings.from_xml(values.get("defaultemailsettings"))
-    switches_of(values.get("orgdborgsettings"))
+    """Values of the organization row that must make sense together. Raises InvalidValue naming everything that does not."""
+    found: list[str] = []
+    for name, read in (("defaultemailsettings", DefaultEmailSettings.from_xml), ("orgdborgsettings", switches_of)):
+        try:
+            read(values.get(name))
+        except InvalidValue as wrong:
+            found.append(str(wrong))
+    before = tx.first(OrganizationRecord)
+    after = dataclasses.replace(before or OrganizationRecord(), **values)
+    found += organization_combination.problems(after)
+    reference = values.get("defaultemailserverprofileid")
+    if reference is not None and tx.first(EmailServerProfile, emailserverprofileid=reference.id) is None:
+        found.append(f"organization.defaultemailserverprofileid: no emailserverprofile {reference.id!r}")
+    if found:
+        raise InvalidValue("; ".join(found))
+
+
+def settings_changed(tx: Transaction, before: OrganizationRecord, after: OrganizationRecord) -> None:
+    """Approval is required from now on: mailboxes that run without it are switched off, and that is said (reference 2.3, 12.12)."""
+    gates = ("requireapprovalforuseremail", "requireapprovalforqueueemail")
+    if any(getattr(after, name) and not getattr(before, name) for name in gates):
+        for mailbox in tx.find(Mailbox, statecode=RecordState.ACTIVE):
+            switch_off_unapproved(tx, after, mailbox)

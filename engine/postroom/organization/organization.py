@@ -104,9 +104,25 @@ class Organization:
         """Apply Default Email Settings: profile and methods, and by default Test & Enable (reference 2.1)."""
         mailboxes.apply_defaults(self, caller, tuple(mailbox_ids), test=test)
 
-    def schedule_test(self, caller: Caller, mailbox_id: str, *, enable: bool = True) -> None:
-        """Test & Enable Mailbox: marks the test as scheduled. `enable` False tests only (ours)."""
-        testing_mail.schedule_test(self, caller, mailbox_id, enable=enable)
+    def schedule_test(
+        self,
+        caller: Caller,
+        mailbox_id: str,
+        *,
+        enable: bool = True,
+        process_from: datetime | None = None,
+        primary: bool = False,
+        take_over: bool = False,
+    ) -> None:
+        """Test & Enable Mailbox: marks the test as scheduled; what is asked for is in `testing_mail.TestWish`. `enable` False tests only (ours);
+        `process_from` is the start date of incoming email. Raises RuleViolated."""
+        testing_mail.schedule_test(self, caller, mailbox_id, testing_mail.TestWish(enable, process_from, primary, take_over))
+
+    def schedule_profile_tests(
+        self, caller: Caller, profile_id: str, *, enable: bool = True, process_from: datetime | None = None, primary: bool = False
+    ) -> list[str]:
+        """Test & Enable Mailboxes: all of a profile that have anything to test, queues first. Returns the mailboxes' ids."""
+        return testing_mail.schedule_profile_tests(self, caller, profile_id, testing_mail.TestWish(enable, process_from, primary))
 
     def record_test_result(
         self,

@@ -16,8 +16,6 @@ from postroom.model import (
     ActivityParty,
     Email,
     EmailServerProfile,
-    EmailState,
-    EmailStatus,
     GenericRecord,
     Lookup,
     Mailbox,
@@ -33,7 +31,7 @@ from postroom.model.validate import validate_create, validate_update
 from postroom.organization import mailboxes, outgoing, profiles
 from postroom.organization.callers import Caller
 from postroom.organization.policies import settings_in
-from postroom.rules.outgoing_state import Mark
+from postroom.rules.outgoing_state import Mark, Step, follow
 from postroom.store import Transaction, ledger
 from postroom.store.secrets import write_all
 
@@ -55,7 +53,6 @@ __all__ = [
 
 _NEVER_MADE = frozenset({"organization", "usersettings", "mailboxstatistics", "activityparty"})
 _NEVER_DELETED = frozenset({"organization", "usersettings", "mailboxstatistics"})
-_OPEN_EMAIL = frozenset({EmailStatus.DRAFT, EmailStatus.FAILED})
 _ALWAYS_WRITABLE = frozenset({"regardingobjectid", "ownerid", "replycount", "opencount"})
 
 
@@ -71,6 +68,7 @@ def settings(organization: Organization) -> OrganizationRecord:
 def seed(organization: Organization, values: Mapping[str, Any]) -> None:
     """The row of a new organization. The model's defaults are those of reference 11."""
     values = validate_create(OrganizationRecord, {"name": organization.name, **values})
+    outgoing.keep_prefixes(values, None)
     with organization.store.transaction() as tx:
         if tx.first(OrganizationRecord) is not None:
             raise RuleViolated("the database holds an organization already: open it instead")
@@ -82,7 +80,10 @@ def update_settings(organization: Organization, _caller: Caller, values: Mapping
     values = validate_update(OrganizationRecord, values)
     with organization.store.transaction() as tx:
         mailboxes.check_organization(tx, values)
-        tx.update(OrganizationRecord, settings_in(tx).organizationid, **values)
+        before = settings_in(tx)
+        outgoing.keep_prefixes(values, before)
+        tx.update(OrganizationRecord, before.organizationid, **values)
+        mailboxes.settings_changed(tx, before, settings_in(tx))
 
 
 # -- create -----------------------------------------------------------------------------------------------------------
@@ -96,7 +97,7 @@ def create(organization: Organization, caller: Caller, entity: str, values: Mapp
     with organization.store.transaction() as tx:
         if entity not in ENTITIES:
             return _create_generic(tx, caller, entity, values)
-        return _create_typed(tx, caller, entity, values)
+        return _create_typed(organization, tx, caller, entity, values)
 
 
 def _create_generic(tx: Transaction, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
@@ -108,9 +109,29 @@ def _create_generic(tx: Transaction, caller: Caller, entity: str, values: Mappin
     return tx.create(GenericRecord(entity, record_id, values)).id
 
 
-def _create_typed(tx: Transaction, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
+_CREDENTIALS = frozenset(
+    {"username", "password", "incomingusername", "incomingpassword", "outgoingusername", "outgoingpassword", "credentialinfo"}
+)
+
+
+def _refuse_credentials(organization: Organization, caller: Caller, values: Mapping[str, Any]) -> None:
+    """Over plain HTTP nobody types user names and passwords, unless the deployment allows it (reference 1.1, 1.6)."""
+    typed = sorted(_CREDENTIALS & values.keys())
+    if (
+        typed
+        and not caller.secure_channel
+        and not organization.deployment.settings.allow_credentials_entry_via_non_secure_channels
+    ):
+        raise RuleViolated(
+            f"{', '.join(typed)}: credentials are not taken over a channel that is not secure (AllowCredentialsEntryViaNonSecureChannels)"
+        )
+
+
+def _create_typed(organization: Organization, tx: Transaction, caller: Caller, entity: str, values: Mapping[str, Any]) -> str:
     cls = entity_class(entity)
     valid = validate_create(cls, values)
+    if cls.__secrets__:
+        _refuse_credentials(organization, caller, values)
     plain: dict[str, Any] = dict(valid)
     if "ownerid" in cls.__dataclass_fields__ and plain.get("ownerid") is None and caller.user_id is not None:  # type: ignore[attr-defined]
         plain["ownerid"] = Lookup("systemuser", caller.user_id)
@@ -119,7 +140,9 @@ def _create_typed(tx: Transaction, caller: Caller, entity: str, values: Mapping[
     if cls is Mailbox:
         record_id = mailboxes.create_by_hand(tx, caller, plain)
     elif cls is EmailServerProfile:
-        record_id = tx.create(EmailServerProfile(**profiles.completed_profile(plain))).emailserverprofileid
+        record_id = tx.create(
+            EmailServerProfile(**profiles.completed_profile(plain, organization.deployment.settings))
+        ).emailserverprofileid
     else:
         record_id = tx.create(cls(**plain)).record_id
     write_all(tx, cls, record_id, valid.secrets)
@@ -163,7 +186,11 @@ def update(organization: Organization, caller: Caller, entity: str, record_id: s
         cls = entity_class(entity)
         valid = validate_update(cls, values)
         plain: dict[str, Any] = dict(valid)
-        if entity in _UPDATES:
+        if cls.__secrets__:
+            _refuse_credentials(organization, caller, values)
+        if cls is EmailServerProfile:
+            profiles.update_profile(organization, tx, caller, record_id, plain)
+        elif entity in _UPDATES:
             _UPDATES[entity](tx, caller, record_id, plain, bool(valid.secrets))
         else:
             tx.update(cls, record_id, **plain)
@@ -176,10 +203,13 @@ def _update_email(tx: Transaction, _caller: Caller, record_id: str, values: dict
     if {"statecode", "statuscode", "directioncode"} & values.keys():
         raise RuleViolated("the state of an email follows from sending, cancelling or SetState")
     locked = values.keys() - _ALWAYS_WRITABLE
-    if email.statuscode not in _OPEN_EMAIL and locked:
+    edited = follow(email.statuscode, Step.EDIT)
+    if locked and edited is None:
         raise RuleViolated(
             f"a {email.statuscode.name.lower().replace('_', ' ')} email is read-only: {', '.join(sorted(locked))}"
         )
+    if locked and edited is not None:  # a failed email that is edited is a draft again
+        values |= {"statecode": edited.state, "statuscode": edited}
     tx.update(Email, record_id, **values)
 
 
@@ -187,7 +217,6 @@ _UPDATES: Mapping[str, Any] = {
     "systemuser": mailboxes.update_user,
     "queue": mailboxes.update_queue,
     "mailbox": mailboxes.update_mailbox,
-    "emailserverprofile": profiles.update_profile,
     "email": _update_email,
 }
 
@@ -207,11 +236,13 @@ def set_state(organization: Organization, caller: Caller, entity: str, record_id
             cls = entity_class(entity)
             if "statecode" not in cls.__dataclass_fields__:  # type: ignore[attr-defined]
                 raise RuleViolated(f"{entity} has no state")
-            values = {
+            values: dict[str, Any] = {
                 "statecode": RecordState.ACTIVE if active else RecordState.INACTIVE,
                 "statuscode": RecordStatus.ACTIVE if active else RecordStatus.INACTIVE,
             }
-            if entity in _UPDATES:
+            if cls is EmailServerProfile:
+                profiles.update_profile(organization, tx, caller, record_id, values)
+            elif entity in _UPDATES:
                 _UPDATES[entity](tx, caller, record_id, values, False)
             else:
                 tx.update(cls, record_id, **values)
@@ -219,9 +250,10 @@ def set_state(organization: Organization, caller: Caller, entity: str, record_id
 
 def _complete_email(tx: Transaction, record_id: str, active: bool) -> None:
     email = tx.get(Email, record_id)
-    if active or email.statuscode is not EmailStatus.DRAFT:
+    status = follow(email.statuscode, Step.COMPLETE)
+    if active or status is None:
         raise RuleViolated("only a draft can be marked complete, and a completed email is not opened again")
-    tx.update(Email, record_id, statecode=EmailState.COMPLETED, statuscode=EmailStatus.COMPLETED, actualend=tx.now())
+    tx.update(Email, record_id, statecode=status.state, statuscode=status, actualend=tx.now())
 
 
 def assign(organization: Organization, _caller: Caller, entity: str, record_id: str, owner: Lookup) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from postroom.model.options import (
     ActDeliveryMethod,
+    CredentialRetrieval,
     EmailConnectionChannel,
     EmailRouterAccessApproval,
     IncomingDeliveryMethod,
@@ -26,7 +27,7 @@ from postroom.rules.operation import COLUMNS, Operation
 if TYPE_CHECKING:
     from postroom.model import EmailServerProfile, Mailbox, Organization
 
-__all__ = ["Obstacle", "Reason", "approval_required", "explain", "is_eligible"]
+__all__ = ["Obstacle", "Reason", "approval_obstacles", "approval_required", "explain", "is_eligible", "served"]
 
 
 class Obstacle(StrEnum):
@@ -39,6 +40,7 @@ class Obstacle(StrEnum):
     METHOD = "method"
     SERVER_TYPE = "server-type"
     OWNER = "owner"
+    DELEGATION = "delegation"
     NOT_APPROVED = "not-approved"
     NOT_APPROVED_BY_ADMIN = "not-approved-by-admin"
     NOT_ENABLED = "not-enabled"
@@ -79,7 +81,7 @@ def explain(
     return [
         *_service(mailbox, profile, organization),
         *(_test(mailbox) if operation == "test" else _direction(operation, mailbox, profile)),
-        *_approval(mailbox, profile, organization),
+        *approval_obstacles(mailbox, profile, organization),
         *_timing(operation, mailbox, now, bool(mailbox.processingstatecode) if locked is None else locked),
     ]
 
@@ -123,8 +125,18 @@ def _direction(operation: str, mailbox: Mailbox, profile: EmailServerProfile | N
             yield Reason(Obstacle.SERVER_TYPE, "appointments, contacts and tasks need an Exchange profile")
         if mailbox.regardingobjectid is None or mailbox.regardingobjectid.entity != "systemuser":
             yield Reason(Obstacle.OWNER, "appointments, contacts and tasks are for users' mailboxes only")
+        if profile is not None and _delegated(profile):
+            yield Reason(
+                Obstacle.DELEGATION, "appointments, contacts and tasks need impersonation: the profile's account has delegation"
+            )
     if not getattr(mailbox, COLUMNS[Operation(operation)].enabled):
         yield Reason(Obstacle.NOT_ENABLED, f"the mailbox is not enabled for {_WHAT[operation]}")
+
+
+def _delegated(profile: EmailServerProfile) -> bool:
+    """The profile's credentials without impersonation mean delegation, which email alone can live with (reference 1.1)."""
+    shared = profile.incomingcredentialretrieval == CredentialRetrieval.EMAIL_SERVER_PROFILE
+    return shared and not profile.incominguseimpersonation
 
 
 def served(operation: str, mailbox: Mailbox) -> bool:
@@ -146,14 +158,17 @@ def _test(mailbox: Mailbox) -> Iterator[Reason]:
         yield Reason(Obstacle.METHOD, "nothing of the mailbox is served by server-side synchronization")
 
 
-def _approval(mailbox: Mailbox, profile: EmailServerProfile | None, organization: Organization) -> Iterator[Reason]:
+def approval_obstacles(mailbox: Mailbox, profile: EmailServerProfile | None, organization: Organization) -> list[Reason]:
+    """What is missing of the approval that the organization asks for (reference 2.3)."""
     if not approval_required(mailbox, organization):
-        return
+        return []
+    found = []
     if mailbox.emailrouteraccessapproval != EmailRouterAccessApproval.APPROVED:
-        yield Reason(Obstacle.NOT_APPROVED, "the address is not approved")
+        found.append(Reason(Obstacle.NOT_APPROVED, "the address is not approved"))
     online = profile is not None and profile.servertype == ServerType.EXCHANGE_ONLINE_HYBRID
     if online and not mailbox.isemailaddressapprovedbyo365admin:
-        yield Reason(Obstacle.NOT_APPROVED_BY_ADMIN, "the address is not approved by the Office 365 administrator")
+        found.append(Reason(Obstacle.NOT_APPROVED_BY_ADMIN, "the address is not approved by the Office 365 administrator"))
+    return found
 
 
 _POSTPONEMENTS = {
