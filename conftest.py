@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -61,19 +60,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line("nothing was skipped")
     if not terminalreporter.config.getoption("--campaign", default=False):
         terminalreporter.write_line("long campaigns are left out unless asked for with --campaign")
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[str]:
-    """The address of a PostgreSQL server started for this session. Missing, it skips with the reason; with `CI` set it fails."""
-    from postroom.testing import postgres
-
-    missing = None if postgres.binaries() is not None else "no PostgreSQL server is installed (initdb, pg_ctl)"
-    if missing is None and importlib.util.find_spec("psycopg") is None:
-        missing = "psycopg is not installed"
-    if missing is not None:
-        if os.environ.get("CI"):
-            pytest.fail(f"{missing}, and with CI set nothing is skipped for that")
-        pytest.skip(missing)
-    with postgres.running() as url:
-        yield url

@@ -7,7 +7,8 @@ from organization_house import House
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    made = House()
+def house(postroom_database: str) -> Iterator[House]:
+    """On the database that `--postroom-database` names."""
+    made = House(postroom_database)
     yield made
     made.deployment.close()

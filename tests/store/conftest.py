@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from postroom.store import OrganizationStore
 from postroom.store.database import observe
@@ -44,23 +43,20 @@ def clock() -> TestClock:
 
 
 @pytest.fixture
-def empty_postgres(postgres_server: str, request: pytest.FixtureRequest) -> str:
+def empty_postgres(postroom_postgres: str, request: pytest.FixtureRequest) -> str:
     """The address of a database without anything."""
-    url = _made(request.config, postgres_server, "empty")
+    url = _made(request.config, postroom_postgres, "empty")
     postgres.drop_tables(url)
     return url
 
 
 @pytest.fixture
-def postgres_with_tables(postgres_server: str, request: pytest.FixtureRequest) -> Callable[[], str]:
+def postgres_with_tables(postroom_postgres: str, request: pytest.FixtureRequest) -> Callable[[], str]:
     """Empties the tables; making them for each test would be slow."""
-    url = _made(request.config, postgres_server, "tables")
+    url = _made(request.config, postroom_postgres, "tables")
 
     def fresh() -> str:
-        engine = sa.create_engine(url, poolclass=sa.NullPool)
-        with engine.begin() as connection:
-            postgres.clear(connection)
-        engine.dispose()
+        postgres.clear(url)
         return url
 
     return fresh

@@ -352,11 +352,11 @@ def incoming_rows(tx: Transaction) -> list[IncomingRow]:
 # -- contents -----------------------------------------------------------------------------------------------------------
 
 
-_AGAIN: dict[str, Any] = {"storedon": sa.bindparam("storedon")}
-_STORE_CONTENT = {
-    "sqlite": Prepared(sqlite.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
-    "postgresql": Prepared(postgresql.insert(content).on_conflict_do_update(index_elements=["digest"], set_=_AGAIN)),
-}
+def _keep(insert: Any) -> Prepared:
+    return Prepared(insert.on_conflict_do_update(index_elements=["digest"], set_={"storedon": insert.excluded.storedon}))
+
+
+_STORE_CONTENT = {"sqlite": _keep(sqlite.insert(content)), "postgresql": _keep(postgresql.insert(content))}
 
 
 def store_content(tx: Transaction, digest: str, octets: bytes) -> None:

@@ -8,7 +8,9 @@ automatic otherwise, and nothing heavy is imported until a fixture or a feature 
 
 from __future__ import annotations
 
+import importlib.util
 import inspect
+import os
 import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -29,6 +31,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("memory", "tcp"),
         default="memory",
         help="how the engine reaches the servers (default: memory)",
+    )
+    group.addoption(
+        "--postroom-database",
+        choices=("memory", "file", "postgresql"),
+        default=None,
+        help="where organizations keep their records: SQLite in memory (default), a SQLite file, or a PostgreSQL server that is started "
+        "for the session from this machine's binaries",
+    )
+    parser.addini(
+        "postroom_databases", "run each feature on each of these databases (default: memory)", type="args", default=[]
     )
     parser.addini("postroom_collect_features", "collect .feature files with the shipped steps", type="bool", default=False)
 
@@ -59,18 +71,70 @@ def pytest_collect_file(file_path: Any, parent: pytest.Collector) -> pytest.Coll
     return None
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Features run on every database that the ini file names; one that is asked for on the command line is the only one."""
+    wanted: list[str] = metafunc.config.getini("postroom_databases")
+    asked = metafunc.config.getoption("--postroom-database")
+    if wanted and not asked and isinstance(metafunc.definition.parent, FeatureModule):
+        metafunc.fixturenames.append("postroom_database")  # pytest-bdd asks for a step's fixtures when it runs
+        metafunc.parametrize("postroom_database", wanted, indirect=True, scope="function")
+
+
 def pytest_bdd_before_step(step: Any, step_func: Any) -> None:
     """pytest-bdd would let a coroutine step pass without running it."""
     if inspect.iscoroutinefunction(step_func):
         pytest.fail(f"the step {step.name!r} is a coroutine function, which would never run: write it as a plain function")
 
 
+@pytest.fixture(scope="session")
+def postroom_postgres(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of a PostgreSQL server started for this session. Where there is none to start it skips with the reason; with `CI` set,
+    or when it was asked for by `--postroom-database`, it fails."""
+    from postroom.testing import postgres
+
+    missing = None if postgres.binaries() is not None else "no PostgreSQL server is installed (initdb, pg_ctl)"
+    if missing is None and importlib.util.find_spec("psycopg") is None:
+        missing = "psycopg is not installed: pip install postroom[postgres]"
+    if missing is not None:
+        if os.environ.get("CI") or request.config.getoption("--postroom-database") == "postgresql":
+            pytest.fail(f"{missing}, and nothing is skipped for that with CI set or when it is asked for")
+        pytest.skip(missing)
+    with postgres.running() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postroom_postgres_database(postroom_postgres: str) -> str:
+    """The address of the one database that scenes use in turn."""
+    from postroom.testing import postgres
+
+    return postgres.database(postroom_postgres, "scenes")
+
+
 @pytest.fixture
-def postroom_scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+def postroom_database(request: pytest.FixtureRequest) -> str:
+    """The address of a database without records: in memory, or as `--postroom-database` or the ini file says."""
+    kind = getattr(request, "param", None) or request.config.getoption("--postroom-database") or "memory"
+    if kind == "memory":
+        return "sqlite://"
+    if kind == "file":
+        return f"sqlite:///{request.getfixturevalue('tmp_path')}/organization.db"
+    if kind != "postgresql":
+        raise pytest.UsageError(f"postroom_databases: {kind!r} is none of memory, file, postgresql")
+    from postroom.testing import postgres
+
+    url: str = request.getfixturevalue("postroom_postgres_database")
+    postgres.clear(url)
+    return url
+
+
+@pytest.fixture
+def postroom_scene(request: pytest.FixtureRequest, postroom_database: str) -> Iterator[Scene]:
     """A world, an organization "Alder" and its engine. The books are checked when the test ends."""
     from postroom.testing.scene import Scene
 
-    scene = Scene(seed=request.config.getoption("--postroom-seed"), transport=request.config.getoption("--postroom-transport"))
+    option = request.config.getoption
+    scene = Scene(seed=option("--postroom-seed"), transport=option("--postroom-transport"), url=postroom_database)
     try:
         yield scene
     except BaseException:
