@@ -228,10 +228,12 @@ def test_530_in_a_transaction_is_the_mailboxs_matter(world: World, at: str) -> N
     assert not any(told.attempted for told in sends.gateway.reports.values())
 
 
-def test_tls_is_never_done_without(world: World) -> None:
-    world.faults.add(Fault(When("smtp", "STARTTLS"), Reply("454", "not now")))
+@pytest.mark.parametrize(("code", "kind"), [("454", TransientError), ("501", TlsError), ("421", ConnectionFailed)])
+def test_tls_is_never_done_without(world: World, code: str, kind: type[Exception]) -> None:
+    """454 is "TLS not available due to temporary reason" (RFC 3207 §4)."""
+    world.faults.add(Fault(When("smtp", "STARTTLS"), Reply(code, "not now")))
     sends = Sends(world)
-    with pytest.raises(TlsError):
+    with pytest.raises(kind):
         sends.send(email(1))
     assert world.journal.commands("AUTH") == []
     assert sends.results == [RETRY]

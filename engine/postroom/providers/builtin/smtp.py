@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from postroom.errors import ConnectionFailed, ProtocolError, ProviderError, TransientError
 from postroom.providers.base import SendProvider, Submitted
-from postroom.providers.builtin.smtp_dialogue import AUTH_CODES, Reply, SmtpDialogue, stuffed
+from postroom.providers.builtin.smtp_dialogue import Reply, SmtpDialogue, stuffed
 from postroom.providers.contract import (
     Capability,
     CheckReport,
@@ -22,6 +22,8 @@ from postroom.providers.contract import (
     SubmissionResult,
 )
 from postroom.providers.secret import Secret
+from postroom.rules.error_classes import Nature, Scope
+from postroom.rules.send_codes import Judgement, SmtpStep, judge_smtp
 
 __all__ = ["SmtpConfig", "SmtpProvider", "SmtpState"]
 
@@ -84,7 +86,7 @@ class SmtpProvider(SendProvider[SmtpConfig, SmtpState]):
             self.open_transport(ctx)
             reply = self._line.command("NOOP")
             if not reply.good:
-                raise reply.as_error("NOOP")
+                raise reply.as_error(SmtpStep.EHLO, "NOOP")
             self.close_transport(ctx)
             return CheckReport("logged in" if self.config.user else "connected")
         finally:
@@ -176,14 +178,14 @@ class _Transaction:
         try:
             reply = line.command(f"MAIL FROM:<{composed.envelope[0]}>{composed.options}")
             if not reply.good:
-                return self._refused("MAIL", reply)
+                return self._refused(SmtpStep.MAIL, reply)
             if (refused := self._recipients(composed.envelope[1])) is not None:
                 return refused
         finally:
             self.line.utf8(wanted=False)
         reply = line.command("DATA")
         if reply.code != 354:
-            return self._refused("DATA", reply)
+            return self._refused(SmtpStep.DATA, reply)
         line.write(composed.text)
         return None
 
@@ -191,10 +193,9 @@ class _Transaction:
         last = Reply(550, "")
         for recipient, wire in recipients:
             last = self.line.command(f"RCPT TO:<{wire}>")
-            if last.code == 421:
-                return self._refused("RCPT", last)
-            if last.code in AUTH_CODES:
-                return self._refused("RCPT", last)
+            judged = judge_smtp(SmtpStep.RCPT, last.code)
+            if judged is not None and judged.scope is Scope.MAILBOX:
+                return self._refused(SmtpStep.RCPT, last)
             # 452 and the like concern this try only, 5yz the recipient (RFC 5321 §4.5.3.1.10).
             self.results.append(RecipientResult(recipient, last.good, str(last), permanent=last.permanent))
         if any(result.accepted for result in self.results):
@@ -207,16 +208,16 @@ class _Transaction:
             next(result.reply for result in self.results if result.permanent == permanent),
         )
 
-    def _refused(self, what: str, reply: Reply) -> Submission:
+    def _refused(self, step: SmtpStep, reply: Reply) -> Submission:
         """No to the email as a whole. Codes that concern the line or the log-in end the conversation."""
-        if not self.line.alive or reply.code in AUTH_CODES:
-            error = reply.as_error(what)
-            last = reply.code in AUTH_CODES
-            raise Submitted(self._retry(str(reply), attempted=not last), error, last=last)
-        if not (reply.transient or reply.permanent):
-            raise reply.as_error(what)
+        judged = judge_smtp(step, reply.code)
+        if not self.line.alive or (judged is not None and judged.scope is Scope.MAILBOX):
+            last = judged is Judgement.MAILBOX_PERMANENT
+            raise Submitted(self._retry(str(reply), attempted=not last), reply.as_error(step), last=last)
+        if judged is None:
+            raise reply.as_error(step)
         self._reset()
-        result = SubmissionResult.RETRY if reply.transient else SubmissionResult.FAILED
+        result = SubmissionResult.RETRY if judged.nature is Nature.TRANSIENT else SubmissionResult.FAILED
         return Submission(result, tuple(self.results), str(reply))
 
     def _the_dot(self) -> Submission:
@@ -228,10 +229,12 @@ class _Transaction:
             raise Submitted(self._submission(SubmissionResult.UNCERTAIN, str(error)), error) from error
         if reply.good:
             return self._submission(SubmissionResult.SENT, str(reply))
-        if reply.transient or reply.permanent:
-            told = self._submission(SubmissionResult.RETRY if reply.transient else SubmissionResult.FAILED, str(reply))
+        judged = judge_smtp(SmtpStep.TEXT, reply.code)
+        if judged is not None:
+            transient = judged.nature is Nature.TRANSIENT
+            told = self._submission(SubmissionResult.RETRY if transient else SubmissionResult.FAILED, str(reply))
             if not self.line.alive:
-                raise Submitted(told, reply.as_error("the message"))
+                raise Submitted(told, reply.as_error(SmtpStep.TEXT, "the message"))
             return told
         nonsense = ProtocolError(f"the message was answered with {reply}", reply=str(reply))
         raise Submitted(self._submission(SubmissionResult.UNCERTAIN, str(reply)), nonsense)

@@ -22,13 +22,13 @@ from postroom.errors import (
 from postroom.providers.contract import Connector
 from postroom.providers.lines import forms_of, printable
 from postroom.providers.secret import Secret
+from postroom.rules.send_codes import CREDENTIAL_CODES, SERVICE_CLOSING, Judgement, SmtpStep, judge_smtp
 
 __all__ = ["Reply", "SmtpDialogue", "stuffed"]
 
 LINE_OCTETS = 8 * 1024
 REPLY_LINES = 200
 CODE = re.compile(rb"([2-5][0-9]{2})(?:[ -]|\Z)")
-AUTH_CODES = frozenset({530, 534, 535, 538})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +53,17 @@ class Reply:
     def __str__(self) -> str:
         return f"{self.code} {self.text}"
 
-    def as_error(self, what: str) -> ProviderError:
-        """For a step that concerns the connection or the mailbox, no single email."""
-        text = f"{what} was answered with {self}"
+    def as_error(self, step: SmtpStep, what: str = "") -> ProviderError:
+        """For a step that concerns the connection or the mailbox, no single email: as `rules.send_codes` judges it."""
+        text = f"{what or step.value} was answered with {self}"
         code = str(self.code)
-        if self.code in AUTH_CODES:
-            return AuthError(text, reply=str(self), code=code)
-        if self.code == 421:
+        judged = judge_smtp(step, self.code)
+        if judged is Judgement.MAILBOX_PERMANENT:
+            kind = TlsError if step is SmtpStep.STARTTLS and self.code not in CREDENTIAL_CODES else AuthError
+            return kind(text, reply=str(self), code=code)
+        if self.code == SERVICE_CLOSING:
             return ConnectionFailed(text, reply=str(self), code=code)
-        if self.transient or self.permanent:
-            # A server that refuses everybody (554 in the greeting) may be well tomorrow: bounded by the retries, not at once fatal. Ours.
+        if judged is not None:
             return TransientError(text, reply=str(self), code=code)
         return ProtocolError(text, reply=str(self), code=code)
 
@@ -146,7 +147,7 @@ class SmtpDialogue:
         try:
             greeting = self._reply()
             if greeting.code != 220:
-                raise greeting.as_error("the connection")
+                raise greeting.as_error(SmtpStep.GREETING, "the connection")
             self._hello()
         except BaseException:
             self.abandon()
@@ -212,7 +213,7 @@ class SmtpDialogue:
             raise
         if code != 250:
             self.alive = self.alive and code != 421
-            raise Reply(code, printable(text)).as_error("EHLO")
+            raise Reply(code, printable(text)).as_error(SmtpStep.EHLO)
 
     def start_tls(self) -> None:
         """STARTTLS, required: without it nothing more is said. What the server offered before is forgotten (RFC 3207 §4.2)."""
@@ -220,9 +221,7 @@ class SmtpDialogue:
             raise TlsError("TLS is required and the server does not offer STARTTLS", code="not-offered")
         reply = self.command("STARTTLS")
         if reply.code != 220:
-            if reply.code == 421:
-                raise reply.as_error("STARTTLS")
-            raise TlsError(f"STARTTLS was answered with {reply}", reply=str(reply), code=str(reply.code))
+            raise reply.as_error(SmtpStep.STARTTLS)
         self._client.sock = self._net.start_tls(self._client.sock, self._host)
         self._client.file = self._client.sock.makefile("rb")
         self._client.ehlo_resp = self._client.helo_resp = None
@@ -246,10 +245,8 @@ class SmtpDialogue:
         else:
             raise AuthError("the server offers no way to log in that is known here (PLAIN, LOGIN)", code="no-mechanism")
         if reply.code != 235:
-            error = reply.as_error("AUTH")
-            if reply.permanent:
-                error = AuthError("the server refused the credentials", reply=str(reply), code=str(reply.code))
-            raise error
+            what = "the log-in, as the server refused the credentials," if reply.permanent else "AUTH"
+            raise reply.as_error(SmtpStep.AUTH, what)
 
     def quit(self) -> None:
         self.command("QUIT")
