@@ -112,6 +112,10 @@ class SessionContext:
         self.note(Kind.FAULT, verb=at, account=account, detail=fault.name, data={"effect": type(fault.effect).__name__})
         return fault.effect
 
+    def heard(self, verb: str, argument: str) -> None:  # noqa: ARG002 - see ConnectionContext
+        """A command that `note` is not told of."""
+        self.argument = argument
+
     def note(
         self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
     ) -> None:

@@ -81,6 +81,10 @@ class ConnectionContext(SessionContext):
         """A trouble that was set for a service acts; one of a fault is journalled with that."""
         self.note(Kind.FAULT, verb=at, detail=f"TLS trouble: {trouble.name}", data={"effect": "TlsTrouble"})
 
+    def heard(self, verb: str, argument: str) -> None:
+        self.last_command = verb
+        self.argument = argument
+
     def note(
         self, kind: Kind, *, verb: str = "", detail: str = "", account: str | None = None, data: dict[str, Any] | None = None
     ) -> None:

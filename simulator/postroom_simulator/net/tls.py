@@ -11,6 +11,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from postroom_simulator.errors import WorldError
+
 if TYPE_CHECKING:
     import trustme
 
@@ -52,6 +54,19 @@ class Authority:
                 leaf = certificates.leaf(trouble, self._make(), names, self.hostname)
                 self._servers[trouble] = certificates.server_context(trouble, leaf)
             return self._servers[trouble]
+
+    def use(self, certificate: str | Path, key: str | Path | None = None) -> None:
+        """From now on the servers show this certificate (PEM, the whole chain; the key in the same file unless another is named), where no
+        trouble is asked for. Raises WorldError."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(certificate, key, password=_no_password)
+        except ssl.SSLError as error:
+            raise WorldError(f"{certificate}: no certificate with the key that belongs to it ({reason(error)})") from None
+        except OSError as error:
+            raise WorldError(f"{_unreadable(certificate, key)}: {error.strerror}") from None
+        with self._lock:
+            self._servers[""] = context
 
     def client_context(self) -> ssl.SSLContext:
         """For a client's side: trusts this authority only, and checks the host's name. A new object each time."""
@@ -141,6 +156,20 @@ class TlsLayer:
             self.object.unwrap()
         except ssl.SSLError:
             pass
+
+
+def _no_password() -> str:
+    raise WorldError("the key of the certificate has a password: give one without")
+
+
+def _unreadable(*paths: str | Path | None) -> str | Path:
+    """The first file that cannot be read: OpenSSL does not say which."""
+    for path in filter(None, paths):
+        try:
+            Path(path).read_bytes()
+        except OSError:
+            return path
+    return paths[0] or ""
 
 
 def reason(error: ssl.SSLError) -> str:

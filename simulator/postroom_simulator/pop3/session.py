@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -9,13 +10,13 @@ from postroom_simulator import faults
 from postroom_simulator.journal import Kind
 from postroom_simulator.pop3.commands import COMMANDS, Command, Dialogue, State, refused
 from postroom_simulator.pop3.languages import DEFAULT, translated
-from postroom_simulator.pop3.replies import Answer, Refusal, first_line, reply_line
+from postroom_simulator.pop3.maildrop import Maildrop, Shown
+from postroom_simulator.pop3.replies import END, Answer, Refusal, first_line, reply_line
 from postroom_simulator.pop3.syntax import Line, LineReader, looks_like_http, printable, printable_utf8, split_keyword
 from postroom_simulator.sasl import MECHANISMS
 from postroom_simulator.session import Outgoing, spoiling
 
 if TYPE_CHECKING:
-    from postroom_simulator.pop3.maildrop import Shown
     from postroom_simulator.pop3.settings import Pop3Service
     from postroom_simulator.session import SessionContext
 
@@ -25,6 +26,9 @@ _SUSPENDING = (faults.Delay, faults.Drip)
 _ENDING = (faults.Cut, faults.LoseReply, faults.AcceptThenReset)
 
 _HIDDEN = "***"
+_RETR = re.compile(rb"(?i:RETR) ([0-9]{1,10})\r\n")
+_BATCH = 64 * 1024
+"""Octets of messages said at once, where many are asked for at once (our choice)."""
 
 
 class Pop3Session:
@@ -100,7 +104,12 @@ class Pop3Session:
         held_back = self._pending > self._settings.pending_output
         self._pending = 0
         if held_back:
-            self._run()
+            journal = self._context.world.journal
+            journal.hold_time()
+            try:
+                self._run()
+            finally:
+                journal.release_time()
         return taken
 
     def resume(self) -> None:
@@ -122,6 +131,8 @@ class Pop3Session:
         """Carry out what is complete."""
         settings, dialogue = self._settings, self._dialogue
         while not (self._closed or self._suspended or self._wants_tls) and self._pending <= settings.pending_output:
+            if dialogue.state is State.TRANSACTION and self._hand_out():
+                continue
             exchanging = dialogue.exchange is not None
             line = self._lines.next_line(settings.auth_line_limit if exchanging else settings.line_limit)
             if line is None:
@@ -139,6 +150,38 @@ class Pop3Session:
                 self._take_response(line)
             else:
                 self._take_command(line)
+
+    def _hand_out(self) -> bool:
+        """Carry out the RETRs that come next, where nothing is out of the ordinary; False when that was none.
+
+        Does what `_take_command` would do, without what a step needs where a fault may act on it: 5 us a message in the place of 13.
+        Anything else (a fault table that is not empty, a troubled maildrop, a refusal) is left for it, untouched."""
+        dialogue, context, settings = self._dialogue, self._context, self._settings
+        maildrop = dialogue.maildrop
+        if context.world.faults or type(maildrop) is not Maildrop or dialogue.language != DEFAULT or self._had_enough():
+            return False
+        account, world = dialogue.address or "", context.world
+        said: list[bytes] = []
+        end = size = 0
+        while size < _BATCH and (asked := self._lines.leading(_RETR, end)) and asked.end() - end <= settings.line_limit:
+            try:
+                shown = maildrop.retrieve(int(asked[1]))
+            except Refusal:
+                break
+            end, argument = asked.end(), asked[1].decode("ascii")
+            said += b"+OK %d octets\r\n" % shown.size, shown.octets, END
+            size += len(shown.octets)
+            dialogue.retrieved.append(shown.item.uid)
+            self._service.policies.retrieved(account, shown.item, world.clock)
+            world.journal.write_retrieval(context.connection, account, argument, shown.item.uid, shown.name, shown.size)
+        if not said:
+            return False
+        self._lines.skip(end)
+        context.heard("RETR", argument)
+        octets = b"".join(said)
+        self._out.append(Outgoing(octets))
+        self._pending += len(octets)
+        return True
 
     def _take_command(self, line: Line) -> None:
         if self._dialogue.state is State.AUTHORIZATION:

@@ -52,7 +52,7 @@ class Pop3Settings:
     implementation: str = "Postroom"
     implementation_late: bool = False
     utf8_heads: Heads = "downgrade"
-    pending_output: int = 4 * 1024 * 1024
+    pending_output: int = 64 * 1024
     held_input: int = 16 * 1024 * 1024
 
 

@@ -57,6 +57,15 @@ class LineReader:
         """Octets held."""
         return len(self._buffer)
 
+    def leading(self, pattern: re.Pattern[bytes], start: int = 0) -> re.Match[bytes] | None:
+        """What lies next, or behind `start` more octets, if it is like the pattern. It stays; `skip` takes it."""
+        return pattern.match(self._buffer, start) if self._beginning is None else None
+
+    def skip(self, octets: int) -> None:
+        """Forget whole lines that `leading` has shown."""
+        del self._buffer[:octets]
+        self._searched = 0
+
     def next_line(self, limit: int) -> Line | None:
         """The next whole line, or None until more comes. `limit` counts octets with the CR LF."""
         if not self._buffer:
