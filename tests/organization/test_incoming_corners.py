@@ -10,7 +10,7 @@ from organization_house import House
 from postroom.errors import InvalidValue
 from postroom.model import Lookup, ReasonCode
 from postroom.organization import SYSTEM
-from postroom.rules.tracking_token import TokenLayout, find_token
+from postroom.rules.tracking_token import TokenLayout, find_tokens
 
 SENDER, TO = 1, 2
 
@@ -70,7 +70,7 @@ def test_of_several_records_the_oldest_is_the_sender(house: House) -> None:
     ],
 )
 def test_tokens_in_strange_letters(subject: str, found: str | None) -> None:
-    assert find_token(subject, TokenLayout(prefixes=("INV:",))) == found
+    assert next(iter(find_tokens(subject, TokenLayout(prefixes=("INV:",)))), None) == found
 
 
 def test_the_documented_messages_take_what_strangers_write(house: House) -> None:

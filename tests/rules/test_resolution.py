@@ -105,7 +105,7 @@ def test_owner(lists: list[list[Lookup]], values: dict[str, Lookup], owner: Look
 
 def test_correlation_takes_the_first_method_that_hits_and_its_newest_email() -> None:
     old, new = Candidate("old", DAY), Candidate("new", DAY + timedelta(hours=1))
-    both = Candidates(in_reply_to=[old, new], token=[Candidate("other", DAY + timedelta(days=9))])
+    both = Candidates(in_reply_to=lambda: [old, new], token=lambda: [Candidate("other", DAY + timedelta(days=9))])
     found = correlate(both, CorrelationPolicy())
     assert found is not None
     assert (found.method, found.email, found.parent) == (CorrelationMethod.IN_REPLY_TO, new, "new")
@@ -113,4 +113,4 @@ def test_correlation_takes_the_first_method_that_hits_and_its_newest_email() -> 
     assert by_token is not None
     assert (by_token.method, by_token.parent) == (CorrelationMethod.TRACKING_TOKEN, None)
     assert correlate(both, CorrelationPolicy(headers=False, token=False)) is None
-    assert correlate(Candidates(smart=[old]), CorrelationPolicy()) is None
+    assert correlate(Candidates(smart=lambda: [old]), CorrelationPolicy()) is None

@@ -14,6 +14,9 @@ from postroom.model.settings import number, problems_of, switch
 
 __all__ = ["DeploymentSettings"]
 
+EXCHANGE_ONLINE_DOMAINS = frozenset({"office365.com", "outlook.com", "office365.us", "outlook.cn"})
+"""Domains of Exchange Online's servers [K]."""
+
 _MONTH = 86_400 * 30
 _MANY = 1_000_000
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar
 
+from postroom.model.attachments import BLOCKED_ATTACHMENTS
 from postroom.model.attributes import INT_MAX, Lookup, Record, boolean, integer, key, lookup, memo, moment, picklist, string
 from postroom.model.options import EmailConnectionChannel
 
@@ -61,6 +62,7 @@ class Organization(Record):
     generatealertsforwarnings: bool = boolean()  # metadata default not read; the UI has it off
     notifymailboxownerofemailserverlevelalerts: bool = boolean(default=True)
     tracelogmaximumageindays: int | None = integer()
+    blockedattachments: str | None = memo(default=BLOCKED_ATTACHMENTS)  # extensions separated by ";" (4.11); None: the default
     maxuploadfilesize: int = integer(0, default=5 * 1024 * 1024)  # octets; the UI shows 5120 KB
     isappointmentattachmentsyncenabled: bool = boolean()
     iscontactmailingaddresssyncenabled: bool = boolean(default=True)

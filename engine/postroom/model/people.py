@@ -59,6 +59,7 @@ class SystemUser(Record):
     incomingemaildeliverymethod: IncomingDeliveryMethod | None = picklist(IncomingDeliveryMethod)
     outgoingemaildeliverymethod: OutgoingDeliveryMethod | None = picklist(OutgoingDeliveryMethod)
     defaultmailbox: Lookup | None = lookup("mailbox")
+    queueid: Lookup | None = lookup("queue")  # the user's default queue [K]
     isdisabled: bool = boolean()
     businessunitid: Lookup | None = lookup("businessunit")
     createdon: datetime | None = moment(read_only=True)
@@ -132,6 +133,7 @@ class UserSettings(Record):
     )
     issendasallowed: bool = boolean()
     autocreatecontactonpromote: bool = boolean()
+    createleadonpromote: bool | None = boolean()  # ours: what is created for an unknown sender is a lead instead of a contact
     ignoreunsolicitedemail: bool = boolean(read_only=True)  # deprecated
     emailusername: str | None = string(200, read_only=True)  # deprecated
     createdon: datetime | None = moment(read_only=True)

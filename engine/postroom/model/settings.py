@@ -79,6 +79,15 @@ class OrgDbOrgSettings:
         "SSSForceFilteringMethodForUserMailboxes", False, note="the name of the one before on another page"
     )
     ignoreconversationindexandinreplytoforcorrelation: bool = switch("IgnoreConversationIndexAndInReplyToForCorrelation", False)
+    postroomusexheaderforcorrelation: bool = switch(
+        "PostroomUseXHeaderForCorrelation",
+        True,
+        stated=False,
+        note="ours: reference 4.7 suggests the method, no switch is published",
+    )
+    postroomusereferencesforcorrelation: bool = switch(
+        "PostroomUseReferencesForCorrelation", False, stated=False, note="ours: the last id of References, reference 4.7"
+    )
     ignoreinternalemaildetectionenhancement: bool = switch("IgnoreInternalEmailDetectionEnhancement", True)
     donotignoreinternalemailtoqueues: bool = switch("DoNotIgnoreInternalEmailToQueues", True)
     ignoreinternalemailfromqueues: bool = switch("IgnoreInternalEmailFromQueues", False, stated=False)

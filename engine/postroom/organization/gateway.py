@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViolated
-from postroom.model import Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
+from postroom.model import Email, Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
 from postroom.model.text import one_line
 from postroom.organization import alerts, outbox, promotion, testing_mail
 from postroom.organization.alerts import Alert
@@ -214,7 +214,7 @@ class OrganizationGateway:
         email_id = stored_copy(tx, message.message_id)
         wanted = place.policies.switches.ssscreateadditionalqueueitemsforalreadytrackedemail
         if email_id is not None and wanted and place.owner is not None and place.owner.entity == "queue":
-            promotion.add_queue_items(tx, Lookup("email", email_id), [place.owner], offer.message.subject)
+            promotion.add_queue_items(tx, tx.get(Email, email_id), [place.owner])
         return email_id
 
     def _record(

@@ -23,15 +23,14 @@ from postroom.model import Organization as OrganizationRecord
 from postroom.model.verdict import Verdict
 from postroom.organization import promotion
 from postroom.organization.callers import Caller
+from postroom.organization.correlating import correlation_of, related_to
 from postroom.organization.message_values import IncomingMessage, importance_of
 from postroom.organization.policies import Policies, policies_of, settings_in
 from postroom.rules.acceptance import Acceptance, Question, Recipient, check_incoming
-from postroom.rules.correlation import Candidate, Candidates, Correlation, correlate
+from postroom.rules.correlation import Correlation
 from postroom.rules.resolution import Match, Sender, resolve_recipient, resolve_sender
-from postroom.rules.tracking_token import find_token
 from postroom.store import TABLES, Transaction
 from postroom.store.prepared import Prepared
-from postroom.store.rows import from_micros
 from postroom.store.search import resolve
 
 if TYPE_CHECKING:
@@ -53,7 +52,7 @@ __all__ = [
 @dataclass(slots=True)
 class Place:
     """Where a message is being synchronized: one mailbox with what stays the same for a run. `filters` and the tables below it remember
-    what was asked: of users and queues their filters, of queues their owners, of users whether unknown senders become contacts."""
+    what was asked: of users and queues their filters, of queues their owners, of users what unknown senders become."""
 
     settings: OrganizationRecord
     policies: Policies
@@ -61,7 +60,7 @@ class Place:
     profile: EmailServerProfile | None = None
     filters: dict[Lookup, IncomingFilteringMethod] = field(default_factory=dict)
     queue_owners: dict[str, Lookup | None] = field(default_factory=dict)
-    makes_contacts: dict[str, bool] = field(default_factory=dict)
+    makes_contacts: dict[str, str] = field(default_factory=dict)
 
     @property
     def owner(self) -> Lookup | None:
@@ -122,14 +121,14 @@ def deliver_incoming_email(
 
 
 def judge(tx: Transaction, place: Place, message: IncomingMessage, *, forwarded_by: Lookup | None = None) -> Judgement:
-    """Everything about one message, in at most six statements. Changes nothing. `forwarded_by`: the user or queue that had it and
+    """Everything about one message. Changes nothing. `forwarded_by`: the user or queue that had it and
     forwarded it; its filter is asked first."""
-    related = _related(tx, (message.message_id, message.in_reply_to))
+    related = related_to(tx, message.message_id, message.in_reply_to)
     stored = [row for row in related if row.message_id == message.message_id]
     matches = _matches(tx, [*message.from_[:1], *message.to, *message.cc, *message.bcc])
     sender_matches = matches.get(address_key(message.sender.address), ()) if message.sender is not None else ()
     sender = resolve_sender(sender_matches, place.policies.resolution, mailbox_owner=_owning_user(place))
-    correlation = _correlation(tx, place, message, related)
+    correlation = correlation_of(tx, place.policies, message, related)
     recipients = _recipients(tx, place, message, matches)
     if forwarded_by is not None:
         _learn_filters(tx, place, [forwarded_by])
@@ -148,30 +147,7 @@ def judge(tx: Transaction, place: Place, message: IncomingMessage, *, forwarded_
     return Judgement(check_incoming(question, place.policies.acceptance), sender, matches, correlation, copy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Related:
-    message_id: str
-    incoming: bool
-    candidate: Candidate
-
-
 _email = TABLES["email"]
-_RELATED = sa.select(
-    _email.c.messageid,
-    _email.c.directioncode,
-    _email.c.activityid,
-    _email.c.createdon,
-    _email.c.ownerid,
-    _email.c.ownerid_entity,
-    _email.c.regardingobjectid,
-    _email.c.regardingobjectid_entity,
-)
-_BY_MESSAGE_ID = Prepared(
-    _RELATED.where(sa.or_(_email.c.messageid == sa.bindparam("p_id"), _email.c.messageid == sa.bindparam("p_reply")))
-)
-_BY_TOKEN = Prepared(_RELATED.where(_email.c.trackingtoken == sa.bindparam("p_token")))
-
-
 _COPY = Prepared(sa.select(_email.c.activityid).where(_email.c.messageiddupcheck == sa.bindparam("p_key")))
 
 
@@ -181,34 +157,6 @@ def stored_copy(tx: Transaction, message_id: str) -> str | None:
         return None
     found = tx.execute(_COPY, {"p_key": promotion.duplicate_key(message_id, outgoing=False)}).scalar()
     return None if found is None else str(found)
-
-
-def _related(tx: Transaction, message_ids: tuple[str, str]) -> list[_Related]:
-    """Stored emails with one of these Message-IDs: copies of the message, and what it answers."""
-    own, reply = message_ids
-    return [_row(row) for row in tx.execute(_BY_MESSAGE_ID, {"p_id": own, "p_reply": reply or own})] if own or reply else []
-
-
-def _row(row: Sequence[object]) -> _Related:
-    message_id, outgoing, email_id, created, owner, owner_entity, regarding, regarding_entity = row
-    assert isinstance(created, int)
-    return _Related(
-        str(message_id),
-        not outgoing,
-        Candidate(
-            str(email_id),
-            from_micros(created),
-            Lookup(str(owner_entity), str(owner)) if owner else None,
-            Lookup(str(regarding_entity), str(regarding)) if regarding else None,
-        ),
-    )
-
-
-def _correlation(tx: Transaction, place: Place, message: IncomingMessage, related: Iterable[_Related]) -> Correlation | None:
-    token = find_token(message.subject, place.policies.token) if place.policies.correlation.token else None
-    by_token = [_row(row).candidate for row in tx.execute(_BY_TOKEN, {"p_token": token})] if token else []
-    answered = [row.candidate for row in related if message.in_reply_to and row.message_id == message.in_reply_to]
-    return correlate(Candidates(in_reply_to=answered, token=by_token), place.policies.correlation)
 
 
 def _matches(tx: Transaction, addresses: Sequence[Address]) -> dict[str, list[Match]]:
@@ -249,7 +197,7 @@ def _learn_filters(tx: Transaction, place: Place, references: Iterable[Lookup]) 
     if users:
         for row in tx.find(UserSettings, systemuserid=users):
             place.filters[Lookup("systemuser", row.systemuserid)] = row.incomingemailfilteringmethod
-            place.makes_contacts[row.systemuserid] = row.autocreatecontactonpromote
+            place.makes_contacts[row.systemuserid] = promotion.record_for_strangers(row)
     if queues:
         for queue in tx.find(Queue, queueid=queues):
             place.filters[queue.reference] = queue.incomingemailfilteringmethod

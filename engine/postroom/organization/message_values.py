@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +13,7 @@ from postroom.mime.addresses import parse_list
 from postroom.mime.values import Address, Attachment, ParsedMessage
 from postroom.model import ActivityMimeAttachment, Lookup
 from postroom.model.text import one_line
+from postroom.rules.tracking_header import TRACKING_HEADER, email_id_of
 
 __all__ = ["IncomingMessage", "addresses_of", "attachment_rows", "importance_of", "message_id_key"]
 
@@ -67,7 +68,8 @@ def attachment_rows(activity: Lookup, attachments: Iterable[Attachment]) -> list
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """`received_on` aware UTC; None only where CheckIncomingEmail asks. `body` is HTML when `html`."""
+    """`received_on` aware UTC; None only where CheckIncomingEmail asks. `body` is HTML when `html`. `email_id`: of the sent email that our own
+    header names, or ""."""
 
     message_id: str
     subject: str = ""
@@ -78,6 +80,7 @@ class IncomingMessage:
     in_reply_to: str = ""
     references: tuple[str, ...] = ()
     conversation_index: str = ""
+    email_id: str = ""
     received_on: datetime | None = None
     submitted_by: str = ""
     importance: int = 1
@@ -136,6 +139,7 @@ class IncomingMessage:
             in_reply_to=message_id_key(parsed.in_reply_to),
             references=parsed.references,
             conversation_index=parsed.conversation_index,
+            email_id=email_id_of(parsed.header(TRACKING_HEADER)),
             received_on=received_on,
             submitted_by=submitted_by,
             importance=parsed.importance,
@@ -148,3 +152,8 @@ class IncomingMessage:
     def sender(self) -> Address | None:
         """The first From address decides."""
         return self.from_[0] if self.from_ else None
+
+    @property
+    def everybody(self) -> Iterator[str]:
+        """The addresses of sender and recipients: from, to, cc, bcc."""
+        return (one.address for group in (self.from_[:1], self.to, self.cc, self.bcc) for one in group)

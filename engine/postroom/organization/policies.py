@@ -7,10 +7,13 @@ from functools import lru_cache
 
 from postroom.errors import RecordNotFound
 from postroom.model import Organization as OrganizationRecord
+from postroom.model.attachments import extensions_of
 from postroom.model.settings import OrgDbOrgSettings
 from postroom.rules.acceptance import AcceptancePolicy
+from postroom.rules.attachments import AttachmentPolicy
 from postroom.rules.correlation import CorrelationPolicy
 from postroom.rules.resolution import ResolutionPolicy
+from postroom.rules.smart_matching import HashPolicy
 from postroom.rules.tracking_token import TokenLayout, prefixes_of
 from postroom.store import Transaction
 
@@ -37,6 +40,8 @@ class Policies:
     resolution: ResolutionPolicy
     correlation: CorrelationPolicy
     token: TokenLayout
+    hashes: HashPolicy
+    attachments: AttachmentPolicy
 
 
 def policies_of(settings: OrganizationRecord) -> Policies:
@@ -68,6 +73,15 @@ def policies_of(settings: OrganizationRecord) -> Policies:
             headers=settings.emailcorrelationenabled and not switches.ignoreconversationindexandinreplytoforcorrelation,
             token=bool(token.prefixes),
             smart=settings.enablesmartmatching,
+            x_header=settings.emailcorrelationenabled and switches.postroomusexheaderforcorrelation,
+            references=switches.postroomusereferencesforcorrelation,
         ),
         token,
+        HashPolicy(
+            settings.hashfilterkeywords or "",
+            settings.hashmaxcount,
+            settings.hashdeltasubjectcount,
+            settings.hashminaddresscount,
+        ),
+        AttachmentPolicy(settings.maxuploadfilesize, extensions_of(settings.blockedattachments)),
     )

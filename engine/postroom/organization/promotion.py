@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from postroom.mime.values import Address
 from postroom.model import (
-    ActivityMimeAttachment,
     ActivityParty,
-    CorrelationMethod,
     Email,
     EmailNotification,
     EmailState,
@@ -21,12 +18,17 @@ from postroom.model import (
     ParticipationType,
     Priority,
     QueueItem,
+    SystemUser,
     UserSettings,
     address_key,
 )
 from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import clean_text, one_line
+from postroom.organization.correlating import store_hashes
 from postroom.organization.message_values import IncomingMessage, attachment_rows
+from postroom.rules.attachments import is_kept
+from postroom.rules.conversation_index import base_hash, base_of
+from postroom.rules.correlation import method_without_match
 from postroom.rules.ownership import choose_owner
 from postroom.rules.resolution import Match, resolve_recipient
 from postroom.store import Transaction
@@ -34,7 +36,7 @@ from postroom.store import Transaction
 if TYPE_CHECKING:
     from postroom.organization.incoming import Judgement, Place
 
-__all__ = ["add_queue_items", "duplicate_key", "promote"]
+__all__ = ["add_queue_items", "duplicate_key", "notification_of", "promote", "record_for_strangers"]
 
 _NAMESPACE = uuid.UUID("5d0f4cb5-8b33-4e2f-9a34-1f6f2a0d7c11")
 EMAIL_TYPE_CODE = 4202
@@ -42,6 +44,8 @@ EMAIL_TYPE_CODE = 4202
 _CONTACT_ADDRESS = 100
 """Characters of `contact.emailaddress1` [K]."""
 _CUSTOMERS = frozenset({"contact", "account", "lead"})
+_PARENT_ACCOUNT = {"contact": "parentcustomerid", "lead": "parentaccountid"}
+"""Where a sender's account stands [K]."""
 _LISTS = (
     ("to", ParticipationType.TO),
     ("cc", ParticipationType.CC),
@@ -55,21 +59,40 @@ def duplicate_key(message_id: str, *, outgoing: bool) -> str:
 
 
 def promote(
-    tx: Transaction, deployment: DeploymentSettings, place: Place, message: IncomingMessage, judgement: Judgement
+    tx: Transaction,
+    deployment: DeploymentSettings,
+    place: Place,
+    message: IncomingMessage,
+    judgement: Judgement,
+    *,
+    email_id: str = "",
 ) -> str:
-    """Write the activity and everything below it; returns its id. Raises InvalidValue when something cannot be stored, DuplicateRecord
-    when another copy was faster."""
-    email_id = tx.new_id()
+    """Write the activity and everything below it; returns its id (`email_id` where it is given: manual tracking). Raises InvalidValue when something
+    cannot be stored, DuplicateRecord when another copy was faster."""
+    email_id = email_id or tx.new_id()
     activity = Lookup("email", email_id)
     owner = _owner(place, message, judgement)
     sender = judgement.sender.record or _new_contact(tx, place, message, judgement, owner)
-    attachments, blocked = _attachments(deployment, place.settings.maxuploadfilesize, message, activity)
-    tx.create(_email(email_id, place, message, judgement, owner, sender, len(attachments), blocked))
+    kept = [one for one in message.attachments if is_kept(one.filename, len(one.octets), place.policies.attachments)]
+    files = attachment_rows(activity, kept)
+    limit = deployment.maximum_body_characters
+    notification = notification_of(blocked=len(kept) < len(message.attachments), cut=len(message.body) > limit)
+    account = _account_of(tx, sender)
+    email = _email(email_id, place, message, judgement, owner, sender, account, message.body[:limit], len(files), notification)
+    tx.create(email)
     tx.create_many(list(_parties(place, message, judgement, activity, sender)))
-    if attachments:
-        tx.create_many(attachments)
-    add_queue_items(tx, activity, _queues(place, message, judgement), message.subject)
+    if files:
+        tx.create_many(files)
+    store_hashes(tx, place.policies, email_id, message.subject, message.everybody)
+    add_queue_items(tx, email, _queues(tx, place, message, judgement))
     return email_id
+
+
+def notification_of(*, blocked: bool, cut: bool) -> EmailNotification:
+    """`email.notifications`: a file that is missing is told before a body that was cut; the column holds one of them (ours)."""
+    if blocked:
+        return EmailNotification.ATTACHMENT_BLOCKED
+    return EmailNotification.TRUNCATED_BODY if cut else EmailNotification.NONE
 
 
 def _email(
@@ -79,15 +102,20 @@ def _email(
     judgement: Judgement,
     owner: Lookup | None,
     sender: Match | None,
+    account: Lookup | None,
+    body: str,
     attachment_count: int,
-    blocked: bool,
+    notification: EmailNotification,
 ) -> Email:
     correlation = judgement.correlation
     regarding = correlation.email.regarding if correlation is not None else None
     parent = correlation.parent if correlation is not None else None
     values: dict[str, Any] = {}
     if sender is not None:
-        values = {"emailsender": sender.reference, "emailsenderobjecttypecode": sender.entity}
+        values = {"emailsender": sender.reference, "emailsenderobjecttypecode": sender.entity, "sendersaccount": account}
+    base = base_of(message.conversation_index)
+    if base is not None:
+        values["baseconversationindexhash"] = base_hash(base)
     if message.message_id:
         values["messageiddupcheck"] = duplicate_key(message.message_id, outgoing=False)
     return Email(
@@ -97,14 +125,14 @@ def _email(
         directioncode=False,
         ownerid=owner,
         subject=one_line(message.subject, 200),
-        description=clean_text(message.body),
+        description=clean_text(body),
         mimetype="text/html" if message.html else "text/plain",
         sender=one_line(message.sender.address, 250) if message.sender is not None else None,
         torecipients=";".join(one_line(one.address, 500) for one in message.to[:100])[:500],
         messageid=message.message_id or None,
         inreplyto=message.in_reply_to or None,
         conversationindex=one_line(message.conversation_index, 2048) or None,
-        correlationmethod=correlation.method if correlation is not None else CorrelationMethod.NONE,
+        correlationmethod=correlation.method if correlation is not None else method_without_match(place.policies.correlation),
         correlatedactivityid=Lookup("email", correlation.email.email_id) if correlation is not None else None,
         parentactivityid=Lookup("email", parent) if parent is not None else None,
         regardingobjectid=regarding,
@@ -112,7 +140,7 @@ def _email(
         receivingmailboxid=place.mailbox.reference if place.mailbox is not None else None,
         submittedby=one_line(message.submitted_by, 250) or None,
         prioritycode=Priority(min(2, max(0, message.importance))),
-        notifications=EmailNotification.ATTACHMENT_BLOCKED if blocked else EmailNotification.NONE,
+        notifications=notification,
         senton=message.received_on,
         actualend=message.received_on,
         attachmentcount=attachment_count,
@@ -178,7 +206,8 @@ def _acts_for(place: Place, reference: Lookup) -> Lookup | None:
 def _new_contact(
     tx: Transaction, place: Place, message: IncomingMessage, judgement: Judgement, owner: Lookup | None
 ) -> Match | None:
-    """AutoCreateContactOnPromote: a contact for an unknown sender, where the organization and the accepting user want it."""
+    """AutoCreateContactOnPromote: a record for an unknown sender, where the organization and the accepting user want it (reference 4.8). A contact;
+    a lead where the user's further option says so (ours: published is only "contact or lead"). A queue has no such option."""
     accepting = judgement.acceptance.accepting
     if message.sender is None or judgement.matches.get(address_key(message.sender.address)):
         return None
@@ -187,9 +216,9 @@ def _new_contact(
     if not place.policies.switches.autocreatecontactonpromote or accepting is None or accepting.entity != "systemuser":
         return None
     if accepting.id not in place.makes_contacts:
-        settings = tx.first(UserSettings, systemuserid=accepting.id)
-        place.makes_contacts[accepting.id] = settings is not None and settings.autocreatecontactonpromote
-    if not place.makes_contacts[accepting.id]:
+        place.makes_contacts[accepting.id] = record_for_strangers(tx.first(UserSettings, systemuserid=accepting.id))
+    entity = place.makes_contacts[accepting.id]
+    if not entity:
         return None
     name = one_line(message.sender.name or message.sender.address, 160)
     first, _, last = name.rpartition(" ")
@@ -201,34 +230,35 @@ def _new_contact(
         "ownerid": owner or accepting,
         "createdon": tx.now(),
     }
-    return Match(tx.create(GenericRecord("contact", "", values)).reference, owner=owner or accepting)
+    if entity == "lead":
+        values["subject"] = one_line(message.subject, 200)
+    return Match(tx.create(GenericRecord(entity, "", values)).reference, owner=owner or accepting)
 
 
-# -- attachments and queue items --------------------------------------------------------------------------------------
+def record_for_strangers(settings: UserSettings | None) -> str:
+    """Entity of the record that this user wants for unknown senders; "": none."""
+    if settings is None or not settings.autocreatecontactonpromote:
+        return ""
+    return "lead" if settings.createleadonpromote else "contact"
 
 
-@dataclass(frozen=True, slots=True)
-class _Limits:
-    size: int
-    blocked: frozenset[str]
+def _account_of(tx: Transaction, sender: Match | None) -> Lookup | None:
+    """`sendersaccount`: the sender's parent account, or the sender where it is one (reference 1.8)."""
+    if sender is None:
+        return None
+    if sender.entity == "account":
+        return sender.reference
+    column = _PARENT_ACCOUNT.get(sender.entity)
+    parent = tx.get(GenericRecord, sender.reference).get(column) if column is not None else None
+    return parent if isinstance(parent, Lookup) and parent.entity == "account" else None
 
 
-def _attachments(
-    deployment: DeploymentSettings, size: int, message: IncomingMessage, activity: Lookup
-) -> tuple[list[ActivityMimeAttachment], bool]:
-    """The files that may be kept, and whether any was left out (blocked extension or too large, reference 4.11)."""
-    limits = _Limits(size, deployment.blocked_extensions)
-    kept = [one for one in message.attachments if not _refused(one.filename, len(one.octets), limits)]
-    return attachment_rows(activity, kept), len(kept) < len(message.attachments)
+# -- queue items ------------------------------------------------------------------------------------------------------
 
 
-def _refused(filename: str, size: int, limits: _Limits) -> bool:
-    _, dot, extension = filename.rstrip(". ").rpartition(".")
-    return size > limits.size or (bool(dot) and extension.lower() in limits.blocked)
-
-
-def _queues(place: Place, message: IncomingMessage, judgement: Judgement) -> list[Lookup]:
-    """One queue item for each resolved queue recipient, and for the synchronizing queue, as the switches say."""
+def _queues(tx: Transaction, place: Place, message: IncomingMessage, judgement: Judgement) -> list[Lookup]:
+    """One queue item for each resolved queue recipient; by another switch one for the queue whose mailbox is being synchronized, or for the
+    default queue of the user whose mailbox it is (reference 4.11)."""
     switches = place.policies.switches
     found: dict[Lookup, None] = {}
     if switches.createqueueitemsforacceptingqueuerecipients:
@@ -237,16 +267,24 @@ def _queues(place: Place, message: IncomingMessage, judgement: Judgement) -> lis
         accepting = judgement.acceptance.accepting
         if accepting is not None and accepting.entity == "queue":
             found[accepting] = None
-    if switches.createqueueitemforsynchronizingmailbox and place.owner is not None and place.owner.entity == "queue":
-        found[place.owner] = None
+    if switches.createqueueitemforsynchronizingmailbox and place.owner is not None:
+        own = place.owner if place.owner.entity == "queue" else tx.get(SystemUser, place.owner).queueid
+        if own is not None:
+            found[own] = None
     return list(found)
 
 
-def add_queue_items(tx: Transaction, activity: Lookup, queues: Sequence[Lookup], title: str) -> None:
+def add_queue_items(tx: Transaction, email: Email, queues: Sequence[Lookup]) -> None:
     """The activity in each of these queues, unless it is there."""
     for queue in queues:
-        if tx.first(QueueItem, objectid=activity, queueid=queue) is None:
+        if tx.first(QueueItem, objectid=email.reference, queueid=queue) is None:
             row = QueueItem(
-                queueid=queue, objectid=activity, objecttypecode=EMAIL_TYPE_CODE, title=one_line(title, 300), enteredon=tx.now()
+                queueid=queue,
+                objectid=email.reference,
+                objecttypecode=EMAIL_TYPE_CODE,
+                title=email.subject,
+                sender=email.sender,
+                torecipients=email.torecipients,
+                enteredon=tx.now(),
             )
             tx.create(row)

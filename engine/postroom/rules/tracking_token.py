@@ -16,7 +16,7 @@ __all__ = [
     "TOKEN_LIMIT",
     "TokenLayout",
     "append_token",
-    "find_token",
+    "find_tokens",
     "make_token",
     "prefixes_of",
     "with_history",
@@ -89,21 +89,29 @@ def append_token(subject: str, token: str, limit: int = 255) -> str:
     return f"{kept} {token}" if kept else token
 
 
+_TOKENS = 10
+"""Of more places in a subject that look like tokens only the last ones are looked up. Ours."""
+_DIGITS = "{3,20}"
+"""Designator, user number and counter: one digit each at least, 1 + 10 + 9 at most."""
+
+
 @lru_cache(maxsize=64)
-def _pattern(layout: TokenLayout) -> re.Pattern[str]:
-    prefixes = "|".join(re.escape(prefix) for prefix in sorted(layout.prefixes, key=len, reverse=True))
-    return re.compile(rf"({prefixes})([0-9]{{{1 + layout.user_digits + layout.counter_digits}}})(?![0-9])", re.IGNORECASE)
+def _pattern(prefixes: tuple[str, ...]) -> re.Pattern[str]:
+    longest_first = "|".join(re.escape(prefix) for prefix in sorted(prefixes, key=len, reverse=True))
+    return re.compile(rf"({longest_first})([0-9]{_DIGITS})(?![0-9])", re.IGNORECASE)
 
 
-def find_token(subject: str, layout: TokenLayout) -> str | None:
-    """The last token in a subject, with the prefix spelled as configured; None when there is none."""
+def find_tokens(subject: str, layout: TokenLayout) -> tuple[str, ...]:
+    """What looks like tokens in a subject, the last one first, prefixes spelled as configured. The last that is a stored email's counts.
+
+    Any number of digits is taken: tokens made before the digits were changed go on working, as the stored token decides (ours). A prefix that was
+    configured in several spellings gives one token for each.
+    """
     if not layout.prefixes:
-        return None
-    found = None
-    for match in _pattern(layout).finditer(subject):
-        found = match
-    if found is None:
-        return None
-    # asked of the pattern again: it takes more letters for equal than casefold does (a capital I with a dot for an i)
-    spelled = next(one for one in layout.prefixes if re.fullmatch(re.escape(one), found[1], re.IGNORECASE))
-    return spelled + found[2]
+        return ()
+    found: dict[str, None] = {}
+    for match in list(_pattern(layout.prefixes).finditer(subject))[: -_TOKENS - 1 : -1]:
+        # asked of the pattern again: it takes more letters for equal than casefold does (a capital I with a dot for an i)
+        spelled = [one for one in layout.prefixes if re.fullmatch(re.escape(one), match[1], re.IGNORECASE)]
+        found |= {prefix + match[2]: None for prefix in spelled if len(prefix + match[2]) <= TOKEN_LIMIT}
+    return tuple(found)
