@@ -12,7 +12,7 @@ from postroom.store import ledger
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
 
-__all__ = ["Books", "IncomingEntry", "OutgoingEntry", "RecipientEntry", "read"]
+__all__ = ["Books", "IncomingEntry", "OutgoingEntry", "RecipientEntry", "outgoing_entry", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def read(organization: Organization) -> Books:
     with organization.store.reading() as tx:
         addresses = {box.mailboxid: box.emailaddress or "" for box in tx.find(Mailbox)}
         incoming = [_incoming(row, addresses) for row in ledger.incoming_rows(tx)]
-        outgoing = [_outgoing(row) for row in ledger.outgoing_rows(tx)]
+        outgoing = [outgoing_entry(row) for row in ledger.outgoing_rows(tx)]
     return Books(tuple(incoming), tuple(outgoing))
 
 
@@ -102,7 +102,7 @@ def _incoming(row: ledger.IncomingRow, addresses: dict[str, str]) -> IncomingEnt
     )
 
 
-def _outgoing(row: ledger.OutgoingRow) -> OutgoingEntry:
+def outgoing_entry(row: ledger.OutgoingRow) -> OutgoingEntry:
     return OutgoingEntry(
         email_id=row.email_id,
         kind=row.kind,

@@ -4,7 +4,6 @@ and what would change it. Ours: the product keeps nothing. Octets are kept only 
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from postroom.mime.values import Address
@@ -36,11 +35,8 @@ def head_of(message: IncomingMessage) -> str:
 def message_of_head(text: str) -> IncomingMessage:
     """The message again, without its body."""
     head = json.loads(text)
-    lists = {name: tuple(Address(*one) for one in head.get(name, ())) for name in _LISTS}
-    message = IncomingMessage(message_id=head["message_id"], subject=head["subject"], **lists)
-    return replace(
-        message,
-        in_reply_to=head.get("in_reply_to", ""),
-        references=tuple(head.get("references", ())),
-        conversation_index=head.get("conversation_index", ""),
-    )
+    values: dict[str, Any] = {name: tuple(Address(*one) for one in head.get(name, ())) for name in _LISTS}
+    values["in_reply_to"] = head.get("in_reply_to", "")
+    values["references"] = tuple(head.get("references", ()))
+    values["conversation_index"] = head.get("conversation_index", "")
+    return IncomingMessage(message_id=head["message_id"], subject=head["subject"], **values)

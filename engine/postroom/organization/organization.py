@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from postroom.clock import Clock
 from postroom.mime.values import Address, Attachment
-from postroom.model import Lookup
+from postroom.model import Lookup, Mailbox
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.verdict import Verdict
-from postroom.organization import alerts, books, cycles, incoming, mailboxes, outbox, outgoing, profiles, records, testing_mail
+from postroom.organization import (
+    alerts,
+    books,
+    cycles,
+    explain,
+    incoming,
+    mail_log,
+    mailboxes,
+    outbox,
+    outgoing,
+    profiles,
+    records,
+    testing_mail,
+)
 from postroom.organization.callers import Caller
 from postroom.organization.gateway import OrganizationGateway
 from postroom.organization.policies import settings_in
@@ -40,6 +53,7 @@ class Organization:
         self.name = name
         self.store = store
         self.deployment = deployment
+        self._organization_id: str | None = None
 
     @property
     def clock(self) -> Clock:
@@ -49,6 +63,13 @@ class Organization:
     def settings(self) -> OrganizationRecord:
         """The organization row: section 1.5 of the server-side-sync reference."""
         return records.settings(self)
+
+    @property
+    def organization_id(self) -> str:
+        """The key of the organization row; read once."""
+        if self._organization_id is None:
+            self._organization_id = self.settings.organizationid
+        return self._organization_id
 
     # -- records ------------------------------------------------------------------------------------------------------
 
@@ -119,10 +140,18 @@ class Organization:
         testing_mail.schedule_test(self, caller, mailbox_id, testing_mail.TestWish(enable, process_from, primary, take_over))
 
     def schedule_profile_tests(
-        self, caller: Caller, profile_id: str, *, enable: bool = True, process_from: datetime | None = None, primary: bool = False
+        self,
+        caller: Caller,
+        profile_id: str,
+        *,
+        enable: bool = True,
+        process_from: datetime | None = None,
+        primary: bool = False,
     ) -> list[str]:
         """Test & Enable Mailboxes: all of a profile that have anything to test, queues first. Returns the mailboxes' ids."""
-        return testing_mail.schedule_profile_tests(self, caller, profile_id, testing_mail.TestWish(enable, process_from, primary))
+        return testing_mail.schedule_profile_tests(
+            self, caller, profile_id, testing_mail.TestWish(enable, process_from, primary)
+        )
 
     def record_test_result(
         self,
@@ -314,15 +343,33 @@ class Organization:
         scheduled_on: datetime | None = None,
         steps: Mapping[str, float] | None = None,
         machine: str = "",
+        run_id: str = "",
+        interval: int | None = None,
     ) -> None:
         """What one run leaves behind, in one transaction: next due time, counters, the statistics row; for a failure also disabling or
         postponing and the alert (reference 3.4, 3.7); then the mailbox is unlocked and its lease released, as `end_run` does."""
-        cycles.finish_run(
+        run_results.finish_run(
             self,
             mailbox_id,
             Operation(operation),
-            cycles.RunResult(fence, started_on, next_due, processed, failed, failure, scheduled_on, dict(steps or {}), machine),
+            run_results.RunResult(
+                fence,
+                started_on,
+                next_due,
+                processed,
+                failed,
+                failure,
+                scheduled_on,
+                dict(steps or {}),
+                machine,
+                run_id,
+                interval,
+            ),
         )
+
+    def due_since(self, mailbox: Mailbox, operation: Operation | str) -> datetime | None:
+        """When a mailbox that is due had become so (ours); None: it always was."""
+        return cycles.due_since(self, mailbox, Operation(operation))
 
     def renew_run(self, mailbox_id: str, fence: Fence) -> bool:  # noqa: ARG002 - for symmetry with begin_run
         """Keep the lease of a long run. False: it was lost."""
@@ -336,6 +383,38 @@ class Organization:
         """Write a TraceLog, gated by the organization's settings; an equal alert is renewed, not repeated (reference 3.7)."""
         with self.store.transaction() as tx:
             alerts.write(tx, settings_in(tx), alert)
+
+    # -- for people (ours) --------------------------------------------------------------------------------------------
+
+    def mail(
+        self, _caller: Caller, *, mailbox_id: str | None = None, disposition: str | None = None, limit: int | None = 50
+    ) -> list[mail_log.MailRow]:
+        """What came in and what became of it, the newest first; `disposition` as in `books`."""
+        return mail_log.mail(self, mailbox_id=mailbox_id, disposition=disposition, limit=limit)
+
+    def find_mail(self, _caller: Caller, text: str) -> list[mail_log.MailRow]:
+        """By number, Message-ID or subject. Raises RecordNotFound for a number that there is not."""
+        return mail_log.find_mail(self, text)
+
+    def explain_mail(self, _caller: Caller, number: int) -> explain.MailExplanation:
+        """Why a message became what it became: the rule, what it saw, the settings that bear on it. Raises RecordNotFound."""
+        return explain.explain_mail(self, number)
+
+    def explain_skipped(self, caller: Caller, mailbox_id: str, operation: Operation | str) -> list[explain.Skipped]:
+        """`explain_mailbox`, with the attributes that each obstacle comes from and what takes it away."""
+        operation = Operation(operation)
+        box = self.retrieve(caller, "mailbox", mailbox_id)
+        return explain.skipped(operation, self.explain_mailbox(mailbox_id, operation), box, self.settings)
+
+    def outgoing_log(
+        self, _caller: Caller, *, marks: Sequence[str] = (), tests: bool = False, limit: int | None = 50
+    ) -> list[books.OutgoingEntry]:
+        """What was to be sent and what became of it, the newest first; `marks` as in `books`."""
+        return mail_log.outgoing(self, marks=marks, tests=tests, limit=limit)
+
+    def summary(self, _caller: Caller) -> dict[str, Any]:
+        """Counts at a glance."""
+        return mail_log.summary(self)
 
     def books(self) -> books.Books:
         """What became of every message, incoming and outgoing, as values (ours)."""
