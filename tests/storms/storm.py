@@ -169,8 +169,8 @@ def _trouble(chance: random.Random) -> Event:
 
 def _change(chance: random.Random) -> Event:
     what = chance.choice(
-        ["well", "new unique ids", "maildrop locked", "filter", "delete", "wrong password", "right password", "deactivate"]
-        + ["activate", "profile off", "profile on", "test", "internal", "disable", "take over", "approval", "backup", "restore"]
+        "well,new unique ids,maildrop locked,filter,delete,wrong password,right password,deactivate,activate,profile off,"
+        "profile on,test,internal,disable,take over,approval,backup,restore".split(",")
     )
     values: dict[str, Any] = {
         "filter": chance.choice([0, 0, 2, 3, 4]),
