@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from postroom.mime.parse import parse_message
@@ -32,6 +33,10 @@ class House:
 
     def settings(self, **values: Any) -> None:
         self.organization.update_settings(SYSTEM, **values)
+
+    def deploy(self, **values: Any) -> None:
+        """Other settings of the deployment."""
+        self.deployment.settings = dataclasses.replace(self.deployment.settings, **values)
 
     def user(self, name: str, *, ready: bool = True, filter_: int = 0, **values: Any) -> Lookup:
         values = {"internalemailaddress": f"{name}@alder.test", **_SERVED, **values}

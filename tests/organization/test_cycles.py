@@ -90,12 +90,15 @@ def test_profile_channel_and_lock(house: House) -> None:
 
 def test_approval_counts_only_where_it_is_required(house: House) -> None:
     ada, support = house.user("ada"), house.queue("support")
+    house.settings(requireapprovalforuseremail=False, requireapprovalforqueueemail=False)
     for owner in (ada, support):
         house.organization.reject_email(SYSTEM, house.mailbox(owner).mailboxid)
-    house.settings(requireapprovalforuseremail=False)
-    assert directions(house) == {"Ada": (INCOMING,)}
-    house.settings(requireapprovalforqueueemail=False)
     assert directions(house) == {"Ada": (INCOMING,), "support": (INCOMING,)}
+    house.settings(requireapprovalforqueueemail=True)
+    assert directions(house) == {"Ada": (INCOMING,)}
+    assert not house.mailbox(support).enabledforincomingemail
+    house.settings(requireapprovalforuseremail=True)
+    assert directions(house) == {}
 
 
 _CHOICES: dict[str, list[Any]] = {

@@ -186,6 +186,7 @@ def test_the_default_profile_stays_and_another_leaves_its_mailboxes_without_one(
     ada = house.user("ada")
     with pytest.raises(RuleViolated, match="default profile"):
         house.organization.delete(SYSTEM, "emailserverprofile", house.profile)
+    house.deploy(allow_non_ssl_email=True, allow_basic_authentication_on_non_secure_channel=True)
     other = house.organization.create(SYSTEM, "emailserverprofile", name="other", servertype=1, incomingusessl=False)
     profile = house.organization.retrieve(SYSTEM, "emailserverprofile", other)
     assert (profile.incomingportnumber, profile.outgoingportnumber) == (110, 587)
@@ -224,6 +225,7 @@ def test_passwords_go_in_and_never_come_out(house: House) -> None:
 
 
 def test_credentials_of_the_profile_and_the_time_out(house: House) -> None:
+    house.deploy(allow_anonymous_smtp=True)
     ada = house.user("ada")
     house.organization.update(
         SYSTEM,

@@ -18,9 +18,7 @@ IDLE_POLL = [
     "SELECT statevalue",  # what the provider remembers
     "SELECT json_each",  # which messages are new
     "UPDATE lease",  # finish: the lease goes back
-    "UPDATE mailbox",  # unlocked
-    "SELECT mailbox",  # its counters
-    "UPDATE mailbox",  # and the new ones
+    "UPDATE mailbox",  # unlocked, with its new counters
     "INSERT mailboxstatistics",
     "who is due",  # did that make anything due?
 ]

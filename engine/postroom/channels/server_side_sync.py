@@ -10,12 +10,15 @@ import logging
 import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
 from postroom.errors import Cancelled, ConfigError, StoreError, TransientError
-from postroom.model import Mailbox, ServerType
+from postroom.model import AuthenticationProtocol, CredentialRetrieval, Mailbox, ServerType
+from postroom.model.deployment import DeploymentSettings
 from postroom.organization import DueMailbox, GatewayBinding, Operation, Organization, RunFailure
+from postroom.organization.run_results import interval_of
 from postroom.organization.testing_mail import directions_to_test
 from postroom.organization.values import Connection
 from postroom.providers.builtin.pop3 import Pop3Config, Pop3Provider
@@ -40,6 +43,22 @@ profile knows only yes or no."""
 
 OUTGOING_PER_CYCLE = 100
 """Emails claimed at once. Ours; "more" runs again."""
+
+
+_NOT_SPOKEN = frozenset({AuthenticationProtocol.NEGOTIATE, AuthenticationProtocol.NTLM})
+
+
+@dataclass(slots=True)
+class _Cycle:
+    """What is noted while a job works: whose credentials were used, how long its steps took (in seconds), and when to poll again."""
+
+    credentials: int | None = None
+    steps: dict[str, float] = field(default_factory=dict)
+    poll: schedule.NextPoll | None = None
+
+    @property
+    def of_profile(self) -> bool:
+        return self.credentials == CredentialRetrieval.EMAIL_SERVER_PROFILE
 
 
 class NoRoom(Cancelled):
@@ -121,52 +140,59 @@ class ServerSideSync:
     # -- one job ------------------------------------------------------------------------------------------------------
 
     def _job(self, due: DueMailbox, operation: Operation) -> Job:
+        cycle = _Cycle()
         work = self._test if operation is Operation.TEST else self._email
         lease = _MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder)
 
         def record(report: JobReport, fence: Fence | None) -> None:
-            if self._record(due, operation, report, fence):
+            if self._record(due, operation, report, fence, cycle):
                 lease.given_back = fence
 
         return Job(
             instance=due.mailbox.mailboxid,
             operation=operation,
-            run=lambda run: work(due, operation, run),
+            run=lambda run: work(due, operation, run, cycle),
             lease=lease,
             record=record,
+            scheduled=self.organization.due_since(due.mailbox, operation),
         )
 
-    def _email(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
-        """One cycle of one direction."""
+    def _email(self, due: DueMailbox, operation: Operation, run: JobRun, cycle: _Cycle) -> RunOutcome:
+        """One cycle of one direction. A job that runs again has its steps anew."""
+        monotonic = self.organization.clock.monotonic
+        cycle.steps, began = {}, monotonic()
         connection = self._connection(due, operation)
+        cycle.credentials = connection.credentials
         with self._slot(connection):
             provider = self._provider(due.mailbox, operation, connection)
+            cycle.steps["prepare"] = monotonic() - began
             try:
                 return provider.run(self._context(due.mailbox, operation, operation, provider, connection, run))
             finally:
+                cycle.steps["run"] = monotonic() - began - cycle.steps["prepare"]
                 provider.close()
 
-    def _test(self, due: DueMailbox, operation: Operation, run: JobRun) -> RunOutcome:
+    def _test(self, due: DueMailbox, operation: Operation, run: JobRun, cycle: _Cycle) -> RunOutcome:
         """Test & Enable (reference 2.4): each direction that still needs an answer is tried for real and told the result."""
         tested = failed = 0
         for direction in directions_to_test(due.mailbox):
             failure: RunFailure | None = None
+            cycle.credentials = None
             try:
-                self._try_direction(due, direction, operation, run)
+                self._try_direction(due, direction, operation, run, cycle)
             except (Cancelled, StoreError):  # says nothing about the mailbox
                 raise
             except Exception as error:
-                failure = RunFailure.of(error, direction)
+                failure = RunFailure.of(error, direction, profile_credentials=cycle.of_profile)
                 failed += 1
             self.organization.record_test_result(due.mailbox.mailboxid, direction, failure, fence=run.fence)
-            if self._tested is not None:
-                self._tested(due.mailbox.mailboxid, direction, failure)
             tested += 1
         return RunOutcome(processed=tested, failed=failed)
 
-    def _try_direction(self, due: DueMailbox, direction: Operation, operation: Operation, run: JobRun) -> None:
+    def _try_direction(self, due: DueMailbox, direction: Operation, operation: Operation, run: JobRun, cycle: _Cycle) -> None:
         """Log in; outgoing also sends the real message to the mailbox itself. Raises ProviderError."""
         connection = self._connection(due, direction)
+        cycle.credentials = connection.credentials
         with self._slot(connection):
             provider = self._provider(due.mailbox, direction, connection)
             try:
@@ -190,8 +216,8 @@ class ServerSideSync:
         if direction is Operation.ACT:
             raise ConfigError("appointments, contacts and tasks need an Exchange profile")
         connection = self.organization.connection(due, direction)
-        if not connection.tls and not self.organization.deployment.settings.allow_non_ssl_email:
-            raise ConfigError("the profile does not use TLS, and the deployment does not allow that (AllowNonSSLEmail)")
+        if connection.authentication in _NOT_SPOKEN:
+            raise ConfigError("POP3 and SMTP are spoken with passwords only: Negotiate and NTLM are not")
         return connection
 
     @contextmanager
@@ -254,7 +280,7 @@ class ServerSideSync:
 
     # -- what a run leads to ------------------------------------------------------------------------------------------
 
-    def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None) -> bool:
+    def _record(self, due: DueMailbox, operation: Operation, report: JobReport, fence: Fence | None, cycle: _Cycle) -> bool:
         """Whether there was a result to write; the lease went back with it."""
         failure: RunFailure | None = None
         if isinstance(report.error, NoRoom):
@@ -264,35 +290,61 @@ class ServerSideSync:
             if nature is Nature.STALE:
                 return False  # another run has the mailbox; nothing of this one may be written
             if nature is not Nature.NONE:
-                failure = RunFailure.of(report.error, operation)
+                failure = RunFailure.of(report.error, operation, profile_credentials=cycle.of_profile)
                 log.info("%s of %s: %s", operation, due.mailbox.emailaddress, failure.text)
         outcome = report.outcome or RunOutcome()
+        poll = None if operation is Operation.TEST else self._next_poll(due, operation, outcome, cycle.poll)
+        incoming = operation is Operation.INCOMING
+        cycle.poll = poll
         self.organization.finish_run(
             due.mailbox.mailboxid,
             operation,
             fence=fence,
             started_on=report.started,
-            next_due=None if operation is Operation.TEST else report.ended + self._interval(due, outcome),
+            next_due=None if poll is None else report.ended + timedelta(seconds=poll.seconds),
             processed=outcome.processed,
             failed=outcome.failed,
             failure=failure,
+            scheduled_on=report.scheduled,
+            steps=cycle.steps,
             machine=self.holder,
+            run_id=report.run_id,
+            interval=round(poll.interval) if poll is not None and incoming and failure is None else None,
         )
         return True
 
-    def _interval(self, due: DueMailbox, outcome: RunOutcome) -> timedelta:
-        settings = self.organization.deployment.settings
-        windows = schedule.Windows(
-            settings.active_mailbox_minimum_backoff,
-            settings.active_mailbox_maximum_backoff,
-            settings.idle_mailbox_minimum_backoff,
-            settings.idle_mailbox_maximum_backoff,
+    def _next_poll(
+        self, due: DueMailbox, operation: Operation, outcome: RunOutcome, earlier: schedule.NextPoll | None
+    ) -> schedule.NextPoll:
+        """By the windows of the operation, from the interval that the mailbox remembers, or from what the same job has found a moment before."""
+        mailbox, act = due.mailbox, operation is Operation.ACT
+        empty, interval = (mailbox.noactcount or 0, 0) if act else (mailbox.noemailcount or 0, interval_of(mailbox))
+        if earlier is not None:
+            empty, interval = earlier.noemailcount, round(earlier.interval)
+        return schedule.next_poll(
+            schedule.Cycle(outcome.processed, outcome.more),
+            empty,
+            previous=float(interval) if interval else None,
+            windows=_windows(self.organization.deployment.settings, act=act),
+            minimum_minutes=due.profile.minpollingintervalinminutes,
+            inactive_back_off=due.inactive_back_off,
         )
-        cycle = schedule.Cycle(outcome.processed, outcome.more)
-        poll = schedule.next_poll(
-            cycle, due.mailbox.noemailcount or 0, windows=windows, minimum_minutes=due.profile.minpollingintervalinminutes
+
+
+def _windows(settings: DeploymentSettings, *, act: bool) -> schedule.Windows:
+    if act:
+        return schedule.Windows(
+            settings.active_mailbox_minimum_backoff_for_act,
+            settings.active_mailbox_maximum_backoff_for_act,
+            settings.idle_mailbox_minimum_backoff_for_act,
+            settings.idle_mailbox_maximum_backoff_for_act,
         )
-        return timedelta(seconds=poll.seconds)
+    return schedule.Windows(
+        settings.active_mailbox_minimum_backoff,
+        settings.active_mailbox_maximum_backoff,
+        settings.idle_mailbox_minimum_backoff,
+        settings.idle_mailbox_maximum_backoff,
+    )
 
 
 def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:

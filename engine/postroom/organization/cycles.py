@@ -1,8 +1,8 @@
-"""What a channel needs for its rounds: who is due, why somebody is not, and what a run leaves behind (server-side-sync reference 3)."""
+"""What a channel needs for its rounds: who is due, why somebody is not, and the lease of a run (server-side-sync reference 3). What a run leaves
+behind is in `run_results`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -11,32 +11,26 @@ import sqlalchemy as sa
 from postroom.errors import StaleRun
 from postroom.model import (
     ActDeliveryMethod,
+    CredentialRetrieval,
     EmailConnectionChannel,
     EmailRouterAccessApproval,
     EmailServerProfile,
     EmailStatus,
     IncomingDeliveryMethod,
-    Lookup,
     Mailbox,
-    MailboxStatistics,
-    MailboxTestStatus,
-    OperationType,
     OutgoingDeliveryMethod,
     RecordState,
     ServerType,
-    TraceLevel,
 )
-from postroom.model.text import one_line
-from postroom.organization import alerts, outbox
-from postroom.organization.alerts import Alert
+from postroom.organization import outbox
 from postroom.organization.policies import settings_in
-from postroom.organization.values import DueMailbox, Operation, RunFailure
+from postroom.organization.run_results import sending_due_since
+from postroom.organization.values import DueMailbox, Operation
 from postroom.rules.eligibility import Reason, explain
-from postroom.rules.error_classes import Scope
+from postroom.rules.locking import may_break
 from postroom.rules.operation import COLUMNS
 from postroom.rules.outgoing_state import Mark
-from postroom.rules.retry import BackOff, Counters, Decision, after_failure, after_success
-from postroom.store import TABLES, Fence, Transaction, leases, ledger
+from postroom.store import TABLES, Fence, leases, ledger
 from postroom.store.prepared import Prepared
 from postroom.store.rows import from_micros, shape_of, to_micros
 from postroom.store.tables import lease
@@ -44,7 +38,7 @@ from postroom.store.tables import lease
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
 
-__all__ = ["RunResult", "begin_run", "due_mailboxes", "end_run", "explain_mailbox", "finish_run", "next_due", "renew_run"]
+__all__ = ["begin_run", "due_mailboxes", "due_since", "end_run", "explain_mailbox", "next_due", "renew_run"]
 
 _m, _p, _o, _e = TABLES["mailbox"], TABLES["emailserverprofile"], TABLES["organization"], TABLES["email"]
 _l = ledger.outgoing_ledger
@@ -88,6 +82,12 @@ _ACT = sa.and_(
     _m.c.enabledforact.is_(True),
     _p.c.servertype != int(ServerType.OTHER),
     _m.c.regardingobjectid_entity == "systemuser",
+    sa.not_(
+        sa.and_(
+            sa.func.coalesce(_p.c.incomingcredentialretrieval, 0) == int(CredentialRetrieval.EMAIL_SERVER_PROFILE),
+            _p.c.incominguseimpersonation.is_(False),
+        )
+    ),
 )
 _TEST = sa.and_(_m.c.testemailconfigurationscheduled.is_(True), sa.or_(_INCOMING_SERVED, _OUTGOING_SERVED, _ACT_SERVED))
 _PENDING = sa.and_(
@@ -116,6 +116,7 @@ _DUE_NOW = (
         *(column.label(f"m{number}") for number, column in enumerate(_MAILBOX.columns)),
         *(column.label(f"p{number}") for number, column in enumerate(_PROFILE.columns)),
         *(condition.label(f"due_{operation.value}") for operation, condition in _DUE.items()),
+        _o.c.ismailboxinactivebackoffenabled,
     )
     .select_from(_FROM)
     .where(_SERVICE, _UNLOCKED, sa.or_(*_DUE.values()))
@@ -136,9 +137,9 @@ def due_mailboxes(organization: Organization, now: datetime, *, limit: int | Non
             rows = tx.execute(_FIND_FIRST_DUE, {**parameters, "p_limit": limit}).all()
     found = []
     for row in rows:
-        directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:], strict=True) if due)
+        directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:-1], strict=True) if due)
         mailbox, profile = _MAILBOX.record(row[:_PROFILE_START]), _PROFILE.record(row[_PROFILE_START:_FLAGS_START])
-        found.append(DueMailbox(mailbox, directions, profile))
+        found.append(DueMailbox(mailbox, directions, profile, bool(row[-1])))
     return found
 
 
@@ -191,56 +192,40 @@ def explain_mailbox(organization: Organization, mailbox_id: str, operation: Oper
 # -- a run ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What one run reports. `next_due`: when the schedule wants this operation again. `steps`: name -> seconds."""
-
-    fence: Fence | None
-    started_on: datetime
-    next_due: datetime | None = None
-    processed: int = 0
-    failed: int = 0
-    failure: RunFailure | None = None
-    scheduled_on: datetime | None = None
-    steps: dict[str, float] = field(default_factory=dict)
-    machine: str = ""
-
-
-_POSTPONE_COLUMN = {
-    **{operation: columns.postponed for operation, columns in COLUMNS.items()},
-    Operation.TEST: "postponetestemailconfigurationuntil",
-}
-_STATISTICS = {
-    Operation.INCOMING: OperationType.INCOMING_EMAIL,
-    Operation.OUTGOING: OperationType.OUTGOING_EMAIL,
-    Operation.ACT: OperationType.ACT,
-}
+class _NotToBeBroken(Exception):
+    """A stale lock of another host."""
 
 
 def begin_run(organization: Organization, mailbox_id: str, operation: Operation, holder: str) -> Fence | None:
-    """One lease a mailbox, whatever the operation: named as the mailbox's id."""
+    """One lease a mailbox, whatever the operation: named as the mailbox's id. A stale lock is broken where `rules.locking` allows it."""
     now = organization.clock.now()
     expires = now + timedelta(seconds=organization.deployment.settings.lease_seconds)
-    with organization.store.transaction() as tx:
-        fence = leases.acquire(tx, mailbox_id, holder, now, expires)
-        if fence is not None and (fence.taken_from is not None or operation in (Operation.OUTGOING, Operation.TEST)):
-            outbox.take_over_mailbox(tx, mailbox_id, fence.token)
-        return fence
+    try:
+        with organization.store.transaction() as tx:
+            fence = leases.acquire(tx, mailbox_id, holder, now, expires)
+            if fence is None:
+                return None
+            if fence.taken_from is not None:
+                forced = settings_in(tx).ismailboxforcedunlockingenabled
+                if not may_break(holder, fence.taken_from, forced_unlocking=forced):
+                    raise _NotToBeBroken
+            if fence.taken_from is not None or operation in (Operation.OUTGOING, Operation.TEST):
+                outbox.take_over_mailbox(tx, mailbox_id, fence.token)
+            return fence
+    except _NotToBeBroken:  # rolled back: the lock is as it was
+        return None
 
 
-def finish_run(organization: Organization, mailbox_id: str, operation: Operation, result: RunResult) -> None:
-    with organization.store.transaction() as tx:
-        if result.fence is not None and not leases.release(tx, result.fence):
-            raise StaleRun(f"the lease of {result.fence.instance!r} was lost: the run's result does not count")
-        mailbox = tx.get(Mailbox, mailbox_id)
-        changes = _common(tx.now(), mailbox, operation, result)
-        if result.failure is None:
-            changes |= _succeeded(tx.now(), mailbox, operation, result)
-        else:
-            changes |= _failed(tx, organization, mailbox, operation, result.failure)
-        tx.update(Mailbox, mailbox_id, **changes)
-        if operation in _STATISTICS:
-            tx.create(_statistics(tx.now(), mailbox, operation, result))
+def due_since(organization: Organization, mailbox: Mailbox, operation: Operation) -> datetime | None:
+    """When a mailbox that is due had become so; None: it always was."""
+    if operation is Operation.OUTGOING:
+        with organization.store.reading() as tx:
+            asked = sending_due_since(tx, mailbox.mailboxid)
+        return max((one for one in (asked, mailbox.postponesendinguntil) if one is not None), default=None)
+    if operation is Operation.TEST:
+        return mailbox.postponetestemailconfigurationuntil
+    names = COLUMNS[operation].waits
+    return max((moment for name in names if (moment := getattr(mailbox, name)) is not None), default=None)
 
 
 def renew_run(organization: Organization, fence: Fence) -> bool:
@@ -259,119 +244,3 @@ def end_run(organization: Organization, fence: Fence | None) -> None:
         return
     with organization.store.transaction() as tx:
         leases.release(tx, fence)
-
-
-def _common(now: datetime, mailbox: Mailbox, operation: Operation, result: RunResult) -> dict[str, Any]:
-    """Next due time and performance counters (durations in milliseconds: the unit is not published)."""
-    duration = max(0, round((now - result.started_on).total_seconds() * 1000))
-    times = (mailbox.processedtimes or 0) + 1
-    average = ((mailbox.averagetotalduration or 0) * (times - 1) + duration) // times
-    changes: dict[str, Any] = {
-        "processinglastattemptedon": result.started_on,
-        "lastsyncstartedon": result.started_on,
-        "itemsprocessedforlastsync": result.processed,
-        "itemsfailedforlastsync": result.failed,
-        "processedtimes": times,
-        "lastduration": min(duration, 2**31 - 1),
-        "averagetotalduration": min(average, 2**31 - 1),
-    }
-    if operation in COLUMNS:
-        changes[COLUMNS[operation].scheduled] = result.next_due
-    if operation is Operation.INCOMING:
-        changes["noemailcount"] = 0 if result.processed else mailbox.noemailcount + 1
-    elif operation is Operation.ACT:
-        changes["noactcount"] = 0 if result.processed else mailbox.noactcount + 1
-    return changes
-
-
-def _succeeded(now: datetime, mailbox: Mailbox, operation: Operation, result: RunResult) -> dict[str, Any]:
-    changes: dict[str, Any] = {"lastsuccessfulsynccompletedon": now}
-    if operation in _STATISTICS:
-        changes["mailboxstatus"] = MailboxTestStatus.SUCCESS
-        counters = Counters.unpack(mailbox.transientfailurecount)
-        changes["transientfailurecount"] = after_success(counters, operation).pack()
-    if result.processed:
-        changes["lastactiveon"] = now
-    if mailbox.lastsyncerrorcount:
-        changes["lastsyncerrorcount"] = 0
-    if operation is Operation.INCOMING and mailbox.receivingpostponeduntil is not None:
-        changes["receivingpostponeduntil"] = None
-    return changes
-
-
-def _failed(
-    tx: Transaction, organization: Organization, mailbox: Mailbox, operation: Operation, failure: RunFailure
-) -> dict[str, Any]:
-    """Count, postpone or disable as `rules.retry` decides, and say so (reference 3.4)."""
-    error = failure.judgement(operation)
-    deployment = organization.deployment.settings
-    back_off = BackOff(
-        on_transient_error=deployment.mailbox_backoff_on_transient_error,
-        on_timeout=deployment.mailbox_backoff_on_timeout,
-        maximum_failures=deployment.max_mailbox_transient_failures,
-    )
-    counters = Counters.unpack(mailbox.transientfailurecount)
-    decision = after_failure(counters, operation, error, back_off, failure.retry_after)
-    changes: dict[str, Any] = {"transientfailurecount": decision.counters.pack()}
-    if error.scope is not Scope.EMAIL:
-        changes |= {
-            "mailboxstatus": MailboxTestStatus.FAILURE,
-            "lastsyncerror": one_line(failure.text, 2048),
-            "lastsyncerrorcode": error.tracecode,
-            "lastsyncerrorcount": (mailbox.lastsyncerrorcount or 0) + 1,
-            "lastsyncerroroccurredon": tx.now(),
-        }
-    if decision.disable and operation in COLUMNS:
-        changes |= {COLUMNS[operation].enabled: False, COLUMNS[operation].status: MailboxTestStatus.FAILURE}
-    elif decision.postpone is not None and operation in _POSTPONE_COLUMN:
-        changes[_POSTPONE_COLUMN[operation]] = tx.now() + decision.postpone
-    _tell(tx, mailbox, operation, failure, decision)
-    return changes
-
-
-def _tell(tx: Transaction, mailbox: Mailbox, operation: Operation, failure: RunFailure, decision: Decision) -> None:
-    """An alert on the mailbox, and for a profile's error on the profile; its mailboxes' owners hear of it where the organization wants."""
-    if not decision.level:
-        return
-    settings = settings_in(tx)
-    error, level = failure.judgement(operation), TraceLevel(int(decision.level))
-    what = "switched off" if decision.disable else "tried again later"
-    text = f"{operation.value.capitalize()} processing of the mailbox failed and is {what}: {error.name}"
-    regarding: list[Lookup] = []
-    if error.scope is not Scope.PROFILE or settings.notifymailboxownerofemailserverlevelalerts:
-        regarding.append(mailbox.reference)
-    if error.scope is Scope.PROFILE and mailbox.emailserverprofile is not None:
-        regarding.append(mailbox.emailserverprofile)
-    for one in regarding:
-        alerts.write(tx, settings, Alert(one, level, error.name, text, details=failure.text, number=error.tracecode))
-
-
-def _statistics(now: datetime, mailbox: Mailbox, operation: Operation, result: RunResult) -> MailboxStatistics:
-    scheduled = result.scheduled_on or _due_since(mailbox, operation) or result.started_on
-    steps = ";".join(f"{name}={seconds:.3f}" for name, seconds in result.steps.items())
-    return MailboxStatistics(
-        mailboxid=mailbox.reference,
-        operationtypeid=_STATISTICS[operation],
-        processresult=result.failure is None,
-        mailboxprocessscheduledon=scheduled,
-        mailboxprocessstartedon=result.started_on,
-        mailboxprocesscompletedon=now,
-        scheduledtimeintervalinminutes=_minutes(scheduled, result.started_on),
-        processtimeintervalinminutes=_minutes(result.started_on, now),
-        itemsprocessed=result.processed,
-        itemsfailed=result.failed,
-        crmitemsbacklog=-1,
-        individualstepdurations=steps[:160] or None,
-        machinename=one_line(result.machine, 160) or None,
-    )
-
-
-def _due_since(mailbox: Mailbox, operation: Operation) -> datetime | None:
-    """When the run that ends now had become due. Sending is due when somebody asks for it: that moment is not known here."""
-    if operation is Operation.OUTGOING:
-        return None
-    return max((moment for name in COLUMNS[operation].waits if (moment := getattr(mailbox, name)) is not None), default=None)
-
-
-def _minutes(start: datetime, end: datetime) -> int:
-    return max(0, int((end - start).total_seconds() // 60))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from postroom.errors import InvalidValue, RuleViolated
+from postroom.errors import InvalidValue, RecordNotFound, RuleViolated
 from postroom.model import (
     EmailRouterAccessApproval,
     EmailServerProfile,
@@ -459,7 +459,8 @@ def apply_defaults(organization: Organization, caller: Caller, mailbox_ids: Sequ
 
 
 def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
-    """Values of the organization row that must make sense together. Raises InvalidValue naming everything that does not."""
+    """Values of the organization row that must make sense together. Raises InvalidValue naming everything that does not, RecordNotFound for a
+    default profile that is not there when that is all."""
     found: list[str] = []
     for name, read in (("defaultemailsettings", DefaultEmailSettings.from_xml), ("orgdborgsettings", switches_of)):
         try:
@@ -471,7 +472,10 @@ def check_organization(tx: Transaction, values: Mapping[str, Any]) -> None:
     found += organization_combination.problems(after)
     reference = values.get("defaultemailserverprofileid")
     if reference is not None and tx.first(EmailServerProfile, emailserverprofileid=reference.id) is None:
-        found.append(f"organization.defaultemailserverprofileid: no emailserverprofile {reference.id!r}")
+        problem = f"organization.defaultemailserverprofileid: no emailserverprofile {reference.id!r}"
+        if not found:
+            raise RecordNotFound(problem)
+        found.append(problem)
     if found:
         raise InvalidValue("; ".join(found))
 

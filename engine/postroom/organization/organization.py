@@ -23,10 +23,14 @@ from postroom.organization import (
     incoming,
     mail_log,
     mailboxes,
+    manual_tracking,
+    messages,
     outbox,
     outgoing,
     profiles,
     records,
+    run_results,
+    template_mail,
     testing_mail,
 )
 from postroom.organization.callers import Caller
@@ -243,6 +247,54 @@ class Organization:
         )
         return incoming.deliver_incoming_email(self, caller, message, mailbox_id, validate=validate_before_create)
 
+    def check_promote_email(
+        self, caller: Caller, *, message_id: str, subject: str = "", direction_code: bool | None = None
+    ) -> Verdict:
+        """CheckPromoteEmail: may this message be tracked by hand? Filters are not asked; only a copy that is stored speaks against it.
+        `direction_code` True: outgoing; None: either."""
+        return manual_tracking.check_promote_email(self, caller, message_id, subject, outgoing=direction_code)
+
+    def deliver_promote_email(
+        self,
+        caller: Caller,
+        *,
+        email_id: str | None = None,
+        message_id: str,
+        subject: str | None,
+        from_: Recipients,
+        to: Recipients = (),
+        cc: Recipients = (),
+        bcc: Recipients = (),
+        received_on: datetime,
+        submitted_by: str = "",
+        importance: int | str = 1,
+        body: str = "",
+        attachments: Iterable[Attachment] = (),
+        in_reply_to: str = "",
+        references: Sequence[str] = (),
+        conversation_index: str = "",
+        regarding: Lookup | None = None,
+    ) -> str:
+        """DeliverPromoteEmail: Track in CRM, whatever the filters say. `email_id`: the activity (a draft of that id is replaced by it). `regarding` (ours)
+        wins over what correlation finds. Returns the activity's id, the existing one for a duplicate."""
+        message = incoming.IncomingMessage.of(
+            message_id=message_id,
+            subject=subject or "",
+            from_=from_,
+            to=to,
+            cc=cc,
+            bcc=bcc,
+            received_on=received_on,
+            submitted_by=submitted_by,
+            importance=incoming.importance_of(importance),
+            body=body,
+            attachments=tuple(attachments),
+            in_reply_to=in_reply_to,
+            references=references,
+            conversation_index=conversation_index,
+        )
+        return manual_tracking.deliver_promote_email(self, caller, email_id, message, regarding)
+
     # -- outgoing -----------------------------------------------------------------------------------------------------
 
     def create_email(
@@ -284,6 +336,31 @@ class Organization:
         will be sent. A token is generated when None; "" sends without one. Raises SendRefused, PrivilegeMissing."""
         return outgoing.send_email(self, caller, email_id, issue_send=issue_send, tracking_token=tracking_token)
 
+    def send_template(
+        self,
+        caller: Caller,
+        template_id: str,
+        sender: Lookup,
+        recipients: Sequence[Lookup],
+        regarding: Lookup | None = None,
+        delivery_priority: int | None = None,
+    ) -> list[str]:
+        """SendTemplate: an email from a template to each recipient, each Pending Send. Returns their ids. Records without an address, or that are
+        not to be written to, are left out."""
+        return template_mail.send_template(self, caller, template_id, sender, recipients, regarding, delivery_priority)
+
+    def send_bulk_mail(
+        self, caller: Caller, sender: Lookup, template_id: str, entity: str, regarding: Lookup | None = None, **conditions: Any
+    ) -> list[str]:
+        """SendBulkMail: the same to every record of `entity` that fits `conditions` (the published Query)."""
+        return template_mail.send_bulk_mail(self, caller, sender, template_id, regarding, entity, conditions)
+
+    def send_email_from_template(
+        self, caller: Caller, template_id: str, target: Mapping[str, Any], regarding: Lookup | None = None
+    ) -> str:
+        """SendEmailFromTemplate: `target` holds the email's attributes and parties, the template its subject and body. Returns its id."""
+        return template_mail.send_email_from_template(self, caller, template_id, regarding, target)
+
     def background_send_email(self, caller: Caller, mailbox_id: str, limit: int = 100) -> list[Any]:
         """BackgroundSendEmail: the emails that wait to be sent through this mailbox, best first. Changes nothing; needs read and
         write activity privileges."""
@@ -296,6 +373,11 @@ class Organization:
     def resolve_uncertain(self, caller: Caller, email_id: str, sent: bool) -> None:
         """A person says what became of an uncertain email (ours): `sent` ends it as Sent, otherwise it is Pending Send again."""
         outgoing.resolve_uncertain(self, caller, email_id, sent=sent)
+
+    def execute(self, caller: Caller, message: str, /, **parameters: Any) -> Any:
+        """Any of the published messages by its name, with the parameters of its method here. Raises UnsupportedMessage for those that are not
+        done, with the reason (docs/messages.md lists them all)."""
+        return messages.execute(self, caller, message, parameters)
 
     # -- runs (ours) --------------------------------------------------------------------------------------------------
 

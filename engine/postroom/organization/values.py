@@ -36,11 +36,13 @@ class GatewayBinding:
 
 
 class DueMailbox(NamedTuple):
-    """A mailbox with work due now. `directions` in the order to run them; `Operation.TEST` when a test is scheduled."""
+    """A mailbox with work due now. `directions` in the order to run them; `Operation.TEST` when a test is scheduled. `inactive_back_off`: the
+    organization's IsMailboxInactiveBackoffEnabled."""
 
     mailbox: Mailbox
     directions: tuple[Operation, ...]
     profile: EmailServerProfile
+    inactive_back_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,12 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class NextPoll:
-    """`seconds` after the end of the cycle; `noemailcount` as the mailbox keeps it: empty cycles in a row."""
+    """`seconds` after the end of the cycle; `noemailcount` as the mailbox keeps it: empty cycles in a row; `interval` is what the next cycle
+    starts from: the seconds without the profile's floor."""
 
     seconds: float
     noemailcount: int
+    interval: float = NORMAL_SECONDS
 
 
 def first_interval(noemailcount: int, windows: Windows = DEFAULT_WINDOWS) -> float:
@@ -62,18 +64,24 @@ def next_poll(
     previous: float | None = None,
     windows: Windows = DEFAULT_WINDOWS,
     minimum_minutes: float | None = None,
+    *,
+    inactive_back_off: bool = False,
 ) -> NextPoll:
     """When to look again, in seconds from the end of the cycle.
 
     A full batch halves the interval toward the active minimum; mail keeps it inside the active window; each empty cycle adds a
     minute toward the idle maximum. `previous` is the interval that led to this cycle, None: derived from `noemailcount`.
+
+    `inactive_back_off` is IsMailboxInactiveBackoffEnabled, whose exact effect is not published. Ours: the first empty cycle backs off to the idle
+    maximum at once.
     """
     last = previous if previous is not None else first_interval(noemailcount, windows)
     if cycle.found <= 0 and not cycle.full:
-        seconds, count = _clamp(last + STEP_SECONDS, windows.idle_minimum, windows.idle_maximum), max(0, noemailcount) + 1
+        step = windows.idle_maximum if inactive_back_off else STEP_SECONDS
+        seconds, count = _clamp(last + step, windows.idle_minimum, windows.idle_maximum), max(0, noemailcount) + 1
     else:
         seconds, count = _clamp(last / 2 if cycle.full else last, windows.active_minimum, windows.active_maximum), 0
-    return NextPoll(max(seconds, (minimum_minutes or 0) * 60.0), count)
+    return NextPoll(max(seconds, (minimum_minutes or 0) * 60.0), count, seconds)
 
 
 def _clamp(value: float, low: float, high: float) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from postroom.clock import Clock
@@ -40,6 +41,7 @@ class Job:
     instance    at most one job of an instance runs at a time
     run         the work. It builds its RunContext from the `JobRun` and returns counts or raises; it is called in the executor
     seconds     from start to deadline
+    scheduled   when the work was due; None: when it was submitted to run
     lease       None: no lease is needed
     record      called once a run with its report and fence, before the lease is released: statistics, counters, next due time, alerts.
                 Not called when the lease was not to be had. What it raises replaces the report's error
@@ -51,6 +53,7 @@ class Job:
     seconds: float = 600.0
     lease: LeasePort | None = None
     record: Callable[[JobReport, Any], None] | None = None
+    scheduled: datetime | None = None
 
     @property
     def key(self) -> tuple[str, Operation]:

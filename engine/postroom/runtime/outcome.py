@@ -28,6 +28,7 @@ class JobReport:
     outcome    what the work returned; None when it raised, was busy or overran
     error      what went wrong: raised, or told in the outcome. None and `ending` DONE: success
     late       the deadline passed while it ran
+    run_id     of the run, unique within its runtime
     """
 
     instance: str
@@ -39,6 +40,7 @@ class JobReport:
     outcome: RunOutcome | None = None
     error: Exception | None = None
     late: bool = False
+    run_id: str = ""
 
     @property
     def succeeded(self) -> bool:

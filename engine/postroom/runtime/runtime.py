@@ -6,7 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from postroom.clock import Clock
 from postroom.errors import Cancelled, ServerTimeout
@@ -66,6 +66,7 @@ class Runtime:
         self._reported = reported
         self._scheduler: Scheduler[Key] = Scheduler()
         self._jobs: dict[Key, Job] = {}
+        self._due: dict[Key, datetime] = {}
         self._active: dict[Key, _Active] = {}
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
@@ -79,13 +80,16 @@ class Runtime:
         """Have a job run at `due` (default: now). A job that waits already is replaced; one that runs is run again afterwards."""
         if self._closing:
             raise RuntimeError("the runtime is being closed")
+        now = self._clock.monotonic()
         self._jobs[job.key] = job
-        self._scheduler.put(job.key, job.instance, self._clock.monotonic() if due is None else due)
+        self._due[job.key] = job.scheduled or self._clock.now() + timedelta(seconds=0 if due is None else due - now)
+        self._scheduler.put(job.key, job.instance, now if due is None else due)
 
     def withdraw(self, instance: str, operation: Operation) -> None:
         """Do not run it any more; a run that goes on is cancelled."""
         key = instance, operation
         self._scheduler.remove(key)
+        self._due.pop(key, None)
         if (active := self._active.get(key)) is not None:
             active.run.cancel()
 
@@ -181,7 +185,7 @@ class Runtime:
         job = self._jobs[key]
         run = JobRun(f"run-{next(self._numbers)}", job, self._clock)
         moment = self._clock.now()
-        active = _Active(job, run, moment, moment, renewed=now)
+        active = _Active(job, run, min(self._due.pop(key, moment), moment), moment, renewed=now)
         self._active[key] = active
         active.handle = self._executor.start(lambda: self._execute(active))
 
@@ -196,6 +200,8 @@ class Runtime:
             self._scheduler.finished(key, self._clock.monotonic(), more=more and not self._closing)
             if key not in self._scheduler:
                 del self._jobs[key]
+            elif more:
+                self._due.setdefault(key, self._clock.now())
             if report is not None:
                 reports.append(self._tell(report))
         return reports
@@ -304,7 +310,16 @@ class Runtime:
         job = active.job
         ended = self._clock.now()
         return JobReport(
-            job.instance, job.operation, active.scheduled, active.started, ended, ending, outcome, error, active.late
+            job.instance,
+            job.operation,
+            active.scheduled,
+            active.started,
+            ended,
+            ending,
+            outcome,
+            error,
+            active.late,
+            active.run.run_id,
         )
 
     def _finish(self, active: _Active, report: JobReport | None) -> None:

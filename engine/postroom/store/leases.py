@@ -21,7 +21,7 @@ from postroom.store.tables import TABLES, lease
 if TYPE_CHECKING:
     from postroom.store.transaction import Transaction
 
-__all__ = ["Fence", "acquire", "check", "mailbox_of", "release", "renew"]
+__all__ = ["Fence", "acquire", "check", "mailbox_of", "release", "renew", "unlock"]
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -136,11 +136,17 @@ def renew(tx: Transaction, fence: Fence, expires: datetime) -> None:
         raise StaleRun(f"the lease of {fence.instance!r} is no longer held with token {fence.token}")
 
 
-def release(tx: Transaction, fence: Fence) -> bool:
-    """Give the lease back. False when it was not one's own any more: then nothing is changed."""
+def release(tx: Transaction, fence: Fence, *, unlock: bool = True) -> bool:
+    """Give the lease back. False when it was not one's own any more: then nothing is changed. `unlock` False leaves the mailbox's row to the caller,
+    who changes it anyway."""
     if tx.execute(_RELEASE, {"p_instance": fence.instance, "p_token": fence.token}).rowcount == 0:
         return False
-    mailbox = mailbox_of(fence.instance)
+    mailbox = mailbox_of(fence.instance) if unlock else None
     if mailbox is not None:
         tx.execute(_UNLOCK_MAILBOX, {"p_mailbox": mailbox})
     return True
+
+
+def unlock(tx: Transaction, mailbox_id: str) -> None:
+    """The mailbox is idle again, unless another lease on it is held."""
+    tx.execute(_UNLOCK_MAILBOX, {"p_mailbox": mailbox_id})
