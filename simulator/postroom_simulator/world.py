@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -28,6 +29,7 @@ from postroom_simulator.tokens import TokenAuthority
 
 if TYPE_CHECKING:
     from postroom_simulator.actors.wishes import Wishes
+    from postroom_simulator.ews.service import EwsService
     from postroom_simulator.net.memory import MemorySocket
     from postroom_simulator.net.tcp import Servers
     from postroom_simulator.net.tls import Authority
@@ -66,9 +68,12 @@ class World:
         self.connections = Connections(self.clock)
         self.pop3 = Pop3Service()
         self.smtp = SmtpService()
+        self._ews: EwsService | None = None
         self.tokens = TokenAuthority(self)
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
+        self.open_domains: AbstractSet[str] = frozenset()
+        """Domains, in lower case, in which mail for anybody makes an account (password "secret"); "*": in all (`serve --mailboxes-for`)."""
         self._tls: dict[str, TlsTrouble] = {}
         self.desk = Desk(self)
         """What actors of accounts have still to do (see `postroom_simulator.actors`)."""
@@ -178,12 +183,13 @@ class World:
         address: str,
         octets: bytes,
         *,
-        folder: str | Role = Role.INBOX,
+        folder: str | Role | int = Role.INBOX,
         received: datetime | None = None,
         read: bool = False,
         sender: str = "",
     ) -> Item:
-        """Put a message into a mailbox past its rules, as an import does. Raises UnknownAccount, QuotaExceeded."""
+        """Put a message into a mailbox past its rules, as an import does. `folder`: a role, a name (made where it is missing), or a uid.
+        Raises UnknownAccount, QuotaExceeded, NoSuchFolder."""
         return delivery.place(self, address, octets, folder=folder, received=received, read=read, sender=sender)
 
     def withdraw(self, uid: int, *, to: str | Role | None = None, reason: str = "test") -> None:
@@ -240,6 +246,16 @@ class World:
         from postroom_simulator.net.service import troubles_by_service
 
         self._tls = troubles_by_service(troubles)
+
+    @property
+    def ews(self) -> EwsService:
+        """Exchange Web Services: its settings, and `respond`. Made at first use."""
+        with self.lock:
+            if self._ews is None:
+                from postroom_simulator.ews.service import EwsService
+
+                self._ews = EwsService(self)
+            return self._ews
 
     @property
     def authority(self) -> Authority:

@@ -1,0 +1,84 @@
+"""One request on its way through an operation: who asks, in which version, of which world; and the messages of the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.versions import Server, Version
+
+if TYPE_CHECKING:
+    from postroom_simulator.directory import Account
+    from postroom_simulator.ews.service import EwsService
+    from postroom_simulator.store.interface import MailStore
+    from postroom_simulator.world import World
+
+__all__ = ["Call", "Value", "answer", "failure", "success"]
+
+Value = dict[str, Any]
+"""A value of a complex type, as `schema` says."""
+
+
+@dataclass(slots=True)
+class Call:
+    """What an operation is handed besides its request.
+
+    principal   who logged in
+    account     whose mailbox it is about: the principal's, or that of whom the principal impersonates
+    time_zone   Id of TimeZoneContext, "" where none was sent
+    version     of the schema that the request named; answers are written in it
+    base_url    scheme and host as the client wrote them, for URLs in answers
+    headers     of the HTTP request, names in lower case
+    """
+
+    world: World
+    service: EwsService
+    principal: Account
+    account: Account
+    version: Version
+    server: Server
+    operation: str = ""
+    time_zone: str = ""
+    connection: str = ""
+    base_url: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> MailStore:
+        return self.world.store
+
+    def now(self) -> datetime:
+        return self.world.clock.now()
+
+
+def success(**payload: Any) -> Value:
+    """A message of ResponseClass Success."""
+    return {"@ResponseClass": "Success", "ResponseCode": "NoError", **payload}
+
+
+def failure(error: EwsError, **payload: Any) -> Value:
+    """A message of ResponseClass Error or Warning, with the empty payload that goes with it (ews reference 3)."""
+    return {
+        "@ResponseClass": "Warning" if error.warning else "Error",
+        "MessageText": error.text,
+        "ResponseCode": error.code,
+        "DescriptiveLinkKey": 0,
+        "MessageXml": error.values or None,
+        **payload,
+    }
+
+
+def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, message: str = "", **empty: Any) -> Value:
+    """One message for each input, in their order. `act` gives the payload; its EwsError becomes the message of that input alone, with
+    `empty` as payload."""
+    name = message or f"{call.operation}ResponseMessage"
+    found = []
+    for one in inputs:
+        try:
+            found.append((name, success(**act(one))))
+        except EwsError as error:
+            found.append((name, failure(error, **(error.payload or empty))))
+    return {"ResponseMessages": found}

@@ -1,0 +1,191 @@
+"""A message's octets as properties (ews reference 7, 8): read once for each content, whatever its octets are."""
+
+from __future__ import annotations
+
+import base64
+import email
+import email.policy
+from datetime import UTC, datetime
+from email.message import Message
+from email.utils import getaddresses, parsedate_to_datetime
+from typing import Any
+
+from postroom_simulator.headers import decoded
+
+__all__ = ["attachments_of", "read_message"]
+
+Value = dict[str, Any]
+_IMPORTANCE = {"high": "High", "low": "Low", "1": "High", "2": "High", "4": "Low", "5": "Low"}
+_SENSITIVITY = {"personal": "Personal", "private": "Private", "company-confidential": "Confidential"}
+
+
+def read_message(octets: bytes) -> Value:
+    """Elements of MessageType that come from the octets. Bodies under "Body"; attachments in `attachments_of`."""
+    parsed = email.message_from_bytes(octets, policy=email.policy.compat32)
+    value: Value = {
+        "Subject": _header(parsed, "Subject") or None,
+        "Body": _body(parsed),
+        "Importance": _IMPORTANCE.get((_header(parsed, "Importance") or _header(parsed, "X-Priority"))[:8].strip().lower()),
+        "Sensitivity": _SENSITIVITY.get(_header(parsed, "Sensitivity").strip().lower()),
+        "InReplyTo": _header(parsed, "In-Reply-To") or None,
+        "References": _header(parsed, "References") or None,
+        "InternetMessageId": _header(parsed, "Message-ID") or None,
+        "DateTimeSent": _date(_header(parsed, "Date")),
+        "ToRecipients": _recipients(parsed, "To"),
+        "CcRecipients": _recipients(parsed, "Cc"),
+        "BccRecipients": _recipients(parsed, "Bcc"),
+        "ReplyTo": _recipients(parsed, "Reply-To"),
+        "From": _first(parsed, "From") or _first(parsed, "Sender"),
+        "Sender": _first(parsed, "Sender") or _first(parsed, "From"),
+        "IsReadReceiptRequested": True if parsed["Disposition-Notification-To"] else None,
+        "IsDeliveryReceiptRequested": True if parsed["Return-Receipt-To"] else None,
+        "ConversationIndex": _index(_header(parsed, "Thread-Index")),
+        "ConversationTopic": _header(parsed, "Thread-Topic") or topic(_header(parsed, "Subject")),
+        "InternetMessageHeaders": {
+            "InternetMessageHeader": [{"@HeaderName": name, "": decoded(_flat(str(one)))} for name, one in parsed.items()]
+        },
+        "HasAttachments": any(not one.get("IsInline") for _, one in attachments_of(octets, parsed)),
+    }
+    value["DisplayTo"] = _display(value["ToRecipients"])
+    value["DisplayCc"] = _display(value["CcRecipients"])
+    keywords = _header(parsed, "Keywords")
+    value["Categories"] = {"String": [one.strip() for one in keywords.split(",") if one.strip()]} if keywords else None
+    return {name: one for name, one in value.items() if one is not None}
+
+
+def attachments_of(octets: bytes, parsed: Message | None = None) -> list[tuple[str, Value]]:
+    """Attachment elements with their octets under "Content" (files) or the inner message's octets under "Mime" (items), without ids."""
+    parsed = parsed if parsed is not None else email.message_from_bytes(octets, policy=email.policy.compat32)
+    body = _body_part(parsed)
+    found: list[tuple[str, Value]] = []
+    _collect(parsed, body, found)
+    return found
+
+
+def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]) -> None:
+    if part is body:
+        return
+    kind = part.get_content_type()
+    if kind == "message/rfc822":
+        inner = part.get_payload()
+        if isinstance(inner, list) and inner and isinstance(inner[0], Message):
+            octets = inner[0].as_bytes()
+            name = decoded(_flat(str(inner[0]["Subject"] or ""))) or "Untitled"
+            found.append(
+                ("ItemAttachment", {"Name": name, "ContentType": kind, "Size": len(octets), "IsInline": False, "Mime": octets})
+            )
+        return
+    if part.is_multipart():
+        children = [one for one in part.get_payload() if isinstance(one, Message)]
+        if kind == "multipart/alternative":
+            children = [one for one in children if one.is_multipart() or one.get_content_maintype() != "text" or one is body]
+        for one in children:
+            _collect(one, body, found)
+        return
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    filename = part.get_filename()
+    content_id = _flat(str(part["Content-ID"] or "")).strip("<> ") or None
+    value = {
+        "Name": decoded(filename) if filename else "attachment",
+        "ContentType": kind,
+        "ContentId": content_id,
+        "ContentLocation": _flat(str(part["Content-Location"])) if part["Content-Location"] else None,
+        "Size": len(content),
+        "IsInline": part.get_content_disposition() == "inline"
+        or (content_id is not None and part.get_content_disposition() is None),
+        "IsContactPhoto": False,
+        "Content": content,
+    }
+    found.append(("FileAttachment", {key: one for key, one in value.items() if one is not None}))
+
+
+def topic(subject: str) -> str | None:
+    """The subject without its reply and forward prefixes (MS-OXOMSG 2.2.1.5)."""
+    text = subject.strip()
+    while ":" in text[:4] and 1 <= text.index(":") <= 3 and text[: text.index(":")].isalpha():
+        text = text[text.index(":") + 1 :].strip()
+    return text or None
+
+
+# -- parts
+
+
+def _body_part(parsed: Message) -> Message | None:
+    """The part that is shown as body: HTML before plain text, never an attachment."""
+    if parsed.is_multipart():
+        children = [one for one in parsed.get_payload() if isinstance(one, Message)]
+        if parsed.get_content_type() == "multipart/alternative":
+            found = [one for one in map(_body_part, children) if one is not None]
+            return next((one for one in reversed(found) if one.get_content_subtype() == "html"), found[0] if found else None)
+        if parsed.get_content_type() == "message/rfc822":
+            return None
+        return next((one for one in map(_body_part, children[:1]) if one is not None), None)
+    if parsed.get_content_maintype() != "text" or parsed.get_content_subtype() not in ("plain", "html"):
+        return None
+    return None if parsed.get_content_disposition() == "attachment" else parsed
+
+
+def _body(parsed: Message) -> Value:
+    part = _body_part(parsed)
+    if part is None:
+        return {"@BodyType": "Text", "": ""}
+    octets = part.get_payload(decode=True)
+    content = octets if isinstance(octets, bytes) else b""
+    charset = part.get_content_charset() or "utf-8"
+    try:
+        text = content.decode(charset, "replace")
+    except LookupError:
+        text = content.decode("utf-8", "replace")
+    return {"@BodyType": "HTML" if part.get_content_subtype() == "html" else "Text", "": text}
+
+
+# -- header fields
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _header(parsed: Message, name: str) -> str:
+    value = parsed[name]
+    return decoded(_flat(_text(value))) if value is not None else ""
+
+
+def _text(value: object) -> str:
+    return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+def _recipients(parsed: Message, name: str) -> Value | None:
+    given = [_flat(_text(one)) for one in parsed.get_all(name, ())]
+    boxes = [mailbox(decoded(shown), address) for shown, address in getaddresses(given) if address]
+    return {"Mailbox": boxes} if boxes else None
+
+
+def _first(parsed: Message, name: str) -> Value | None:
+    found = _recipients(parsed, name)
+    return {"Mailbox": found["Mailbox"][0]} if found else None
+
+
+def mailbox(name: str, address: str) -> Value:
+    """An EmailAddressType."""
+    return {"Name": name or address, "EmailAddress": address, "RoutingType": "SMTP", "MailboxType": "Mailbox"}
+
+
+def _display(recipients: Value | None) -> str | None:
+    return "; ".join(one["Name"] for one in recipients["Mailbox"]) if recipients else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _index(text: str) -> bytes | None:
+    try:
+        return base64.b64decode(text, validate=False) if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,13 @@
+"""GetItem (MS-OXWSCORE 3.1.4.4)."""
+
+from __future__ import annotations
+
+from postroom_simulator.ews.call import Call, Value, answer
+from postroom_simulator.ews.items.finding import find_item
+from postroom_simulator.ews.items.view import item_value
+from postroom_simulator.ews.shapes import item_shape
+
+
+def handle(call: Call, request: Value) -> Value:
+    shape = item_shape(request["ItemShape"])
+    return answer(call, request["ItemIds"], lambda one: {"Items": [item_value(call, find_item(call, one[1]), shape)]}, Items=[])
