@@ -104,7 +104,7 @@ def test_one_bad_message_takes_no_other_along(house: House) -> None:
     with gateway.batch():
         gateway.deliver_incoming(good, verdict)
         with pytest.raises(RuntimeError), gateway._writing() as tx:  # noqa: PT012
-            gateway._deliver(tx, bad, verdict)
+            gateway._intake.deliver(tx, bad, verdict)
             raise RuntimeError("after everything was written")
         gateway.deliver_incoming(last, verdict)
     assert [key for key, _, _ in dispositions(house)] == ["uidl-1", "uidl-3"]
@@ -201,7 +201,10 @@ def test_an_exchange_profile_advances_the_watermark(house: House) -> None:
     ada, now = house.user("ada"), house.clock.now()
     house.organization.update(SYSTEM, "emailserverprofile", house.profile, servertype=0)
     house.take_in(ada, house.offer(1, when=now))
-    house.take_in(ada, house.offer(2, when=now + timedelta(minutes=1)))
+    house.take_in(ada, house.offer(2, when=now + timedelta(days=9)))  # a wrong clock does not close the mailbox
+    assert house.mailbox(ada).processemailreceivedafter == now
+    house.clock.advance(minutes=1)
+    house.take_in(ada, house.offer(3, when=now + timedelta(minutes=1)))
     assert house.mailbox(ada).processemailreceivedafter == now + timedelta(minutes=1)
 
 

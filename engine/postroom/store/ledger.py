@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FAILING",
+    "PART",
     "PENDING",
     "IncomingRow",
     "Known",
@@ -54,6 +55,8 @@ __all__ = [
 
 PENDING = "pending"
 """An offer that was noted and not settled (before the watermark): the next look may settle it."""
+PART = " part "
+"""Between the source's key of an item and the number of one of several messages in it, each of which has a row of its own."""
 FAILING = "failing"
 """Attempts at a message whose octets may not even be known; it ends with another disposition."""
 
@@ -317,19 +320,28 @@ def reopen_deleted(tx: Transaction, mailbox_ids: Sequence[str], since: datetime 
             sa.select(incoming_ledger.c.rownumber, incoming_ledger.c.instance, incoming_ledger.c.source_key).where(condition)
         ).all()
         for _, instance, source_key in rows:
-            found.setdefault(instance, []).append(source_key)
+            keys = found.setdefault(instance, [])
+            item = source_key.partition(PART)[0]  # of several messages in one the whole item is offered anew
+            if item not in keys[-1:]:
+                keys.append(item)
         for numbers in chunks(row[0] for row in rows):
-            tx.execute(
-                sa.update(incoming_ledger)
-                .where(incoming_ledger.c.rownumber.in_(numbers))
-                .values(
-                    disposition=PENDING,
-                    email_id=None,
-                    reason="reopened",
-                    detail="the activity was deleted and the date lowered",
-                )
+            _reopen(tx, incoming_ledger.c.rownumber.in_(numbers))
+        for instance, source_key in {(row[1], row[2].partition(PART)[0]) for row in rows if PART in row[2]}:
+            _reopen(
+                tx,
+                sa.and_(
+                    incoming_ledger.c.instance == instance,
+                    incoming_ledger.c.source_key == source_key,
+                    incoming_ledger.c.disposition == "tracked",
+                ),
             )
     return found
+
+
+def _reopen(tx: Transaction, which: sa.ColumnElement[bool]) -> None:
+    detail = "the activity was deleted and the date lowered"
+    values = {"disposition": PENDING, "email_id": None, "reason": "reopened", "detail": detail}
+    tx.execute(sa.update(incoming_ledger).where(which).values(**values))
 
 
 def forget_seen(tx: Transaction, instance: str, source_keys: Iterable[str]) -> None:
