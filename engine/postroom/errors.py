@@ -17,7 +17,8 @@ PostroomError
 ├── OrganizationError             the organization refuses a message; carries a published code where there is one
 │   ├── PrivilegeMissing
 │   ├── RuleViolated              one mailbox a user, a forward mailbox sends nothing ...
-│   └── SendRefused               SendEmail's checks
+│   ├── SendRefused               SendEmail's checks
+│   └── UnsupportedMessage        a published message that is not done here, with the reason
 └── ProviderError                 a provider's run went wrong (providers raise these, `rules.error_classes` judges them)
     ├── ConfigError               profile level: wrong configuration, permanent
     ├── AuthError                 mailbox level: credentials refused, permanent
@@ -66,6 +67,7 @@ __all__ = [
     "TransientError",
     "UnknownAttribute",
     "UnknownEntity",
+    "UnsupportedMessage",
     "WrongThread",
 ]
 
@@ -136,6 +138,10 @@ class RuleViolated(OrganizationError): ...
 
 
 class SendRefused(OrganizationError): ...
+
+
+class UnsupportedMessage(OrganizationError):
+    """A message that this organization does not do. `code` is its name."""
 
 
 class ProviderError(PostroomError):

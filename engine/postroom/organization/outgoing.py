@@ -12,11 +12,9 @@ from postroom.model import (
     ActivityMimeAttachment,
     ActivityParty,
     Email,
-    EmailHash,
     EmailServerProfile,
     EmailStatus,
     GenericRecord,
-    HashType,
     Lookup,
     Mailbox,
     ParticipationType,
@@ -32,6 +30,7 @@ from postroom.model.text import one_line
 from postroom.organization import alerts
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import READ_QUEUE, SEND_AS_USER, WRITE_ACTIVITY, Caller
+from postroom.organization.correlating import store_hashes
 from postroom.organization.drafts import RECIPIENT_KINDS, Draft, create_email
 from postroom.organization.message_values import message_id_key
 from postroom.organization.outbox import apply_outcome
@@ -49,7 +48,6 @@ from postroom.rules.sending import (
     reaches,
     sending_mailbox,
 )
-from postroom.rules.smart_matching import hashed, rows_of
 from postroom.rules.tracking_token import TOKEN_LIMIT, append_token, make_token, with_history
 from postroom.store import Transaction, ledger
 
@@ -152,7 +150,7 @@ def send_in(
         changes |= {"statuscode": TRANSITIONS[email.statuscode, Step.RECORD], "senton": tx.now(), "actualend": tx.now()}
     changes["statecode"] = changes["statuscode"].state
     tx.update(Email, email_id, **changes)
-    _store_hashes(tx, email.reference, wire_subject, [sender, *recipients], policies)
+    store_hashes(tx, policies, email_id, wire_subject, [one.address for one in (sender, *recipients) if one.address])
     return wire_subject
 
 
@@ -177,19 +175,6 @@ def _marked(subject: str, token: str, limit: int) -> str:
     if token and subject.endswith(token):
         subject = subject[: -len(token)].rstrip()
     return append_token(subject, token, limit)
-
-
-def _store_hashes(tx: Transaction, email: Lookup, subject: str, parties: Sequence[Party], policies: Policies) -> None:
-    """What smart matching compares (reference 4.6); an earlier send of the same email is forgotten."""
-    for row in tx.find(EmailHash, activityid=email):
-        tx.delete(EmailHash, row.emailhashid)
-    found = hashed(subject, [one.address for one in parties if one.address], policies.hashes)
-    tx.create_many(
-        [
-            EmailHash(activityid=email, hash=number, hashtype=HashType.SUBJECT if word else HashType.RECIPIENT)
-            for word, number in rows_of(found)
-        ]
-    )
 
 
 # -- who may send as whom ---------------------------------------------------------------------------------------------
