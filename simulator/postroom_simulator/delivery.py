@@ -14,7 +14,7 @@ from postroom_simulator.actors.courier import Arrival, Budget, Mail, hold, react
 from postroom_simulator.actors.reports import Action, Fate
 from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
 from postroom_simulator.directory import Account, Group, canonical, is_postmaster
-from postroom_simulator.errors import StoreError
+from postroom_simulator.errors import StoreError, WorldError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter, Verdict, judge, write
@@ -187,7 +187,7 @@ def recipient_status(world: World, address: str, size: int = 0) -> RecipientStat
     """What would become of a message of `size` octets (0: unknown). Changes nothing. Groups are always fine."""
     entry = world.directory.resolve(address)
     if entry is None:
-        return RecipientStatus.OUTSIDE
+        return RecipientStatus.OK if _is_open(world, address) else RecipientStatus.OUTSIDE
     if isinstance(entry, Group):
         return RecipientStatus.OK
     if entry.disabled:
@@ -203,16 +203,16 @@ def place(
     address: str,
     octets: bytes,
     *,
-    folder: str | Role = Role.INBOX,
+    folder: str | Role | int = Role.INBOX,
     received: datetime | None = None,
     read: bool = False,
     sender: str = "",
 ) -> Item:
-    """Put a message into a mailbox without rules, as an import does, and journal it. `folder` is a role or a name (made where it is
-    missing). Raises UnknownAccount, QuotaExceeded."""
+    """Put a message into a mailbox without rules, as an import does, and journal it. `folder` is a role, a name (made where it is
+    missing), or a uid. Raises UnknownAccount, QuotaExceeded, NoSuchFolder."""
     with world.lock:
         account = world.directory.account(address)
-        target = find_folder(world, account, folder)
+        target = world.store.folder_by_uid(folder) if isinstance(folder, int) else find_folder(world, account, folder)
         item = world.store.deposit(account.address, octets, folder=target.uid, received=received, read=read)
         _journal(world, _Job(sender, (address,), octets), account.address, item, (address,), _named(target))
         return item
@@ -314,7 +314,7 @@ def _expand(world: World, recipients: Iterable[str]) -> list[_Letterbox]:
         waiting = deque([recipient])
         while waiting:
             address = waiting.popleft()
-            entry = world.directory.resolve(address)
+            entry = world.directory.resolve(address) or _newcomer(world, address)
             if isinstance(entry, Group):
                 if canonical(entry.address) not in walked:
                     walked.add(canonical(entry.address))
@@ -325,6 +325,25 @@ def _expand(world: World, recipients: Iterable[str]) -> list[_Letterbox]:
             if recipient not in box.recipients:
                 box.recipients.append(recipient)
     return list(boxes.values())
+
+
+def _is_open(world: World, address: str) -> bool:
+    """Whether mail for somebody unknown makes a mailbox."""
+    if not world.open_domains:
+        return False
+    domain = canonical(address).rpartition("@")[2]
+    return bool(domain) and ("*" in world.open_domains or domain in world.open_domains)
+
+
+def _newcomer(world: World, address: str) -> Account | None:
+    """An account for somebody unknown in an open domain, without the subaddress (RFC 5233); None for all others."""
+    if not _is_open(world, address):
+        return None
+    local, at, domain = address.rpartition("@")
+    try:
+        return world.add_account((local.partition("+")[0] or local) + at + domain)
+    except WorldError:  # an address that no account can have: to the drawer
+        return None
 
 
 def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str, ...]) -> tuple[Delivery, list[_Job]]:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import mailbox
 import os
 from datetime import UTC, datetime
@@ -12,6 +15,7 @@ from hypothesis import strategies as st
 from postroom_simulator import Role, World
 from postroom_simulator.errors import ImportProblem
 from postroom_simulator.imports import import_into, read_messages, received_time
+from postroom_simulator.maildir_names import folder_path
 
 ONE = b"Subject: one\r\n\r\nbare\nLF \xff\r\n.\r\n>From here\r\n"
 TWO = b"Subject: two\n\ntwo\n"
@@ -80,10 +84,42 @@ class TestProblems:
     def test_too_large(self, tmp_path: Path) -> None:
         (tmp_path / "a.eml").write_bytes(b"x" * 101)
         (tmp_path / "b.mbox").write_bytes(b"From a Mon Jan  5 08:00:00 2026\n" + b"x\n" * 60)
-        for name in ("a.eml", "b.mbox"):
-            with pytest.raises(ImportProblem, match=f"{name}: a message is larger than 100 octets"):
+        for name, called in (("a.eml", "a.eml"), ("b.mbox", "b.mbox#1")):
+            with pytest.raises(ImportProblem, match=f"{called}: a message is larger than 100 octets"):
                 list(read_messages(tmp_path / name, limit=100))
         assert len(list(read_messages(tmp_path / "a.eml", limit=101))) == 1
+
+    def test_what_cannot_be_read_is_named_and_the_rest_is_given_out(self, tmp_path: Path) -> None:
+        for name, content in (("a.eml", ONE), ("big.eml", b"x" * 200), ("z.eml", TWO)):
+            (tmp_path / name).write_bytes(content)
+        (tmp_path / "gone.eml").symlink_to(tmp_path / "nowhere")
+        os.mkfifo(tmp_path / "pipe.eml")
+        with pytest.raises(ImportProblem) as problem:
+            list(read_messages(tmp_path, limit=100))
+        told: list[str] = []
+        given = [message.name for message in read_messages(tmp_path, limit=100, complain=lambda p: told.append(str(p)))]
+        assert given == ["a.eml", "z.eml"]
+        assert len(told) == 3
+        assert "big.eml: a message is larger" in told[0]
+        assert "nowhere" in told[1] or "gone.eml" in told[1]
+        assert "pipe.eml: neither a file nor a folder" in told[2]
+        assert str(problem.value) == "; ".join(told)
+
+    def test_importing_loads_the_rest_before_it_says_so(self, tmp_path: Path) -> None:
+        (tmp_path / "gone.eml").symlink_to(tmp_path / "nowhere")
+        (tmp_path / "z.eml").write_bytes(TWO)
+        with World() as world:
+            world.add_account("ann@sim.test")
+            with pytest.raises(ImportProblem, match=r"gone\.eml"):
+                import_into(world, "ann@sim.test", tmp_path)
+            assert world.inbox("ann@sim.test") == [TWO]
+
+    def test_of_many_problems_some_are_named(self, tmp_path: Path) -> None:
+        for number in range(15):
+            (tmp_path / f"{number:02d}.eml").symlink_to(tmp_path / "nowhere")
+        with pytest.raises(ImportProblem, match="and 5 more") as problem:
+            list(read_messages(tmp_path))
+        assert str(problem.value).count(".eml") == 10
 
 
 FROM = b"From ann@sim.test Mon Jan  5 08:00:00 2026\n"
@@ -147,6 +183,118 @@ class TestMbox:
         box.add(b"Subject: three\n\nFrom me\n")
         box.close()
         assert octets(tmp_path / "box") == [TWO, b"Subject: three\n\nFrom me\n"]
+
+    def test_one_that_is_too_large_is_left_out(self, tmp_path: Path) -> None:
+        (tmp_path / "box").write_bytes(FROM + TWO + b"\n" + FROM + b"x" * 300 + b"\n\n" + FROM + ONE)
+        told: list[str] = []
+        found = list(read_messages(tmp_path / "box", limit=100, complain=lambda problem: told.append(str(problem))))
+        assert [(message.octets, message.name) for message in found] == [(TWO, "box#1"), (ONE.replace(b">", b""), "box#3")]
+        (problem,) = told
+        assert problem.endswith("box#2: a message is larger than 100 octets")
+
+
+class TestPacked:
+    def test_a_gzipped_mbox_message_and_maildir(self, tmp_path: Path) -> None:
+        (tmp_path / "box.gz").write_bytes(gzip.compress(FROM + TWO + b"\n" + FROM + TWO))
+        (tmp_path / "one.eml.gz").write_bytes(gzip.compress(ONE))
+        assert octets(tmp_path / "box.gz") == [TWO, TWO]
+        assert octets(tmp_path / "one.eml.gz") == [ONE]
+        assert octets(tmp_path) == [ONE]
+        for place in ("cur", "new"):
+            (tmp_path / "Maildir" / place).mkdir(parents=True)
+        (tmp_path / "Maildir" / "cur" / "1:2,SZ").write_bytes(gzip.compress(ONE))  # as Dovecot's zlib plugin keeps it
+        (message,) = read_messages(tmp_path / "Maildir")
+        assert (message.octets, message.read) == (ONE, True)
+
+    @pytest.mark.parametrize("content", [b"", FROM + TWO])
+    def test_one_that_breaks_off(self, tmp_path: Path, content: bytes) -> None:
+        packed = gzip.compress(FROM + TWO + b"\n" + FROM + os.urandom(5000))
+        (tmp_path / "box.gz").write_bytes(packed[: -1000 if content else 12])
+        with pytest.raises(ImportProblem, match=r"box\.gz: the packed file is broken"):
+            octets(tmp_path / "box.gz")
+        told: list[ImportProblem] = []
+        if content:
+            (first,) = read_messages(tmp_path / "box.gz", complain=told.append)
+            assert (first.octets, len(told)) == (TWO, 1)
+
+    def test_a_small_file_that_unpacks_to_a_large_one(self, tmp_path: Path) -> None:
+        (tmp_path / "bomb.gz").write_bytes(gzip.compress(bytes(10_000_000)))
+        with pytest.raises(ImportProblem, match="larger than 1000 octets"):
+            list(read_messages(tmp_path / "bomb.gz", limit=1000))
+
+    @pytest.mark.parametrize(
+        ("content", "packer"),
+        [(bz2.compress(FROM + TWO), "bzip2"), (lzma.compress(FROM + TWO), "xz"), (b"PK\x03\x04rest", "zip")],
+    )
+    def test_other_packers_are_named(self, tmp_path: Path, content: bytes, packer: str) -> None:
+        (tmp_path / "box").write_bytes(content)
+        with pytest.raises(ImportProblem, match=f"box: the file is packed by {packer}: unpack it first"):
+            read_messages(tmp_path / "box")
+
+
+class TestMaildirSubfolders:
+    @pytest.fixture
+    def maildir(self, tmp_path: Path) -> Path:
+        for name in ("", ".Sent", ".Archive.2024", ".Archive", ".B&APw-cher.R&AOQ-tsel &- mehr", ".not-one", ".&AAA-broken"):
+            for place in ("cur", "new", "tmp") if name != ".not-one" else ("tmp",):
+                (tmp_path / name / place).mkdir(parents=True)
+        (tmp_path / "new" / "1").write_bytes(b"Subject: top\n\n")
+        (tmp_path / ".Sent" / "cur" / "1:2,S").write_bytes(b"Subject: sent\n\n")
+        (tmp_path / ".Archive.2024" / "cur" / "2:2,").write_bytes(b"Subject: inner\n\n")
+        (tmp_path / ".Archive" / "new" / "3").write_bytes(b"Subject: outer\n\n")
+        (tmp_path / ".B&APw-cher.R&AOQ-tsel &- mehr" / "new" / "4").write_bytes(b"Subject: book\n\n")
+        return tmp_path
+
+    def test_each_message_tells_its_folder(self, maildir: Path) -> None:
+        found = {message.name: message.folder for message in read_messages(maildir)}
+        assert found == {
+            "new/1": (),
+            ".Archive/new/3": ("Archive",),
+            ".Archive.2024/cur/2:2,": ("Archive", "2024"),
+            ".B&APw-cher.R&AOQ-tsel &- mehr/new/4": ("Bücher", "Rätsel & mehr"),
+            ".Sent/cur/1:2,S": ("Sent",),
+        }
+
+    def test_they_are_imported_into_folders(self, maildir: Path) -> None:
+        with World() as world:
+            world.add_account("ann@sim.test")
+            import_into(world, "ann@sim.test", maildir)
+            store = world.store
+            folders = {folder.uid: folder for folder in store.folders("ann@sim.test")}
+            held = {
+                (folders[folder.parent].name if folder.parent else "", folder.name): [
+                    store.octets(item.uid) for item in store.items(folder.uid)
+                ]
+                for folder in folders.values()
+                if store.count(folder.uid)
+            }
+        top = "Top of Information Store"
+        assert held == {
+            (top, "Inbox"): [b"Subject: top\n\n"],
+            (top, "Sent Items"): [b"Subject: sent\n\n"],
+            (top, "Archive"): [b"Subject: outer\n\n"],
+            ("Archive", "2024"): [b"Subject: inner\n\n"],
+            ("Bücher", "Rätsel & mehr"): [b"Subject: book\n\n"],
+        }
+
+    def test_one_with_mail_in_a_subfolder_only_is_not_empty(self, maildir: Path) -> None:
+        (maildir / "new" / "1").unlink()
+        assert len(list(read_messages(maildir))) == 4
+
+    @pytest.mark.parametrize(
+        ("directory", "path"),
+        [
+            (".A..B", ("A", "B")),
+            (".&-", ("&",)),
+            (".&AOQ", ("&AOQ",)),
+            (".&A-", ("&A-",)),
+            (". ", ()),
+            (".x" * 100, ("x",) * 100),
+            (".&2D3eAA-", ("😀",)),
+        ],
+    )
+    def test_names(self, directory: str, path: tuple[str, ...]) -> None:
+        assert folder_path(directory) == path
 
 
 NOON = datetime(2025, 6, 1, 12, 0, tzinfo=UTC)

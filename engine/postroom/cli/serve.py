@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 import queue
 import signal
+from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
+
+from postroom.cli.serve_world import Ways, furnish, set_troubles, set_ways, shown_message
 
 if TYPE_CHECKING:
     from postroom_simulator import World
@@ -20,15 +24,24 @@ __all__ = ["register", "set_troubles"]
 LISTED = ("smtp", "smtps", "pop3", "pop3s")
 JOURNAL_ENTRIES = 100_000
 """What the journal of a server that runs for weeks keeps: the newest entries. Ours."""
+TOKEN_LIFETIME = 86_400.0
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
-def _pair(text: str, separator: str, option: str, shape: str) -> tuple[str, str]:
-    """Splits at the first separator. The text itself is not repeated in the error: it may hold a password."""
-    left, found, right = text.partition(separator)
-    if not found or "@" not in left or not right:
-        raise typer.BadParameter(f"give {shape}", param_hint=option)
-    return left, right
+class Show(StrEnum):
+    """What is printed while the servers run."""
+
+    TRAFFIC = "traffic"
+    MESSAGES = "messages"
+    NOTHING = "nothing"
+
+
+class RelayFor(StrEnum):
+    """Whose mail for people elsewhere is taken."""
+
+    ANYONE = "anyone"
+    AUTHENTICATED = "authenticated"
+    NOBODY = "nobody"
 
 
 def serve(
@@ -73,8 +86,66 @@ def serve(
     accept_anyone: Annotated[
         bool, typer.Option("--accept-anyone", help="Any user name and password log in; a mailbox is made at once.")
     ] = False,
+    mailboxes_for: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mailboxes-for",
+            metavar="DOMAIN",
+            help='Mail for anybody of this domain ("*": of any) makes a mailbox, with the password secret. Repeatable.',
+        ),
+    ] = None,
+    auth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--auth",
+            metavar="NAME[,NAME]",
+            help="Mechanisms of AUTH, POP3 and SMTP: PLAIN, LOGIN, CRAM-MD5, XOAUTH2, OAUTHBEARER. Repeatable.",
+        ),
+    ] = None,
+    apop: Annotated[bool, typer.Option("--apop", help="Offer APOP in POP3.")] = False,
+    token: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--token", metavar="ADDRESS", help="Print an OAuth access token for that mailbox, good for a day. Repeatable."
+        ),
+    ] = None,
+    require_auth: Annotated[bool, typer.Option("--require-auth", help="No mail without a login.")] = False,
+    require_tls: Annotated[bool, typer.Option("--require-tls", help="No mail and no passwords in the clear.")] = False,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A certificate of your own (PEM, with its chain).")
+    ] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, unless it is in the same file.")] = None,
+    hostname: Annotated[str, typer.Option(metavar="NAME", help="What the servers call themselves.")] = "mail.sim.test",
+    max_size: Annotated[
+        int | None, typer.Option(min=1, metavar="OCTETS", help="The largest message that is taken (25 MiB).")
+    ] = None,
+    max_recipients: Annotated[int | None, typer.Option(min=1, metavar="N", help="The most recipients of one (1,000).")] = None,
+    quota: Annotated[int | None, typer.Option(min=0, metavar="OCTETS", help="What each mailbox may hold.")] = None,
+    idle_limit: Annotated[
+        float | None, typer.Option(min=0.001, metavar="SECONDS", help="Silence after which a client is let go.")
+    ] = None,
+    relay: Annotated[
+        RelayFor, typer.Option(help="Whose mail for people elsewhere is taken (into the drawer).")
+    ] = RelayFor.ANYONE,
+    relay_to: Annotated[
+        list[str] | None, typer.Option("--relay-to", metavar="DOMAIN", help="Only for people of this domain. Repeatable.")
+    ] = None,
+    refuse: Annotated[
+        list[str] | None,
+        typer.Option("--refuse", metavar="ADDRESS", help="550 for this recipient, or @DOMAIN for a whole domain. Repeatable."),
+    ] = None,
+    drawer: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write mail for people elsewhere here, an .eml each, as it comes.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Keep the newest N messages of each mailbox and of the drawer.")
+    ] = None,
+    show: Annotated[
+        Show | None, typer.Option(help="What to print: all traffic (usual), a line for each message, nothing (with --json).")
+    ] = None,
+    log: Annotated[Path | None, typer.Option(metavar="FILE", help="Append all traffic to this file, with times.")] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One line of JSON once everything listens, and no display of traffic.")
+        bool, typer.Option("--json", help="One line of JSON once everything listens; what --show prints is JSON too.")
     ] = False,
 ) -> None:
     """Start POP3 and SMTP servers that behave, and misbehave, on cue. Nothing sent to them leaves this machine.
@@ -83,67 +154,61 @@ def serve(
     """
     from postroom.cli.texts import told
     from postroom_simulator import SystemClock, World
+    from postroom_simulator.drawer import keep_newest, write_drawer
     from postroom_simulator.errors import SimulatorError
-
-    world = World(seed=seed, clock=SystemClock(), journal_capacity=JOURNAL_ENTRIES)
-    try:
-        _furnish(world, account or [], import_ or [], people, faults, accept_anyone=accept_anyone)
-        set_troubles(world, tls_trouble or [])
-        if ca_file is not None:
-            world.authority.write(ca_file)
-        wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
-        if host not in LOOPBACK:
-            typer.echo(
-                f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers", err=True
-            )
-        servers = world.listen(host=host, ports=wanted, allow_remote=True)
-        _run(world, servers, seed=seed, as_json=as_json)
-    except (SimulatorError, OSError) as error:
-        typer.echo(f"postroom serve: {told(error)}", err=True)
-        raise typer.Exit(2) from None
-    finally:
-        world.close()
-
-
-def _furnish(
-    world: World, accounts: list[str], imports: list[str], people: int, faults: Path | None, *, accept_anyone: bool
-) -> None:
     from postroom_simulator.fault_files import load_faults
-    from postroom_simulator.imports import import_into
-    from postroom_simulator.populate import populate
 
-    world.accept_anyone = accept_anyone
-    for text in accounts:
-        address, password = _pair(text, ":", "--account", "ADDRESS:PASSWORD, for example ada@example.test:secret")
-        world.add_account(address, password)
-    if people:
-        populate(world, people=people, messages=10 * people)
-    for text in imports:
-        address, path = _pair(text, "=", "--import", "ADDRESS=PATH, for example ada@example.test=mail/")
-        if world.directory.get(address) is None:
-            world.add_account(address)
-        import_into(world, address, path)
-    if faults is not None:
-        for fault in load_faults(faults):
-            world.faults.add(fault)
+    world = World(seed=seed, clock=SystemClock(), hostname=hostname, journal_capacity=JOURNAL_ENTRIES)
+    ways = Ways(
+        mechanisms=auth or [],
+        apop=apop,
+        require_auth=require_auth,
+        require_tls=require_tls,
+        max_size=max_size,
+        max_recipients=max_recipients,
+        idle_limit=idle_limit,
+        relay=relay.value,
+        relay_to=relay_to or [],
+        refuse=refuse or [],
+        mailboxes_for=mailboxes_for or [],
+        accept_anyone=accept_anyone,
+        certificate=tls_cert,
+        key=tls_key,
+    )
+    with ExitStack() as open_files:
+        try:
+            open_files.callback(world.close)
+            furnish(world, account or [], import_ or [], people, quota)
+            set_ways(world, ways)
+            set_troubles(world, tls_trouble or [])
+            for fault in load_faults(faults) if faults is not None else ():
+                world.faults.add(fault)
+            if ca_file is not None:
+                world.authority.write(ca_file)
+            if drawer is not None:
+                write_drawer(world, drawer)
+            if keep is not None:
+                keep_newest(world, keep)
+            shown = show or (Show.NOTHING if as_json else Show.TRAFFIC)
+            written = open_files.enter_context(log.open("a", encoding="utf-8", buffering=1)) if log is not None else None
+            tokens = {address: world.tokens.issue(address, lifetime=TOKEN_LIFETIME).access for address in token or []}
+            wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
+            if host not in LOOPBACK:
+                typer.echo(
+                    f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers",
+                    err=True,
+                )
+            servers = world.listen(host=host, ports=wanted, allow_remote=True)
+            _run(world, servers, seed=seed, as_json=as_json, show=shown, log=written, tokens=tokens)
+        except (SimulatorError, OSError) as error:
+            typer.echo(f"postroom serve: {told(error)}", err=True)
+            raise typer.Exit(2) from None
 
 
-def set_troubles(world: World, wanted: list[str]) -> None:
-    """ "expired" for all services, "pop3s=expired" for one, which goes before what is said for all. Raises FaultError."""
-    from postroom_simulator.faults import TlsTrouble
-
-    troubles: dict[str, TlsTrouble] = {}
-    for text in sorted(wanted, key=lambda text: "=" in text):
-        service, named, name = text.rpartition("=")
-        if named:
-            world.tls = troubles | {service: TlsTrouble(name)}
-        else:
-            world.tls = TlsTrouble(name)
-        troubles = dict(world.tls)
-
-
-def _run(world: World, servers: Servers, *, seed: int, as_json: bool) -> None:
-    """Say where everything is, show traffic, and stay until a signal comes."""
+def _run(
+    world: World, servers: Servers, *, seed: int, as_json: bool, show: Show, log: TextIO | None, tokens: dict[str, str]
+) -> None:
+    """Say where everything is, show what happens, and stay until a signal comes."""
     news: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: news.put(None))
@@ -153,17 +218,33 @@ def _run(world: World, servers: Servers, *, seed: int, as_json: bool) -> None:
         }
         ready["accounts"] = [account.address for account in world.directory.accounts()]
         ready["seed"] = seed
+        if tokens:
+            ready["tokens"] = tokens
         print(json.dumps(ready), flush=True)
     else:
-        _table(world, servers)
+        _table(world, servers, tokens, show)
+    if show is not Show.NOTHING or log is not None:
         world.journal.listen(news.put)
     while (entry := news.get()) is not None:
-        print(entry.line(), flush=True)
+        if log is not None:
+            log.write(f"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ} {entry.line()}\n")
+        line = _shown(world, entry, show, as_json=as_json)
+        if line is not None:
+            print(line, flush=True)
     if not as_json:
         print("stopped", flush=True)
 
 
-def _table(world: World, servers: Servers) -> None:
+def _shown(world: World, entry: Entry, show: Show, *, as_json: bool) -> str | None:
+    """An entry as it is printed; None: it is not."""
+    if show is Show.MESSAGES:
+        return shown_message(world, entry, as_json=as_json) if entry.kind == "delivery" else None
+    if show is Show.NOTHING:
+        return None
+    return json.dumps({"at": entry.at.isoformat(), "line": entry.line()}) if as_json else entry.line()
+
+
+def _table(world: World, servers: Servers, tokens: dict[str, str], show: Show) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -179,7 +260,10 @@ def _table(world: World, servers: Servers) -> None:
     addresses = [account.address for account in world.directory.accounts()]
     shown = ", ".join(addresses[:10]) + (f" and {len(addresses) - 10} more" if len(addresses) > 10 else "")
     console.print(f"mailboxes: {shown or 'none (add some with --account, --people or --accept-anyone)'}")
-    console.print("Ctrl-C ends it. Traffic:", highlight=False)
+    for address, token in tokens.items():
+        console.print(f"token of {address}: {token}", highlight=False, soft_wrap=True)
+    headings = {Show.TRAFFIC: " Traffic:", Show.MESSAGES: " Messages:", Show.NOTHING: ""}
+    console.print(f"Ctrl-C ends it.{headings[show]}", highlight=False)
 
 
 def register(app: typer.Typer) -> None:

@@ -48,6 +48,7 @@ class SmtpSettings:
     require_auth      MAIL before AUTH is answered 530
     require_tls       all but EHLO, HELO, NOOP, RSET, QUIT, HELP and STARTTLS is answered 530 on an unencrypted line (RFC 3207 §4)
     relay             whose mail for people unknown here goes to the outbound drawer; others get 550 5.7.1
+    relay_domains     the domains that it may be for (any case); None: all
     verify            "real": VRFY and EXPN say who is here; "vague": they say 252 (RFC 5321 §3.5.3)
     strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2, except in BINARYMIME; otherwise kept as it is and noted
     trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
@@ -66,6 +67,7 @@ class SmtpSettings:
     require_auth: bool = False
     require_tls: bool = False
     relay: Relay = "anyone"
+    relay_domains: AbstractSet[str] | None = None
     verify: Verify = "vague"
     strict_line_ends: bool = False
     trace: bool = True

@@ -8,7 +8,7 @@ from aiosmtpd.smtp import Envelope, syntax
 
 from postroom_simulator.actors.wishes import Wish, Wishes
 from postroom_simulator.delivery import Delivery, Outcome, RecipientStatus
-from postroom_simulator.directory import Account, is_postmaster
+from postroom_simulator.directory import Account, canonical, is_postmaster
 from postroom_simulator.faults import Cut, Delay, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.policies import Request, Step
@@ -184,7 +184,7 @@ class Transaction(LoginDialogue):
             )
             return refusal.reply if refusal is not None else None
         status = self.context.world.recipient_status(address, size)
-        if status is RecipientStatus.OUTSIDE and not self._may_relay():
+        if status is RecipientStatus.OUTSIDE and not (self._may_relay() and self._relays_to(address)):
             return "550 5.7.1 relaying denied"
         return _REFUSED.get(status) or self._refused_by_policy("RCPT", recipient=address, size=size)
 
@@ -205,6 +205,10 @@ class Transaction(LoginDialogue):
     def _may_relay(self) -> bool:
         relay = self.settings.relay
         return relay == "anyone" or (relay == "authenticated" and self.account is not None)
+
+    def _relays_to(self, address: str) -> bool:
+        domains = self.settings.relay_domains
+        return domains is None or canonical(address).rpartition("@")[2] in {domain.lower() for domain in domains}
 
     # -- policies
 

@@ -378,11 +378,20 @@ class MemoryMailStore:
         with self._lock:
             return list(self._outbound.values())
 
-    def outbound_octets(self, uid: int) -> bytes:
+    def outbound_item(self, uid: int) -> Outbound:
         with self._lock:
             if uid not in self._outbound:
                 raise NoSuchItem(f"nothing with the uid {uid} lies in the outbound drawer")
-            return self._contents.octets(self._outbound[uid].digest)
+            return self._outbound[uid]
+
+    def outbound_octets(self, uid: int) -> bytes:
+        with self._lock:
+            return self._contents.octets(self.outbound_item(uid).digest)
+
+    def drop_outbound(self, uid: int) -> None:
+        with self._lock:
+            self._contents.release(self.outbound_item(uid).digest)
+            del self._outbound[uid]
 
     def close(self) -> None:
         with self._lock:

@@ -1,0 +1,163 @@
+"""The world that `postroom serve` serves: what its options mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from postroom_simulator import World
+    from postroom_simulator.journal import Entry
+
+__all__ = ["Ways", "furnish", "set_troubles", "set_ways", "shown_message"]
+
+Relay = Literal["anyone", "authenticated", "nobody"]
+
+
+@dataclass(slots=True)
+class Ways:
+    """How the servers behave, as the options of `serve` say it; what is left out stays as it is."""
+
+    mechanisms: list[str] = field(default_factory=list)
+    apop: bool = False
+    require_auth: bool = False
+    require_tls: bool = False
+    max_size: int | None = None
+    max_recipients: int | None = None
+    idle_limit: float | None = None
+    relay: Relay = "anyone"
+    relay_to: list[str] = field(default_factory=list)
+    refuse: list[str] = field(default_factory=list)
+    mailboxes_for: list[str] = field(default_factory=list)
+    accept_anyone: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+
+
+def _pair(text: str, separator: str, option: str, shape: str) -> tuple[str, str]:
+    """Splits at the first separator. The text itself is not repeated in the error: it may hold a password."""
+    left, found, right = text.partition(separator)
+    if not found or "@" not in left or not right:
+        raise typer.BadParameter(f"give {shape}", param_hint=option)
+    return left, right
+
+
+def furnish(world: World, accounts: Iterable[str], imports: Iterable[str], people: int, quota: int | None) -> None:
+    """Mailboxes, people and mail. `quota`: octets that each of them may hold."""
+    from postroom_simulator.imports import import_into
+    from postroom_simulator.populate import populate
+
+    for text in accounts:
+        address, password = _pair(text, ":", "--account", "ADDRESS:PASSWORD, for example ada@example.test:secret")
+        world.add_account(address, password)
+    if people:
+        populate(world, people=people, messages=10 * people)
+    for text in imports:
+        address, path = _pair(text, "=", "--import", "ADDRESS=PATH, for example ada@example.test=mail/")
+        if world.directory.get(address) is None:
+            world.add_account(address)
+        import_into(world, address, path, complain=lambda problem: typer.echo(f"postroom serve: {problem}", err=True))
+    if quota is not None:
+        for account in world.directory.accounts():
+            world.set_quota(account.address, quota)
+
+
+def set_ways(world: World, ways: Ways) -> None:
+    """Raises WorldError, typer.BadParameter."""
+    from postroom_simulator.policies import RefuseRecipient
+
+    smtp, pop3 = world.smtp.settings, world.pop3.settings
+    world.accept_anyone = ways.accept_anyone
+    if ways.mechanisms:
+        smtp.mechanisms = pop3.mechanisms = _mechanisms(ways.mechanisms)
+    pop3.apop = ways.apop
+    smtp.require_auth, smtp.require_tls = ways.require_auth, ways.require_tls
+    if ways.require_tls:
+        smtp.auth_without_tls = pop3.plaintext_without_tls = False
+    smtp.max_octets = ways.max_size or smtp.max_octets
+    smtp.max_recipients = ways.max_recipients or smtp.max_recipients
+    if ways.idle_limit is not None:
+        smtp.idle_limit = pop3.idle_limit = ways.idle_limit
+    smtp.relay = ways.relay
+    if ways.relay_to:
+        smtp.relay_domains = frozenset(_domain(name, "--relay-to") for name in ways.relay_to)
+    world.open_domains = frozenset(
+        name if name == "*" else _domain(name, "--mailboxes-for").lower() for name in ways.mailboxes_for
+    )
+    for who in ways.refuse:
+        if "@" not in who:
+            raise typer.BadParameter("give an address, or @DOMAIN for all of a domain", param_hint="--refuse")
+        world.smtp.policies.add(RefuseRecipient(who))
+    if ways.certificate is not None:
+        world.authority.use(ways.certificate, ways.key)
+    elif ways.key is not None:
+        raise typer.BadParameter("a key needs its certificate: --tls-cert FILE", param_hint="--tls-key")
+
+
+def _mechanisms(names: Iterable[str]) -> tuple[str, ...]:
+    from postroom_simulator.fault_rules import nearest
+    from postroom_simulator.sasl import MECHANISMS
+
+    found = list(dict.fromkeys(name.strip().upper() for text in names for name in text.split(",")))
+    for name in found:
+        if name not in MECHANISMS:
+            known = ", ".join(MECHANISMS)
+            raise typer.BadParameter(
+                f"no mechanism is called {name!r}: {known}.{nearest(name, MECHANISMS)}", param_hint="--auth"
+            )
+    return tuple(found)
+
+
+def _domain(name: str, option: str) -> str:
+    if not name or "@" in name or " " in name:
+        raise typer.BadParameter("give a domain, for example example.test", param_hint=option)
+    return name
+
+
+def set_troubles(world: World, wanted: list[str]) -> None:
+    """ "expired" for all services, "pop3s=expired" for one, which goes before what is said for all. Raises FaultError."""
+    from postroom_simulator.faults import TlsTrouble
+
+    troubles: dict[str, TlsTrouble] = {}
+    for text in sorted(wanted, key=lambda text: "=" in text):
+        service, named, name = text.rpartition("=")
+        if named:
+            world.tls = troubles | {service: TlsTrouble(name)}
+        else:
+            world.tls = TlsTrouble(name)
+        troubles = dict(world.tls)
+
+
+def shown_message(world: World, entry: Entry, *, as_json: bool) -> str:
+    """A message that arrived, as one line."""
+    from postroom_simulator.errors import StoreError
+
+    data = entry.data
+    where = entry.account or data["folder"]
+    store = world.store
+    drawn = data["folder"] == "drawer"
+    try:
+        size = store.outbound_item(data["uid"]).size if drawn else store.item(data["uid"]).size
+    except StoreError:  # somebody fetched it already
+        size = None
+    if as_json:
+        told: dict[str, Any] = {
+            "at": entry.at.isoformat(),
+            "mailbox": entry.account,
+            "folder": data["folder"],
+            "sender": data["sender"],
+            "recipient": data["recipient"],
+            "subject": data["subject"],
+            "message_id": data["message_id"],
+            "octets": size,
+        }
+        return json.dumps(told)
+    octets = "" if size is None else f", {size:,} octets"
+    return (
+        f"{entry.at:%H:%M:%S} {where}: <{data['sender']}> to <{data['recipient']}>, {data['subject'] or '(no subject)'}{octets}"
+    )
