@@ -17,6 +17,9 @@ from benchmarks.processes import PASSWORD, connect, dovecot, process, world_serv
 CROWD = [(f"crowd{number}@sim.test", 400, 1024) for number in range(10)]
 """Ten mailboxes, for ten sessions at once."""
 
+ROOM = 256 * 1024
+"""Octets that the client reads at most at once."""
+
 SIZES = (("1 KiB", "small@sim.test", 1024, 2000), ("100 KiB", "large@sim.test", 100 * 1024, 200))
 
 
@@ -62,6 +65,7 @@ def timed_crowd(port: int, crowd: list[tuple[str, int, int]], at_once: int) -> f
     lines = [logged_in(port, address) for address, _, _ in crowd]
     count = crowd[0][1]
     waiting = selectors.DefaultSelector()
+    reader = _Reader()
     began = time.perf_counter()
     for line in lines:
         line.sendall(b"".join(b"RETR %d\r\n" % number for number in range(1, at_once + 1)))
@@ -69,11 +73,8 @@ def timed_crowd(port: int, crowd: list[tuple[str, int, int]], at_once: int) -> f
     while waiting.get_map():
         for key, _ in waiting.select():
             line, state = cast(socket.socket, key.fileobj), key.data
-            piece = line.recv(262144)
-            if not piece:
-                raise RuntimeError("the server hung up")
-            state[1] += (state[2] + piece).count(b"\r\n.\r\n")
-            state[2] = (state[2] + piece)[-4:]
+            ended, state[2] = reader.read(line, state[2])
+            state[1] += ended
             if state[1] == count:
                 waiting.unregister(line)
             elif state[1] == state[0]:
@@ -102,22 +103,46 @@ def timed(port: int, address: str, count: int, retrieve) -> float:  # type: igno
         line.close()
 
 
+END = b"\r\n.\r\n"
+
+
+class _Reader:
+    """Reads without a new piece of memory for each read, and looks for no more than the ends of messages: what a client of this kind takes is in
+    every figure."""
+
+    def __init__(self) -> None:
+        self._room = bytearray(ROOM)
+        self._view = memoryview(self._room)
+
+    def read(self, line: socket.socket, before: bytes) -> tuple[int, bytes]:
+        """How many messages ended, and the last octets, which may be the beginning of an end: `before` of the next read."""
+        kept = len(before)
+        self._room[:kept] = before
+        size = line.recv_into(self._view[kept:])
+        if not size:
+            raise RuntimeError("the server hung up")
+        end = kept + size
+        return self._room.count(END, 0, end), bytes(self._view[max(0, end - len(END) + 1) : end])
+
+
 def lockstep(line: socket.socket, count: int) -> None:
+    room = bytearray(ROOM)
+    view = memoryview(room)
     for number in range(1, count + 1):
         line.sendall(b"RETR %d\r\n" % number)
-        piece = line.recv(262144)
-        if not piece.startswith(b"+OK"):
-            raise RuntimeError(repr(piece[:80]))
-        while not piece.endswith(b"\r\n.\r\n"):
-            piece = piece[-4:] + line.recv(262144)
+        size = line.recv_into(view)
+        if not room.startswith(b"+OK"):
+            raise RuntimeError(repr(bytes(room[:80])))
+        while not room.endswith(END, 0, size):
+            more = line.recv_into(view[size:])
+            if not more:
+                raise RuntimeError(f"the server hung up in message {number}")
+            size += more
 
 
 def pipelined(line: socket.socket, count: int) -> None:
     line.sendall(b"".join(b"RETR %d\r\n" % number for number in range(1, count + 1)))
-    seen, tail = 0, b""
+    reader, seen, before = _Reader(), 0, b""
     while seen < count:
-        piece = line.recv(262144)
-        if not piece:
-            raise RuntimeError(f"the server hung up after {seen} messages")
-        seen += (tail + piece).count(b"\r\n.\r\n")
-        tail = piece[-4:]
+        ended, before = reader.read(line, before)
+        seen += ended

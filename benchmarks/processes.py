@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -99,6 +100,9 @@ def connect(port: int) -> socket.socket:
                 raise
             time.sleep(0.02)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    # The kernel's own time-out: with that of Python each call is two, and the client's time is in every figure.
+    connection.settimeout(None)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(DEADLINE), 0))
     return connection
 
 

@@ -58,14 +58,19 @@ def send(port: int, count: int, size: int, *, kept: bool) -> float:
     text = letter(1, size) + b".\r\n"
     commands = [b"MAIL FROM:<bob@far.test>\r\n", f"RCPT TO:<{ADDRESS}>\r\n".encode(), b"DATA\r\n", text]
     line = greeted(port)
+    exchanges = [(command, b"354" if command == b"DATA\r\n" else b"250") for command in commands]
+    room = bytearray(65536)
     began = time.perf_counter()
     for number in range(count):
         if number and not kept:
             say(line, b"QUIT\r\n", b"221")
             line.close()
             line = greeted(port)
-        for command in commands:
-            say(line, command, b"354" if command == b"DATA\r\n" else b"250")
+        for command, expected in exchanges:
+            line.sendall(command)
+            size = line.recv_into(room)
+            if not room.startswith(expected) or room[size - 1] != 10:  # a reply of one line, in one piece
+                raise RuntimeError(f"expected {expected!r}, got {bytes(room[:size])!r}")
     took = time.perf_counter() - began
     say(line, b"QUIT\r\n", b"221")
     line.close()
