@@ -161,13 +161,17 @@ class ServerSideSync:
         """One cycle of one direction. A job that runs again has its steps anew."""
         monotonic = self.organization.clock.monotonic
         cycle.steps, began = {}, monotonic()
-        connection = self._connection(due, operation)
-        cycle.credentials = connection.credentials
-        with self._slot(connection):
+        with self.organization.store.reading():  # one look for the password and for what the provider remembers
+            connection = self._connection(due, operation)
+            cycle.credentials = connection.credentials
             provider = self._provider(due.mailbox, operation, connection)
+            context = self._context(due.mailbox, operation, operation, provider, connection, run)
+            if operation is Operation.INCOMING:
+                _ = context.state.value
+        with self._slot(connection):
             cycle.steps["prepare"] = monotonic() - began
             try:
-                return provider.run(self._context(due.mailbox, operation, operation, provider, connection, run))
+                return provider.run(context)
             finally:
                 cycle.steps["run"] = monotonic() - began - cycle.steps["prepare"]
                 provider.close()

@@ -110,6 +110,7 @@ _DUE = {
 _MAILBOX, _PROFILE = shape_of(Mailbox), shape_of(EmailServerProfile)
 _PROFILE_START = len(_MAILBOX.columns)
 _FLAGS_START = _PROFILE_START + len(_PROFILE.columns)
+_PROFILE_KEY = _PROFILE_START + [column.name for column in _PROFILE.columns].index("emailserverprofileid")
 _FROM = _m.join(_p, _m.c.emailserverprofile == _p.c.emailserverprofileid).join(_o, sa.true())
 _DUE_NOW = (
     sa.select(
@@ -136,9 +137,12 @@ def due_mailboxes(organization: Organization, now: datetime, *, limit: int | Non
         else:
             rows = tx.execute(_FIND_FIRST_DUE, {**parameters, "p_limit": limit}).all()
     found = []
+    profiles: dict[str, EmailServerProfile] = {}  # mailboxes share theirs
     for row in rows:
         directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:-1], strict=True) if due)
-        mailbox, profile = _MAILBOX.record(row[:_PROFILE_START]), _PROFILE.record(row[_PROFILE_START:_FLAGS_START])
+        mailbox, profile = _MAILBOX.record(row[:_PROFILE_START]), profiles.get(row[_PROFILE_KEY])
+        if profile is None:
+            profile = profiles[row[_PROFILE_KEY]] = _PROFILE.record(row[_PROFILE_START:_FLAGS_START])
         found.append(DueMailbox(mailbox, directions, profile, bool(row[-1])))
     return found
 
