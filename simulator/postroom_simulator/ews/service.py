@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,13 @@ class EwsService:
         """Raises EwsError where the caller may not see the folder: another's, without rights."""
         if folder.account != canonical(call.account.address):
             raise EwsError("ErrorAccessDenied")
+
+    def check_sender(self, call: Call, message: Mapping[str, Any]) -> None:
+        """Raises EwsError ErrorSendAsDenied where the caller may not send as who the message says."""
+        for element in ("From", "Sender"):
+            address = message[element]["Mailbox"].get("EmailAddress", "")
+            if self.world.directory.get(address) is not call.account:
+                raise EwsError("ErrorSendAsDenied")
 
     # -- answering
 

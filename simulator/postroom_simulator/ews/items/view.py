@@ -60,6 +60,7 @@ def properties_of(call: Call, item: Item) -> Value:
 def _of_the_store(call: Call, item: Item) -> Value:
     from postroom_simulator.ews.folders import folder_id
 
+    draft = "draft" in item.flags
     return {
         "ItemId": item_id(item),
         "ParentFolderId": folder_id(call.store.folder_by_uid(item.folder)),
@@ -69,7 +70,8 @@ def _of_the_store(call: Call, item: Item) -> Value:
         "DateTimeCreated": item.created,
         "LastModifiedTime": item.modified,
         "IsRead": item.read,
-        "IsDraft": "draft" in item.flags,
+        "IsDraft": draft,
+        "IsSubmitted": "submitted" in item.flags,
         "IsUnmodified": item.properties is None,
         "IsAssociated": "associated" in item.flags,
     }

@@ -49,6 +49,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("ConvertId", "convert_id", 0),
             _row("FindItem", "find_item", 0),
             _row("GetItem", "get_item", 0),
+            _row("CreateItem", "create_item", 1),
         )
     }
 )
