@@ -5,20 +5,22 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from postroom.clock import Clock
 from postroom.errors import RuleViolated
 from postroom.model import EmailColumns
 from postroom.model.deployment import DeploymentSettings
-from postroom.organization import records
+from postroom.organization import custom_columns, records
+from postroom.organization.callers import Caller
 from postroom.organization.organization import Organization
-from postroom.store import OrganizationStore
+from postroom.store import OrganizationStore, secrets
 from postroom.store.secrets import KeyRing
 
-__all__ = ["ConnectionLimits", "Deployment", "Ids"]
+__all__ = ["ConnectionLimits", "Deployment", "Ids", "KeyRotation"]
 
 
 class Ids(Protocol):
@@ -69,6 +71,14 @@ class ConnectionLimits:
     def open(self, server: str, user: str) -> int:
         with self._lock:
             return self._open[(server.casefold(), user.casefold())]
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """`moved`: by organization, how many secrets the newest key did not open before. `retired`: how many old keys went."""
+
+    moved: Mapping[str, int]
+    retired: int
 
 
 class Deployment:
@@ -133,10 +143,27 @@ class Deployment:
         store = OrganizationStore.open(url, clock=self.clock, keys=self.keys, ids=self.new_id, email_columns=email_columns)
         organization = Organization(name, store, self)
         self.organizations[name] = organization
+        try:
+            custom_columns.bring_together(store)
+        except BaseException:
+            self._close(name)
+            raise
         return organization
 
     def _close(self, name: str) -> None:
         self.organizations.pop(name).store.close()
+
+    def rotate_keys(self, caller: Caller, *, retire: bool = True) -> KeyRotation:
+        """A new key for all secrets (ours): it is put in front of the ring and its file, every open organization's secrets are moved to
+        it, and then the old keys go. May be cut off anywhere and repeated: every secret can be read at every moment, and one that was
+        begun is brought to its end before a new key is made. Every organization that uses the ring must be open in this deployment, or
+        `retire` be False. Raises StoreError when the key file cannot be written, or a secret cannot be read: then no key goes."""
+        organizations = list(self.organizations.values())
+        begun = len(self.keys) > 1 and not all(secrets.all_newest(one.store) for one in organizations)
+        if not begun:
+            self.keys.add_newest()
+        moved = {one.name: one.rotate_key(caller) for one in organizations}
+        return KeyRotation(moved, self.keys.retire() if retire else 0)
 
     def close(self) -> None:
         """Close every store. Idempotent."""

@@ -6,7 +6,7 @@ Each method is one message; what it does is in the module of its subject (`recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from postroom.model.verdict import Verdict
 from postroom.organization import (
     alerts,
     books,
+    custom_columns,
     cycles,
     explain,
     incoming,
@@ -32,6 +33,7 @@ from postroom.organization import (
     run_results,
     template_mail,
     testing_mail,
+    upkeep,
 )
 from postroom.organization.callers import Caller
 from postroom.organization.gateway import OrganizationGateway
@@ -114,6 +116,11 @@ class Organization:
     def assign(self, caller: Caller, entity: str, record_id: str, owner: Lookup) -> None:
         """Assign to another owner: a systemuser or a team."""
         records.assign(self, caller, entity, record_id, owner)
+
+    def register_email_columns(self, caller: Caller, entity: str, *names: str) -> None:
+        """Make a custom entity email-enabled, or give a known one more address columns (ours): kept with the organization, its records are
+        found by these addresses at once."""
+        custom_columns.register(self.store, caller, entity, names)
 
     # -- mailboxes ----------------------------------------------------------------------------------------------------
 
@@ -497,6 +504,27 @@ class Organization:
     def summary(self, _caller: Caller) -> dict[str, Any]:
         """Counts at a glance."""
         return mail_log.summary(self)
+
+    # -- upkeep (ours) ------------------------------------------------------------------------------------------------
+
+    def retain(self, caller: Caller, *, holder: str = "", cancelled: Callable[[], bool] = lambda: False) -> upkeep.Removed:
+        """Remove what has been kept long enough, in small transactions: traces, statistics, failures of items, memory and ledger rows of
+        messages that left their source, settled requests to send, contents. Never what keeps a message from being taken in or sent
+        twice. Raises RuleViolated while another retention goes on, Cancelled between two transactions when `cancelled` says so."""
+        return upkeep.retain(self, caller, holder=holder, cancelled=cancelled)
+
+    def retention_due(self) -> datetime:
+        """When `retain` is due next."""
+        return upkeep.retention_due(self)
+
+    def vacuum(self, caller: Caller) -> upkeep.Vacuumed:
+        """Give the room of removed rows back; the octets that the database took before and takes now."""
+        return upkeep.vacuum(self, caller)
+
+    def rotate_key(self, caller: Caller) -> int:
+        """Encrypt this organization's secrets with the newest key of the ring; how many were not yet. `Deployment.rotate_keys` makes the
+        new key and lets the old ones go."""
+        return upkeep.rotate_key(self, caller)
 
     def books(self) -> books.Books:
         """What became of every message, incoming and outgoing, as values (ours)."""

@@ -121,6 +121,19 @@ class OrganizationStore:
             return nullcontext(Transaction(self, current, writable=False))
         return _Scope(self, self._active, self._database.read(), None, writable=False)
 
+    def size(self) -> int:
+        """Octets that the database takes."""
+        self._check_open()
+        return self._database.size()
+
+    def vacuum(self) -> None:
+        """Give back the room of removed rows. Raises StoreError: within a transaction of this thread, or when others keep the database
+        busy."""
+        self._check_open()
+        if self._current() is not None:
+            raise StoreError("this thread has a transaction open in this store: end it first")
+        self._database.vacuum()
+
     def _check_open(self) -> None:
         if self._closed:
             raise StoreError("the store is closed")

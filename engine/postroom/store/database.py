@@ -46,6 +46,15 @@ class Database(Protocol):
 
     def write(self) -> AbstractContextManager[Connection]: ...
     def read(self) -> AbstractContextManager[Connection]: ...
+
+    def size(self) -> int:
+        """Octets that it takes."""
+        ...
+
+    def vacuum(self) -> None:
+        """Give back the room of removed rows. Raises StoreError."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -237,6 +246,22 @@ def _write_image(path: Path) -> None:
         fresh.unlink(missing_ok=True)
 
 
+def _pages(connection: Connection) -> int:
+    """Octets of a SQLite database."""
+    raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+    return int(raw.execute("PRAGMA page_count").fetchone()[0]) * int(raw.execute("PRAGMA page_size").fetchone()[0])
+
+
+def _vacuum_sqlite(connection: Connection) -> None:
+    """Nothing else happens on this connection meanwhile. The log is emptied too, so that the disk gets its room back at once."""
+    raw = cast(sqlite3.Connection, connection.connection.driver_connection)
+    try:
+        raw.execute("VACUUM")
+        raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error as trouble:
+        raise refusal(trouble) or trouble from trouble
+
+
 class MemoryDatabase:
     """A fresh database in memory, for the thread that opens it."""
 
@@ -266,6 +291,14 @@ class MemoryDatabase:
         self._check_thread()
         return _SqliteTransaction(self._connection, self.observers, write=False)
 
+    def size(self) -> int:
+        self._check_thread()
+        return _pages(self._connection)
+
+    def vacuum(self) -> None:
+        self._check_thread()
+        _vacuum_sqlite(self._connection)
+
     def close(self) -> None:
         self._connection.close()
         self.engine.dispose()
@@ -280,6 +313,7 @@ class FileDatabase:
         path = Path(address.database).absolute()
         if not path.parent.is_dir():
             raise StoreError(f"{path.parent} is not a folder")
+        self._path = path
         self._lane: WriteLane = lane_of(str(path.resolve()))
         if not path.exists():
             _write_image(path)
@@ -308,6 +342,18 @@ class FileDatabase:
         with _connected(self.engine) as fresh, _SqliteTransaction(fresh, self.observers, write=False) as connection:
             yield connection
 
+    def size(self) -> int:
+        """The file, and the log beside it."""
+        return sum(path.stat().st_size for path in (self._path, Path(f"{self._path}-wal")) if path.exists())
+
+    def vacuum(self) -> None:
+        self._lane.acquire()
+        try:
+            with _connected(self.engine) as connection:
+                _vacuum_sqlite(connection)
+        finally:
+            self._lane.release()
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -333,6 +379,17 @@ class PostgresDatabase:
     def read(self) -> Iterator[Connection]:
         with _connected(self._reader) as fresh, _postgres_transaction(fresh, None) as connection:
             yield connection
+
+    def size(self) -> int:
+        with self.read() as connection:
+            return int(connection.exec_driver_sql("SELECT pg_database_size(current_database())").scalar_one())
+
+    def vacuum(self) -> None:
+        try:
+            with _connected(self.engine.execution_options(isolation_level="AUTOCOMMIT")) as connection:
+                connection.exec_driver_sql("VACUUM (ANALYZE)")
+        except DatabaseError as trouble:
+            raise refusal(trouble) or trouble from trouble
 
     def close(self) -> None:
         self.engine.dispose()
