@@ -9,10 +9,10 @@ Whatever ends a run between two of these arrows costs another look and never a m
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import TypeVar, final
+from typing import Any, TypeVar, final
 
 from postroom.errors import Cancelled, ProviderError
 from postroom.mime.values import ParsedMessage
@@ -43,6 +43,15 @@ class MailboxProvider(PollingProvider[C, MailboxState]):
     @abstractmethod
     def list_messages(self, ctx: RunContext[MailboxState]) -> Sequence[Listed]:
         """Everything there is, in the source's order."""
+
+    def mailbox_totals(self, ctx: RunContext[MailboxState]) -> str:  # noqa: ARG002
+        """What the source says of all its messages together, as cheaply as it can: it differs when one of them was exchanged for another of a different
+        size. "" when the source does not say: then a key that was given to another message is overlooked, where nothing is deleted."""
+        return ""
+
+    def message_sizes(self, ctx: RunContext[MailboxState]) -> Mapping[Any, int]:  # noqa: ARG002
+        """Place -> size of each message, as the source tells it. Asked only when `mailbox_totals` changed."""
+        return {}
 
     @abstractmethod
     def retrieve_messages(self, ctx: RunContext[MailboxState], wanted: Sequence[Listed]) -> Iterator[Fetched]:

@@ -35,6 +35,7 @@ class MailboxState:
     left        messages that were left at the source by the last run; None when unknown (first run, lost state)
     looking     the source's keys look renamed: ask for each digest whether it was settled before, until no new key is left
     touched_on  ISO date of the last time the seen keys that are still listed were kept from expiring
+    totals      what the source said of all messages together when each of them was known to be the one that was seen under its key
     nameless    messages without a key were handled: whoever gets a key next may be one of them
     """
 
@@ -42,6 +43,7 @@ class MailboxState:
     looking: bool = False
     touched_on: str = ""
     nameless: bool = False
+    totals: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,14 @@ class Fetched:
 
 @dataclass(slots=True)
 class _Candidate:
-    """A message on its way through one batch. `again`: its key was seen before; `ask`: it may have been settled under another key; `known`: it was settled before;
+    """A message on its way through one batch. `again`: its key was seen before; `suspect`: and the source tells another size of it now; `ask`: it may have been settled under another key; `known`: it was settled before;
     `done`: it is settled now; `parked`: it stays at the source."""
 
     listed: Listed
     offer: IncomingOffer
     error: MessageError | None = None
     again: bool = False
+    suspect: bool = False
     ask: bool = False
     known: bool = False
     done: bool = False
@@ -88,6 +91,9 @@ class MailboxRun:
         self.disposed = 0
         self.looking = False
         self.nameless = False
+        self.totals = ""
+        self.sizes: dict[str, int] = {}
+        self.suspects: set[str] = set()
         self.touched_on = ctx.state.value.touched_on
         self.pending: list[_Candidate] = []
         self.pending_octets = 0
@@ -123,25 +129,62 @@ class MailboxRun:
     def remember(self, left: int | None) -> None:
         """Commit the state when it says something new; no progress, no commit."""
         before = self.ctx.state.value
-        state = MailboxState(left, self.looking, self.touched_on, self.nameless)
+        totals = before.totals if self.suspects else self.totals
+        state = MailboxState(left, self.looking, self.touched_on, self.nameless, totals)
         if state != before and (self.total or before.left is not None):
             self.ctx.state.commit(state)
 
     # -- choosing
 
     def _choose(self, listing: Sequence[Listed]) -> tuple[set[str], set[str]]:
-        """Keys to retrieve: new ones; and where messages are deleted, those seen before that are still there (the removal was
-        lost): they are looked at again before they are removed, for the key may have been given to another message."""
+        """Keys to retrieve: new ones; and of those seen before: where messages are deleted, the ones that are still there (the removal was lost),
+        which are looked at again before they are removed; where messages stay, the ones of another size than before. For a key may have been given
+        to another message."""
         keys = [listed.key for listed in listing]
         new = set(self.ctx.seen.new_among(keys))
         self._suspect(keys, new)
         old = [key for key in keys if key not in new]
         self._touch(old)
-        return new, set(self._to_look_at_again(old, self.ctx.items - len(new))) if self.provider.deletes else set()
+        if not self.provider.deletes:
+            return new, self._changed(listing, old, self.ctx.items - len(new))
+        return new, set(self._to_look_at_again(old, self.ctx.items - len(new)))
+
+    def _changed(self, listing: Sequence[Listed], old: Sequence[str], room: int) -> set[str]:
+        """Keys seen before under which the source now tells another size: at most `room`, the others in the next run. A poll that finds nothing
+        costs one question to the source and none to the store; another message of the same size is overlooked."""
+        before = self.ctx.state.value.totals
+        self.totals = before
+        totals = self.provider.mailbox_totals(self.ctx) if listing else ""
+        if totals == before or room < 0:  # nothing changed; or there is more new mail than one run takes: when that is done
+            return set()
+        self.totals = totals
+        places = self.provider.message_sizes(self.ctx) if totals else {}
+        self.sizes = {one.key: places[one.place] for one in listing if one.place in places}
+        if not (old and self.sizes):
+            return set()
+        learned: dict[str, str] = {}
+        for key, text in self.ctx.seen.recall(old).items():
+            size = _size_of(text)
+            if size is None:
+                learned[key] = self._remembered(key, _digest_of(text))
+            elif size != self.sizes.get(key, size):
+                self.suspects.add(key)
+        if learned:
+            self.ctx.seen.add(learned)
+        return set(islice((key for key in old if key in self.suspects), room))
+
+    def _remembered(self, key: str, digest: str) -> str:
+        """What is kept under a key: the digest, and where the source told it the size."""
+        size = self.sizes.get(key)
+        return digest if size is None else f"{digest} {size}"
+
+    def _seen_digest(self, key: str) -> str | None:
+        text = self.ctx.seen.digest(key)
+        return None if text is None else _digest_of(text)
 
     def _to_look_at_again(self, keys: Iterable[str], room: int) -> Iterator[str]:
         """Those that may still be removed, as far as there is `room`."""
-        return islice((key for key in keys if self.ctx.seen.digest(key) != LEAVE), max(0, room))
+        return islice((key for key in keys if self._seen_digest(key) != LEAVE), max(0, room))
 
     def _suspect(self, keys: Sequence[str], new: set[str]) -> None:
         """Messages were left here and now every key is new: the source may have renamed all (pitfalls 2.4). Unknown counts as left."""
@@ -180,7 +223,7 @@ class MailboxRun:
             new = set(self.ctx.seen.new_among([fetched.listed.key for fetched in found]))
             for fetched in found:
                 if fetched.listed.key not in new:
-                    if fetched.error is None and self.ctx.seen.digest(fetched.listed.key) != LEAVE:
+                    if fetched.error is None and self._seen_digest(fetched.listed.key) != LEAVE:
                         self.disposable.append(fetched.listed)
                 elif taken < self.ctx.items:
                     taken += 1
@@ -220,7 +263,8 @@ class MailboxRun:
         offer = IncomingOffer(
             fetched.listed.key, fetched.octets, message, provider.received_on(ctx, message), provider.env.mailbox
         )
-        candidate = _Candidate(fetched.listed, offer, fetched.error, again, ask)
+        suspect = fetched.listed.key in self.suspects
+        candidate = _Candidate(fetched.listed, offer, fetched.error, again, suspect, ask)
         if candidate.error is None:
             try:
                 provider.validate_message(ctx, offer)
@@ -242,8 +286,10 @@ class MailboxRun:
                 for candidate in pending:
                     self._settle(candidate, counts)
         done = [candidate for candidate in pending if candidate.done]
-        if fresh := {c.listed.key: LEAVE if c.parked else c.offer.message.digest for c in done if not c.remembered}:
-            self.ctx.seen.add(fresh)
+        fresh = {c.listed.key: LEAVE if c.parked else c.offer.message.digest for c in done if not c.remembered}
+        if fresh:
+            self.ctx.seen.add({key: self._remembered(key, digest) for key, digest in fresh.items()})
+        self.suspects.difference_update(candidate.listed.key for candidate in done)
         self.disposable.extend(candidate.listed for candidate in done if not candidate.parked)
         for name in ("processed", "delivered", "rejected", "failed"):
             setattr(self.tally, name, getattr(self.tally, name) + getattr(counts, name))
@@ -253,8 +299,9 @@ class MailboxRun:
         asked = []
         for candidate in pending:
             digest = candidate.offer.message.digest
-            if candidate.again and self.ctx.seen.digest(candidate.listed.key) == digest:
-                candidate.known = candidate.done = candidate.remembered = True
+            if candidate.again and self._seen_digest(candidate.listed.key) == digest:
+                candidate.known = candidate.done = True
+                candidate.remembered = not candidate.suspect  # its size is told differently now
             elif (self.looking or candidate.again or candidate.ask) and candidate.error is None:
                 asked.append(candidate)
         if asked:
@@ -265,7 +312,7 @@ class MailboxRun:
                 candidate.parked = disposition is Disposition.PARKED
 
     def _settle(self, candidate: _Candidate, counts: Tally) -> None:
-        if candidate.known or (candidate.again and candidate.error is not None):
+        if candidate.known or (candidate.again and not candidate.suspect and candidate.error is not None):
             return  # settled before; or it was, and cannot be looked at again now: it stays
         gateway, offer = self.ctx.gateway, candidate.offer
         verdict = Verdict(deliver=False, reason=ReasonCode.UNKNOWN)
@@ -312,6 +359,15 @@ class MailboxRun:
         if done and self.provider.deletes:
             self.provider.dispose_messages(self.ctx, done)
             self.disposed += len(done)
+
+
+def _digest_of(text: str) -> str:
+    return text.partition(" ")[0]
+
+
+def _size_of(text: str) -> int | None:
+    size = text.partition(" ")[2]
+    return int(size) if size.isdecimal() else None
 
 
 def _distinct(listing: Sequence[Listed]) -> list[Listed]:

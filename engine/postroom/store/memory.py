@@ -50,7 +50,14 @@ _TOUCH = {
     "postgresql": "UPDATE seenentry SET touchedon = :now WHERE instance = :instance AND touchedon < :old"
     " AND sourcekey = ANY(CAST(:keys AS text[]))",
 }
-_NEW_SQL, _ADD_SQL, _TOUCH_SQL = ({name: Prepared(sa.text(sql)) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH))
+_RECALL = {
+    "sqlite": "SELECT sourcekey, digest FROM seenentry WHERE instance = :instance"
+    " AND sourcekey IN (SELECT value FROM json_each(:keys))",
+    "postgresql": "SELECT sourcekey, digest FROM seenentry WHERE instance = :instance AND sourcekey = ANY(CAST(:keys AS text[]))",
+}
+_NEW_SQL, _ADD_SQL, _TOUCH_SQL, _RECALL_SQL = (
+    {name: Prepared(sa.text(sql)) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH, _RECALL)
+)
 _STALE = Prepared(
     sa.select(sa.literal(1))
     .select_from(seen_entry)
@@ -100,6 +107,14 @@ class SqlSeenSet:
         with self._store.reading() as tx:
             row = tx.execute(_DIGEST, {"p_instance": self._instance, "p_key": check_text(key, "key")}).first()
         return None if row is None else str(row[0])
+
+    def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
+        """key -> digest of those among `keys` that are remembered. One statement."""
+        if not keys:
+            return {}
+        with self._store.reading() as tx:
+            rows = tx.execute(_RECALL_SQL[tx.dialect], {"instance": self._instance, "keys": _list(tx, keys)})
+            return {row[0]: row[1] for row in rows}
 
     def add(self, entries: Mapping[str, str]) -> None:
         """Remember key -> digest, durably. One statement. Raises StaleRun."""

@@ -199,6 +199,10 @@ class MemorySeenSet:
     def digest(self, key: str) -> str | None:
         return self.entries.get(key)
 
+    def recall(self, keys: Sequence[str]) -> Mapping[str, str]:
+        self._failures.note("seen.recall")
+        return {key: self.entries[key] for key in keys if key in self.entries}
+
     def add(self, entries: Mapping[str, str]) -> None:
         self._failures.note("seen.add")
         self.entries.update(entries)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -127,6 +127,24 @@ class Pop3Provider(MailboxProvider[Pop3Config]):
             return self._line.text("LIST", self.config.listing_octets)
         except Refused as refused:
             raise refused.as_error() from refused
+
+    def mailbox_totals(self, ctx: RunContext[MailboxState]) -> str:
+        """STAT: how many messages and how many octets (RFC 1939 §5)."""
+        try:
+            found = re.match(rb"[0-9]{1,10} +[0-9]{1,20}", self._line.command("STAT"))
+        except Refused as refused:
+            ctx.log("pop3.no_totals", str(refused))
+            return ""
+        return found[0].decode("ascii") if found else ""
+
+    def message_sizes(self, ctx: RunContext[MailboxState]) -> Mapping[int, int]:
+        """LIST. A server may tell sizes that are not exact (RFC 1939 §11): they are only compared with what it told before."""
+        try:
+            listed = _lines(self._list())
+        except ProtocolError as error:
+            ctx.log("pop3.no_sizes", str(error))
+            return {}
+        return {number: int(size) for number, size in listed if size.isdecimal() and len(size) <= 20}
 
     def retrieve_messages(self, ctx: RunContext[MailboxState], wanted: Sequence[Listed]) -> Iterator[Fetched]:  # noqa: ARG002
         if self.config.pipelining and len(wanted) > 1:
