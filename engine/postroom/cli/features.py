@@ -24,10 +24,10 @@ def shipped_features() -> Path:
 
 def shipped_phrases() -> dict[str, list[str]]:
     """The phrases of the shipped steps by keyword (Given, When, Then), in the order of the module that defines them."""
-    from postroom.testing import steps
+    from postroom.testing.step_modules import step_modules
 
     found: dict[str, list[str]] = {"Given": [], "When": [], "Then": []}
-    for name in vars(steps):
+    for name in (name for steps in step_modules() for name in vars(steps)):
         if name.startswith(STEP):
             keyword, _, pattern = name.removeprefix(STEP).partition("_")
             phrase = _readable(pattern)

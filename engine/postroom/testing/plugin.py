@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from postroom.testing.step_modules import names
+
 if TYPE_CHECKING:
     from postroom.testing.scene import Scene
 
-pytest.register_assert_rewrite("postroom.testing.steps", "postroom.testing.scene")
+pytest.register_assert_rewrite(*names(), "postroom.testing.scene")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,13 +53,14 @@ class FeatureModule(pytest.Module):
     def _getobj(self) -> types.ModuleType:
         from pytest_bdd import scenarios
 
-        from postroom.testing import steps
+        from postroom.testing.step_modules import step_modules
 
         module = types.ModuleType(self.path.stem.replace("-", "_"))
         module.__file__ = str(self.path)
-        for name, value in vars(steps).items():
-            if name.startswith("pytestbdd_"):
-                setattr(module, name, value)
+        for steps in step_modules():
+            for name, value in vars(steps).items():
+                if name.startswith("pytestbdd_"):
+                    setattr(module, name, value)
         source = "scenarios(name, features_base_dir=folder)"
         namespace = vars(module)
         namespace.update(scenarios=scenarios, name=self.path.name, folder=str(self.path.parent))
