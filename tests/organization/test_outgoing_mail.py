@@ -155,6 +155,7 @@ def test_an_uncertain_email_waits_for_a_person(outbox: Outbox, house: House) -> 
 
 
 def test_a_lost_run_leaves_claimed_to_be_claimed_again_and_submitting_uncertain(outbox: Outbox, house: House) -> None:
+    house.settings(ismailboxforcedunlockingenabled=True)
     waiting, doubtful = outbox.send("one"), outbox.send("two")
     gateway, _ = outbox.run("lost")
     claimed = {email.email_id: email for email in gateway.claim_outgoing(10)}
@@ -174,6 +175,7 @@ def test_a_lost_run_leaves_claimed_to_be_claimed_again_and_submitting_uncertain(
 
 
 def test_take_over_by_instance(outbox: Outbox, house: House) -> None:
+    house.settings(ismailboxforcedunlockingenabled=True)
     email = outbox.send()
     gateway, fence = outbox.run()
     [claimed] = gateway.claim_outgoing(1)

@@ -243,8 +243,9 @@ def _recipients(entry: Entry) -> list[str]:
 
 def _recipient(result: Balance, row: OutgoingEntry, outcome: str, one: RecipientEntry, copies: int) -> None:
     what = f"{row.kind} {row.message_id} to {one.address}"
-    if outcome == "sent" and one.accepted and copies != 1:
-        result.problems.append(f"sent, but delivered {copies} times: {what}")
+    if one.accepted:  # whatever became of the others, and whether or not they are tried again
+        if copies != 1:
+            result.problems.append(f"sent, but delivered {copies} times: {what}")
     elif outcome == "uncertain" and copies > 1:
         result.problems.append(f"uncertain, but delivered {copies} times: {what}")
     elif copies and (outcome in {"failed", "pending", "canceled"} or one.accepted is False):
