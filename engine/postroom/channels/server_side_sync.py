@@ -11,15 +11,16 @@ import socket
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from postroom.errors import Cancelled, ConfigError, StoreError, TransientError
+from postroom.errors import Cancelled, ConfigError, RuleViolated, StoreError, TransientError
 from postroom.model import AuthenticationProtocol, CredentialRetrieval, Mailbox, ServerType
 from postroom.model.deployment import DeploymentSettings
-from postroom.organization import DueMailbox, GatewayBinding, Operation, Organization, RunFailure
+from postroom.organization import SYSTEM, DueMailbox, GatewayBinding, Operation, Organization, RunFailure
 from postroom.organization.run_results import interval_of
 from postroom.organization.testing_mail import directions_to_test
+from postroom.organization.upkeep import INSTANCE as RETENTION_INSTANCE
 from postroom.organization.values import Connection
 from postroom.providers.builtin.pop3 import Pop3Config, Pop3Provider
 from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider
@@ -43,6 +44,11 @@ profile knows only yes or no."""
 
 OUTGOING_PER_CYCLE = 100
 """Emails claimed at once. Ours; "more" runs again."""
+
+RETENTION_SECONDS = 600.0
+"""A retention that takes longer is cut off between two transactions. Ours."""
+RETENTION_RETRY = timedelta(hours=1)
+"""When one that failed is tried again. Ours."""
 
 
 _NOT_SPOKEN = frozenset({AuthenticationProtocol.NEGOTIATE, AuthenticationProtocol.NTLM})
@@ -95,6 +101,7 @@ class ServerSideSync:
         self.runtime = Runtime(organization.clock, executor, reported=reported)
         self._tested = tested
         self._stopping = False
+        self._retention_due: datetime | None = None
 
     def run_due(
         self,
@@ -118,7 +125,7 @@ class ServerSideSync:
                 and (mailboxes is None or due.mailbox.mailboxid in mailboxes)
             ]
             if not jobs or self._stopping:
-                return reports
+                return reports + (self._keep_house() if Operation.RETENTION in operations and mailboxes is None else [])
             for job in jobs:
                 done.add((job.instance, Operation(job.operation)))
                 self.runtime.submit(job)
@@ -127,6 +134,28 @@ class ServerSideSync:
             if len(waiting) < len(ended):  # others have ended and made room
                 done -= waiting
             reports += ended
+
+    def _keep_house(self) -> list[JobReport]:
+        """Retention, when its time has come and no other process has done it meanwhile. The time is asked for once and then again when it has come."""
+        now = self.organization.clock.now()
+        if self._stopping or (self._retention_due is not None and now < self._retention_due):
+            return []
+        self._retention_due = self.organization.retention_due()
+        if now < self._retention_due:
+            return []
+        self._retention_due = now + RETENTION_RETRY  # should it fail; a success is found in the database
+        self.runtime.submit(
+            Job(instance=RETENTION_INSTANCE, operation=Operation.RETENTION, run=self._retain, seconds=RETENTION_SECONDS)
+        )
+        return self.runtime.run_until_idle()
+
+    def _retain(self, run: JobRun) -> RunOutcome:
+        try:
+            removed = self.organization.retain(SYSTEM, holder=self.holder, cancelled=run.cancelled)
+        except RuleViolated:  # another process is at it
+            return RunOutcome()
+        log.info("retention: %s", removed)
+        return RunOutcome(processed=removed.total)
 
     def stop(self) -> None:
         """From any thread. Nothing more is started; each run ends after the message that it is at."""
