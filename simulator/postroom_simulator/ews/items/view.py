@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.ids import Id, change_key, mailbox_number, write_id
 from postroom_simulator.ews.ids import Kind as IdKind
+from postroom_simulator.ews.items.compose import compose
 from postroom_simulator.ews.items.kinds import ITEM_DEFAULT, Kind, kind_of
 from postroom_simulator.ews.items.mail import read_message
 from postroom_simulator.ews.schema import type_named
@@ -48,7 +50,7 @@ def properties_of(call: Call, item: Item) -> Value:
         seen: Value = known[1]
         return seen
     if item.properties is not None:
-        value: Value = dict(item.properties)
+        value: Value = {name: one for name, one in item.properties.items() if name != "@octets"}
     else:
         value = call.service.contents.get(item.digest, lambda: read_message(call.store.octets(item.uid)))
         value = dict(value)
@@ -108,8 +110,8 @@ def _wanted(kind: Kind, shape: Shape) -> list[str]:
 
 
 def _mime(call: Call, item: Item) -> Value | None:
-    import base64
-
-    if item.properties is not None:
-        return None
-    return {"@CharacterSet": "UTF-8", "": base64.b64encode(call.store.octets(item.uid)).decode("ascii")}
+    if item.properties is None:
+        octets = call.store.octets(item.uid)
+    else:
+        octets = item.properties.get("@octets") or compose(dict(item.properties), bcc=True)
+    return {"@CharacterSet": "UTF-8", "": base64.b64encode(octets).decode("ascii")}

@@ -50,6 +50,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("FindItem", "find_item", 0),
             _row("GetItem", "get_item", 0),
             _row("CreateItem", "create_item", 1),
+            _row("UpdateItem", "update_item", 1),
+            _row("DeleteItem", "delete_item", 1),
         )
     }
 )
