@@ -27,6 +27,7 @@ from postroom.providers.builtin.smtp import SmtpConfig, SmtpProvider
 from postroom.providers.contract import Connector, Provider, ProviderEnv, RunContext, RunOutcome
 from postroom.rules import schedule
 from postroom.rules.error_classes import Nature, classify
+from postroom.rules.watermark import deletes_after_processing
 from postroom.runtime.executors import Executor
 from postroom.runtime.jobs import Job, JobRun
 from postroom.runtime.outcome import JobReport
@@ -219,6 +220,8 @@ class ServerSideSync:
                 failure = RunFailure.of(error, direction, profile_credentials=cycle.of_profile)
                 failed += 1
             self.organization.record_test_result(due.mailbox.mailboxid, direction, failure, fence=run.fence)
+            if self._tested is not None:
+                self._tested(due.mailbox.mailboxid, direction, failure)
             tested += 1
         return RunOutcome(processed=tested, failed=failed)
 
@@ -273,7 +276,11 @@ class ServerSideSync:
                     connection.username,
                     connection.password,
                     tls=tls,
-                    delete=bool(mailbox.processanddeleteemails),
+                    delete=deletes_after_processing(
+                        mailbox.processanddeleteemails,
+                        mailbox.regardingobjectid.entity if mailbox.regardingobjectid is not None else None,
+                        forward=bool(mailbox.isforwardmailbox),
+                    ),
                 ),
                 env,
             )
