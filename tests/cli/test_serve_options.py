@@ -14,6 +14,10 @@ from typing import Any
 import pytest
 import trustme
 from test_serve import MAIL, refused, serving
+from typer.testing import CliRunner
+
+import postroom.cli
+import postroom.cli.serve
 
 ADA = "ada@alder.test"
 
@@ -105,6 +109,17 @@ def test_limits_and_who_gets_mail() -> None:
         fetcher.user("new@cedar.test")
         fetcher.pass_("secret")
         assert fetcher.stat()[0] == 1
+        fetcher.quit()
+
+
+def test_what_is_hidden_is_not_there() -> None:
+    with serving("--hide", "chunking", "--hide", "pop3=PIPELINING", "--hide", "STARTTLS") as (ready, _):
+        with smtp(ready) as client:
+            client.ehlo()
+            assert {"chunking", "starttls"}.isdisjoint(client.esmtp_features)
+            assert "pipelining" in client.esmtp_features
+        fetcher = pop3(ready)
+        assert {"PIPELINING", "TOP"} & fetcher.capa().keys() == {"TOP"}
         fetcher.quit()
 
 
@@ -227,6 +242,8 @@ def test_a_message_that_cannot_be_imported_is_named_and_the_others_are_there(tmp
     [
         (["--auth", "PLIAN"], "PLAIN"),
         (["--token", "nobody@alder.test"], "nobody@alder.test"),
+        (["--hide", "CHUNKINK"], "CHUNKINK"),
+        (["--hide", "imap=IDLE"], "--hide"),
         (["--refuse", "nobody"], "--refuse"),
         (["--relay-to", "x@y.test"], "--relay-to"),
         (["--relay", "everyone"], "anyone"),
@@ -236,5 +253,11 @@ def test_a_message_that_cannot_be_imported_is_named_and_the_others_are_there(tmp
         (["--drawer", "/dev/null/drawer"], "/dev/null"),
     ],
 )
-def test_a_bad_option_gets_a_clear_line(arguments: list[str], says: str) -> None:
-    assert says in refused(*arguments)
+def test_a_bad_option_gets_a_clear_line(arguments: list[str], says: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def served(*_: Any, **__: Any) -> None:
+        pytest.fail("it was taken")
+
+    monkeypatch.setattr(postroom.cli.serve, "_run", served)
+    done = CliRunner().invoke(postroom.cli.app, ["serve", "--json", *arguments], env={"COLUMNS": "200"})
+    assert done.exit_code == 2, done.output
+    assert says in done.stderr

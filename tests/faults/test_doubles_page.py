@@ -185,3 +185,18 @@ def test_the_page_has_its_doubles() -> None:
     assert {"Mailpit", "smtp4dev", "GreenMail", "Toxiproxy", "BadSMTP"} <= set(doubles)
     assert len(EXAMPLES) == PAGE.read_text("utf-8").count("\n### ")
     assert PAGE.read_text("utf-8").count("```toml") == sum(bool(example.toml) for example in EXAMPLES)
+
+
+def test_every_option_of_serve_that_the_page_names_exists() -> None:
+    from typer.main import get_command
+
+    from postroom.cli import app
+
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+    there = {name for option in serve.params for name in option.opts}
+    page = PAGE.read_text("utf-8")
+    ours = [row.rsplit("|", 2)[1] for row in page.split("\n") if row.startswith("| ")]
+    named = {name for text in ours for name in re.findall(r"`(--[\w-]+)", text)}
+    named |= {name for line in page.split("\n") for name in re.findall(r"(--[\w-]+)", line.partition("postroom serve ")[2])}
+    assert named - there == set()
+    assert len(named) > 20

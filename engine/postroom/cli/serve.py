@@ -103,6 +103,14 @@ def serve(
         ),
     ] = None,
     apop: Annotated[bool, typer.Option("--apop", help="Offer APOP in POP3.")] = False,
+    hide: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--hide",
+            metavar="[PROTOCOL=]NAME",
+            help="Be without an extension, a capability or a mechanism: CHUNKING, pop3=UIDL. Repeatable.",
+        ),
+    ] = None,
     token: Annotated[
         list[str] | None,
         typer.Option(
@@ -162,6 +170,7 @@ def serve(
     ways = Ways(
         mechanisms=auth or [],
         apop=apop,
+        hide=hide or [],
         require_auth=require_auth,
         require_tls=require_tls,
         max_size=max_size,

@@ -25,6 +25,7 @@ class Ways:
 
     mechanisms: list[str] = field(default_factory=list)
     apop: bool = False
+    hide: list[str] = field(default_factory=list)
     require_auth: bool = False
     require_tls: bool = False
     max_size: int | None = None
@@ -76,6 +77,7 @@ def set_ways(world: World, ways: Ways) -> None:
     if ways.mechanisms:
         smtp.mechanisms = pop3.mechanisms = _mechanisms(ways.mechanisms)
     pop3.apop = ways.apop
+    smtp.hidden, pop3.hidden = _hidden(ways.hide)
     smtp.require_auth, smtp.require_tls = ways.require_auth, ways.require_tls
     if ways.require_tls:
         smtp.auth_without_tls = pop3.plaintext_without_tls = False
@@ -111,6 +113,27 @@ def _mechanisms(names: Iterable[str]) -> tuple[str, ...]:
                 f"no mechanism is called {name!r}: {known}.{nearest(name, MECHANISMS)}", param_hint="--auth"
             )
     return tuple(found)
+
+
+def _hidden(names: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """For SMTP and POP3: "pop3=UIDL" for one of them, "STARTTLS" for whoever has such a thing."""
+    from postroom_simulator import offers
+    from postroom_simulator.errors import WorldError
+
+    found: dict[str, set[str]] = {"smtp": set(), "pop3": set()}
+    for text in names:
+        protocol, _, name = text.rpartition("=")
+        if protocol not in ("", *found):
+            raise typer.BadParameter("give NAME, smtp=NAME or pop3=NAME", param_hint="--hide")
+        problems = []
+        for each in [protocol] if protocol else found:
+            try:
+                found[each] |= offers.checked(each, [name])
+            except WorldError as problem:
+                problems.append(problem)
+        if len(problems) == (1 if protocol else 2):
+            raise problems[0]
+    return frozenset(found["smtp"]), frozenset(found["pop3"])
 
 
 def _domain(name: str, option: str) -> str:
