@@ -286,6 +286,7 @@ def test_an_unknown_sender_becomes_a_contact_where_the_user_wants_it(house: Hous
 
 
 def test_a_lost_lease_stops_everything(house: House) -> None:
+    house.settings(ismailboxforcedunlockingenabled=True)
     ada = house.user("ada")
     box = house.mailbox(ada).mailboxid
     old = house.organization.begin_run(box, "incoming", "one")

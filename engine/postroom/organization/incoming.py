@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -40,6 +40,7 @@ __all__ = [
     "IncomingMessage",
     "Judgement",
     "Place",
+    "check_filter",
     "check_incoming_email",
     "deliver_incoming_email",
     "importance_of",
@@ -92,6 +93,15 @@ def load_place(tx: Transaction, mailbox_id: str | None) -> Place:
         if place.mailbox.emailserverprofile is not None:
             place.profile = tx.get(EmailServerProfile, place.mailbox.emailserverprofile)
     return place
+
+
+def check_filter(tx: Transaction, values: Mapping[str, Any]) -> None:
+    """The filter "No email messages" can be chosen only while DoNotAutoTrackEmail offers it (reference 1.5); who has it already keeps it when the switch
+    goes off (ours: mail that nobody asked for is worse than mail that is missing in one place). Raises RuleViolated."""
+    if values.get("incomingemailfilteringmethod") == IncomingFilteringMethod.NO_EMAIL_MESSAGES:
+        settings = settings_in(tx)
+        if not policies_of(settings).switches.donotautotrackemail:
+            raise RuleViolated("the filter No email messages is not offered (DoNotAutoTrackEmail)")
 
 
 # -- the two messages -------------------------------------------------------------------------------------------------

@@ -66,6 +66,18 @@ def attachment_rows(activity: Lookup, attachments: Iterable[Attachment]) -> list
     ]
 
 
+def _synthetic_id(from_: Sequence[Address], received_on: datetime | None, subject: str, body: str) -> str:
+    """From From, date, subject and body, as `mime.parse` does it for a message; "" without a date."""
+    if received_on is None:
+        return ""
+    digest = hashlib.sha256()
+    for part in (from_[0].key if from_ else "", received_on.isoformat(), subject, body):
+        octets = part.encode("utf-8", "surrogatepass")
+        digest.update(b"%d:" % len(octets))
+        digest.update(octets)
+    return f"<{digest.hexdigest()[:40]}@synthetic.postroom.invalid>"
+
+
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
     """`received_on` aware UTC; None only where CheckIncomingEmail asks. `body` is HTML when `html`. `email_id`: of the sent email that our own
@@ -107,11 +119,13 @@ class IncomingMessage:
         body: str = "",
         attachments: tuple[Attachment, ...] = (),
     ) -> IncomingMessage:
-        """From the documented parameters. A body that looks like HTML is taken as such."""
+        """From the documented parameters. A body that looks like HTML is taken as such. What is delivered (it was received at some moment) without a
+        Message-ID gets one of its own making, always the same for the same message (reference 4.4)."""
+        from_ = addresses_of(from_)
         return cls(
-            message_id=message_id_key(message_id),
+            message_id=message_id_key(message_id) or _synthetic_id(from_, received_on, subject, body),
             subject=subject,
-            from_=addresses_of(from_),
+            from_=from_,
             to=addresses_of(to),
             cc=addresses_of(cc),
             bcc=addresses_of(bcc),

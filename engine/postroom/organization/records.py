@@ -30,6 +30,8 @@ from postroom.model import Organization as OrganizationRecord
 from postroom.model.validate import validate_create, validate_update
 from postroom.organization import mailboxes, outgoing, profiles
 from postroom.organization.callers import Caller
+from postroom.organization.correlating import forget_hashes
+from postroom.organization.incoming import check_filter
 from postroom.organization.policies import settings_in
 from postroom.rules.outgoing_state import Mark, Step, follow
 from postroom.store import Transaction, ledger
@@ -136,6 +138,7 @@ def _create_typed(organization: Organization, tx: Transaction, caller: Caller, e
     if "ownerid" in cls.__dataclass_fields__ and plain.get("ownerid") is None and caller.user_id is not None:  # type: ignore[attr-defined]
         plain["ownerid"] = Lookup("systemuser", caller.user_id)
     if cls is SystemUser or cls is Queue:
+        check_filter(tx, plain)
         return mailboxes.create_owner(tx, caller, cls, plain)
     if cls is Mailbox:
         record_id = mailboxes.create_by_hand(tx, caller, plain)
@@ -213,11 +216,22 @@ def _update_email(tx: Transaction, _caller: Caller, record_id: str, values: dict
     tx.update(Email, record_id, **values)
 
 
+def _update_usersettings(tx: Transaction, _caller: Caller, record_id: str, values: dict[str, Any], _secrets: bool) -> None:
+    check_filter(tx, values)
+    tx.update(UserSettings, record_id, **values)
+
+
+def _update_queue(tx: Transaction, caller: Caller, record_id: str, values: dict[str, Any], secrets: bool) -> None:
+    check_filter(tx, values)
+    mailboxes.update_queue(tx, caller, record_id, values, secrets)
+
+
 _UPDATES: Mapping[str, Any] = {
     "systemuser": mailboxes.update_user,
-    "queue": mailboxes.update_queue,
+    "queue": _update_queue,
     "mailbox": mailboxes.update_mailbox,
     "email": _update_email,
+    "usersettings": _update_usersettings,
 }
 
 
@@ -289,7 +303,7 @@ def delete(organization: Organization, _caller: Caller, entity: str, record_id: 
 
 
 def _delete_email(tx: Transaction, record_id: str) -> None:
-    """Parties and attachments go with it. What a run holds, or what a person has to decide about, stays."""
+    """Parties, attachments and hashes go with it. What a run holds, or what a person has to decide about, stays."""
     row = ledger.outgoing_of(tx, record_id)
     if row is not None and row.mark in (Mark.CLAIMED, Mark.SUBMITTING, Mark.UNCERTAIN):
         raise RuleViolated(f"the email is {row.mark}: it cannot be deleted now")
@@ -299,6 +313,7 @@ def _delete_email(tx: Transaction, record_id: str) -> None:
         tx.delete(ActivityParty, party.activitypartyid)
     for attachment in tx.find(ActivityMimeAttachment, objectid=Lookup("email", record_id)):
         tx.delete(ActivityMimeAttachment, attachment.activitymimeattachmentid)
+    forget_hashes(tx, record_id)
 
 
 def _delete_user(tx: Transaction, record_id: str) -> None:

@@ -114,8 +114,10 @@ def _internal(question: Question, policy: AcceptancePolicy) -> Acceptance | None
 
 def _filters(question: Question, policy: AcceptancePolicy) -> Acceptance:
     asked = list(question.recipients)
-    if policy.only_synchronizing_filter:
-        asked = [question.synchronizing] if question.synchronizing is not None else []
+    if (
+        policy.only_synchronizing_filter and question.synchronizing is not None
+    ):  # where no mailbox is named, all are asked: ours
+        asked = [question.synchronizing]
     elif question.synchronizing is not None and _takes_all(question.synchronizing):
         asked.append(question.synchronizing)
     for recipient in asked:

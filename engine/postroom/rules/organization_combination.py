@@ -3,10 +3,11 @@ attributes one by one."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
+from postroom.errors import InvalidValue
 from postroom.model import Organization
+from postroom.rules.keyword_filter import compile_filter
 
 __all__ = ["problems"]
 
@@ -25,9 +26,9 @@ def _tracking(settings: Organization) -> Iterator[str]:
 
 def _matching(settings: Organization) -> Iterator[str]:
     try:
-        re.compile(settings.hashfilterkeywords or "")
-    except (re.error, RecursionError, OverflowError) as wrong:
-        yield f"hashfilterkeywords: not a regular expression: {str(wrong)[:200]}"
+        compile_filter(settings.hashfilterkeywords or "")
+    except InvalidValue as wrong:
+        yield str(wrong)
 
 
 def _thresholds(settings: Organization) -> Iterator[str]:
