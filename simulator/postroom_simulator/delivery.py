@@ -270,9 +270,13 @@ def _carry_out(world: World, job: _Job) -> tuple[list[Delivery], list[_Job]]:
 
 def _all_went_as_expected(wishes: Wishes, done: list[Delivery]) -> bool:
     """Whether every recipient has the message, and nobody asked to be told of that: the usual case, in which there is no report."""
-    if any(delivery.outcome not in (Outcome.DELIVERED, Outcome.DRAWER) for delivery in done):
-        return False
-    return wishes.other.notify is None and all(wish.notify is None for wish in wishes.each.values())
+    for delivery in done:
+        if delivery.outcome is not Outcome.DELIVERED and delivery.outcome is not Outcome.DRAWER:
+            return False
+    for wish in wishes.each.values():
+        if wish.notify is not None:
+            return False
+    return wishes.other.notify is None
 
 
 def _arrival(world: World, job: _Job) -> Arrival:

@@ -50,12 +50,25 @@ def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace").strip()
 
 
+def _first(field: re.Pattern[bytes], name: bytes, octets: bytes) -> re.Match[bytes] | None:
+    """The first line of the head that is like the field. Looks for the name first: a pattern without case is tried at each octet, and takes
+    five times as long. `name`: in lower case."""
+    head = octets[: head_end(octets)]
+    folded = b"\n" + head.lower()
+    at = folded.find(b"\n" + name)
+    while at >= 0:
+        if match := field.match(head, at):
+            return match
+        at = folded.find(b"\n" + name, at + 1)
+    return None
+
+
 _SUBJECT = re.compile(rb"^subject[ \t]*:([^\n]*(?:\n[ \t][^\n]*){0,20})", re.IGNORECASE | re.MULTILINE)
 
 
 def subject_of(octets: bytes) -> str:
     """The decoded subject, without reading all other fields; "" where there is none. At most SUBJECT_LIMIT characters."""
-    match = _SUBJECT.search(octets, 0, head_end(octets))
+    match = _first(_SUBJECT, b"subject", octets)
     return decoded(" ".join(match[1][: 4 * SUBJECT_LIMIT].decode("utf-8", "replace").split()))[:SUBJECT_LIMIT] if match else ""
 
 
@@ -64,7 +77,7 @@ _MESSAGE_ID = re.compile(rb"^message-id[ \t]*:\s{0,200}(<[^>\r\n]{1,998}>)", re.
 
 def message_id_of(octets: bytes) -> str:
     """The Message-ID with its angle brackets; "" where there is none."""
-    match = _MESSAGE_ID.search(octets, 0, head_end(octets))
+    match = _first(_MESSAGE_ID, b"message-id", octets)
     return match[1].decode("utf-8", "replace") if match else ""
 
 

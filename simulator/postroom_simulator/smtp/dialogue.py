@@ -38,6 +38,8 @@ _BAD = frozenset({"500", "501", "502", "503", "504", "555"})
 NOT_OFFERED = frozenset({"ATRN", "ETRN", "SAML", "SEND", "SOML", "TURN"})
 """Verbs that are refused by name: RFC 1985, RFC 2645, and what RFC 5321 appendix F has laid to rest."""
 _TIMEOUT = "timeout"
+_ENDING = (Cut, LoseReply, AcceptThenReset)
+_SUSPENDING = (Delay, Drip)
 _NO_CHUNK = re.compile(rb"[\x00-\x20]*B\0*D\0*A\0*T(?![A-Za-z0-9-])", re.IGNORECASE)
 """Looks like BDAT to somebody who is less exact, and is none where it is asked."""
 UNSAID = 1024 * 1024
@@ -173,7 +175,8 @@ class Dialogue(SMTP):
 
     def say(self, reply: str) -> None:
         """The part of `push` that waits for nothing."""
-        effect = self._effect or self._tarpit(reply)
+        refusal = reply[:1] in ("4", "5")
+        effect = self._effect or (self._tarpit() if refusal else None)
         octets, first = render(self._verb, reply, enhanced="ENHANCEDSTATUSCODES" in self.extensions)
         self._effect = None
         verb = "" if self._verb == _TIMEOUT else self._verb
@@ -181,12 +184,14 @@ class Dialogue(SMTP):
         self.context.note(Kind.REPLY, verb=verb, detail=first, account=self.account, data=spoiled)
         self.outgoing.append(Outgoing(octets, effect))
         self._unsaid += len(octets)
-        self.over = self._closing or first.startswith("421") or isinstance(effect, Cut | LoseReply | AcceptThenReset)
-        self.suspended = not self.over and isinstance(effect, Delay | Drip)
+        self.over = self._closing or first.startswith("421") or isinstance(effect, _ENDING)
+        self.suspended = not self.over and isinstance(effect, _SUSPENDING)
+        if refusal:
+            self.refused()
 
-    def _tarpit(self, reply: str) -> Delay | None:
+    def _tarpit(self) -> Delay | None:
         """Refusals are counted for the policies; one that comes after too many is said late."""
-        if reply[:1] not in ("4", "5") or self._verb == _TIMEOUT:
+        if self._verb == _TIMEOUT:
             return None
         self._refusals += 1
         seconds = self._policies.delay(self._refusals) if self._policies else 0.0
@@ -217,9 +222,13 @@ class Dialogue(SMTP):
     async def step(self, at: str, account: str | None = None) -> bool:
         """Ask what happens at this step; False when a fault has answered in its place. A stall with an end is waited for here, what
         acts on the reply is kept for it. Raises Over when the connection ends."""
-        effect = self.context.fault(at, account or self.account)
         self._effect = None
-        if effect is None or isinstance(effect, Refuse):
+        effect = self.context.fault(at, account or self.account)
+        return effect is None or await self._act_on(effect)
+
+    async def _act_on(self, effect: Effect) -> bool:
+        """The part of `step` that is for a fault."""
+        if isinstance(effect, Refuse):
             return True
         if isinstance(effect, Reply):
             await self._skip_owed()
@@ -351,6 +360,9 @@ class Dialogue(SMTP):
         return self.hindered(verb) or (command.check(self) if command.check else None)
 
     # -- what the verbs know better
+
+    def refused(self) -> None:
+        """A refusal has just been said."""
 
     @property
     def extensions(self) -> tuple[str, ...]:

@@ -107,9 +107,8 @@ class Transaction(LoginDialogue):
         chunk = parse_chunk(arg)
         return None if chunk is None else chunk[0]
 
-    def say(self, reply: str) -> None:
-        super().say(reply)
-        if self._verb == "BDAT" and reply.startswith(("4", "5")) and self.envelope.mail_from is not None:
+    def refused(self) -> None:
+        if self._verb == "BDAT" and self.envelope.mail_from is not None:
             self._fail()
 
     def _fail(self) -> None:
