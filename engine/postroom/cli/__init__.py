@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import sys
 
 import typer
 
-from postroom.cli import demo, faults, features, serve
+from postroom.cli import (
+    alerts,
+    demo,
+    email,
+    faults,
+    features,
+    mail,
+    mailbox,
+    org,
+    people,
+    profile,
+    record,
+    serve,
+    settings,
+    sync,
+)
 
 __all__ = ["app", "main"]
 
@@ -26,6 +42,8 @@ demo.register(app)
 serve.register(app)
 faults.register(app)
 features.register(app)
+for administration in (org, profile, people, mailbox, record, sync, mail, email, alerts, settings):
+    administration.register(app)
 
 
 @app.callback(invoke_without_command=True)
@@ -37,12 +55,33 @@ def root(version: bool = typer.Option(False, "--version", help="Show the version
         raise typer.Exit
 
 
+ADMINISTRATION = frozenset(
+    {"org", "profile", "user", "queue", "mailbox", "record", "sync", "mail", "email", "alerts", "settings"}
+)
+
+
 def main() -> None:
     """The console script. Known errors end with one clear line and exit code 2, not with a traceback."""
     from postroom.errors import PostroomError
 
     try:
+        if "--json" in sys.argv and sys.argv[1] in ADMINISTRATION:
+            sys.exit(_answered_in_json())
         app()
     except PostroomError as error:
         typer.echo(f"postroom: {error}", err=True)
         sys.exit(2)
+
+
+def _answered_in_json() -> int:
+    """Also a call that makes no sense is answered as JSON. Returns the exit code."""
+    try:
+        return app(standalone_mode=False) or 0
+    except Exception as error:  # typer brings a click of its own, whose classes have no public name
+        if not hasattr(error, "format_message"):
+            raise
+        text = str(error.format_message())
+        typer.echo(
+            json.dumps({"error": {"kind": "UsageProblem", "text": text, "problems": [text]}}, ensure_ascii=False), err=True
+        )
+        return int(getattr(error, "exit_code", 2))

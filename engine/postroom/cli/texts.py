@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["told"]
+from collections.abc import Iterable
+
+__all__ = ["clean", "counted", "listed", "told"]
 
 
 def told(error: Exception) -> str:
@@ -10,3 +12,21 @@ def told(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
     return str(error)
+
+
+def clean(text: str) -> str:
+    """Control characters, also those that turn the direction of writing, shown as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """ "1 mailbox", "2 mailboxes"."""
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number} {plural or noun + ('es' if noun.endswith(('s', 'x')) else 's')}"
+
+
+def listed(words: Iterable[str], last: str = "or") -> str:
+    """ "a, b or c"."""
+    found = list(words)
+    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} {last} {found[-1]}" if found else ""

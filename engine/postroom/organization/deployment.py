@@ -17,7 +17,7 @@ from postroom.model.deployment import DeploymentSettings
 from postroom.organization import custom_columns, records
 from postroom.organization.callers import Caller
 from postroom.organization.organization import Organization
-from postroom.store import OrganizationStore, secrets
+from postroom.store import OrganizationStore, schema, secrets
 from postroom.store.secrets import KeyRing
 
 __all__ = ["ConnectionLimits", "Deployment", "Ids", "KeyRotation"]
@@ -152,6 +152,11 @@ class Deployment:
 
     def _close(self, name: str) -> None:
         self.organizations.pop(name).store.close()
+
+    @staticmethod
+    def revision_of(url: str) -> str | None:
+        """The revision of a database as it lies there (ours); None: it holds no tables. Changes nothing. Raises StoreError, NewerDatabase."""
+        return schema.revision_at(url)
 
     def rotate_keys(self, caller: Caller, *, retire: bool = True) -> KeyRotation:
         """A new key for all secrets (ours): it is put in front of the ring and its file, every open organization's secrets are moved to

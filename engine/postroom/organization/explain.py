@@ -432,7 +432,7 @@ def _skipped(operation: Operation, reason: Reason, mailbox: Mailbox, settings: O
     seen = []
     for name in names:
         name = _of_direction(name, operation)
-        if not name:
+        if not name or name == _other_approval(mailbox):
             continue
         entity, _, attribute = name.partition(".")
         if entity == "organization":
@@ -441,6 +441,12 @@ def _skipped(operation: Operation, reason: Reason, mailbox: Mailbox, settings: O
             label = mailbox.emailaddress or mailbox.name or ""
             seen.append(SettingNow("mailbox", mailbox.mailboxid, label, attribute, getattr(mailbox, attribute), None, ""))
     return Skipped(operation, code, reason.text, remedy, reason.until, tuple(seen))
+
+
+def _other_approval(mailbox: Mailbox) -> str:
+    """The approval setting that is not this mailbox's."""
+    queue = mailbox.regardingobjectid is not None and mailbox.regardingobjectid.entity == "queue"
+    return "organization.requireapprovalforuseremail" if queue else "organization.requireapprovalforqueueemail"
 
 
 _METHODS = {

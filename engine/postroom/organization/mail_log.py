@@ -149,12 +149,19 @@ def find_mail(organization: Organization, text: str) -> list[MailRow]:
 
 
 def outgoing(
-    organization: Organization, *, marks: Sequence[str] = (), tests: bool = False, limit: int | None = None
+    organization: Organization,
+    *,
+    marks: Sequence[str] = (),
+    email_ids: Sequence[str] | None = None,
+    tests: bool = False,
+    limit: int | None = None,
 ) -> list[OutgoingEntry]:
     table = ledger.outgoing_ledger
     numbers = sa.select(table.c.rownumber).order_by(table.c.rownumber.desc())
     if marks:
         numbers = numbers.where(table.c.mark.in_(tuple(marks)))
+    if email_ids is not None:
+        numbers = numbers.where(table.c.email_id.in_(tuple(email_ids)))
     if not tests:
         numbers = numbers.where(table.c.kind == "email")
     if limit is not None:

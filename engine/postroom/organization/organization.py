@@ -496,10 +496,16 @@ class Organization:
         return explain.skipped(operation, self.explain_mailbox(mailbox_id, operation), box, self.settings)
 
     def outgoing_log(
-        self, _caller: Caller, *, marks: Sequence[str] = (), tests: bool = False, limit: int | None = 50
+        self,
+        _caller: Caller,
+        *,
+        marks: Sequence[str] = (),
+        email_ids: Sequence[str] | None = None,
+        tests: bool = False,
+        limit: int | None = 50,
     ) -> list[books.OutgoingEntry]:
         """What was to be sent and what became of it, the newest first; `marks` as in `books`."""
-        return mail_log.outgoing(self, marks=marks, tests=tests, limit=limit)
+        return mail_log.outgoing(self, marks=marks, email_ids=email_ids, tests=tests, limit=limit)
 
     def summary(self, _caller: Caller) -> dict[str, Any]:
         """Counts at a glance."""

@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from postroom.errors import NewerDatabase, StoreError
 from postroom.store.tables import register_all
 
-__all__ = ["VERSION_TABLE", "create", "head", "is_current", "prepare", "revisions"]
+__all__ = ["VERSION_TABLE", "create", "head", "is_current", "prepare", "revision_at", "revisions"]
 
 VERSION_TABLE = "alembic_version"
 """Alembic's own table, so that its command line works on our databases."""
@@ -50,6 +50,19 @@ def _stamped(connection: Connection) -> str | None:
             f"the database has revision {', '.join(found)}; this Postroom knows up to {head()}: use a later version of Postroom"
         )
     return str(found[0])
+
+
+def revision_at(url: str) -> str | None:
+    """The revision of a database, which is left as it is. Raises StoreError, NewerDatabase."""
+    try:
+        engine = sa.create_engine(url)
+        try:
+            with engine.connect() as connection:
+                return _stamped(connection)
+        finally:
+            engine.dispose()
+    except sa.exc.SQLAlchemyError as trouble:
+        raise StoreError(f"the database does not answer: {type(trouble).__name__}") from None
 
 
 def is_current(connection: Connection) -> bool:
