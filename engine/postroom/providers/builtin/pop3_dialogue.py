@@ -211,6 +211,9 @@ class Pop3Dialogue:
         try:
             self.command("STLS")
         except Refused as refused:
+            error = refused.as_error()
+            if type(error) is TransientError:  # [SYS/TEMP] and the like: not now, says nothing against TLS (RFC 3206)
+                raise error from refused
             raise TlsError(str(refused), reply=refused.reply, code="refused") from refused
         self._capabilities = None
         self._client.secure()
