@@ -132,7 +132,9 @@ class Pop3Session:
         settings, dialogue = self._settings, self._dialogue
         while not (self._closed or self._suspended or self._wants_tls) and self._pending <= settings.pending_output:
             if dialogue.state is State.TRANSACTION and self._hand_out():
-                continue
+                if self._lines:
+                    continue
+                return
             exchanging = dialogue.exchange is not None
             line = self._lines.next_line(settings.auth_line_limit if exchanging else settings.line_limit)
             if line is None:
@@ -163,7 +165,11 @@ class Pop3Session:
         account, world = dialogue.address or "", context.world
         said: list[bytes] = []
         end = size = 0
-        while size < _BATCH and (asked := self._lines.leading(_RETR, end)) and asked.end() - end <= settings.line_limit:
+        there = len(self._lines)
+        while end < there and size < _BATCH:
+            asked = self._lines.leading(_RETR, end)
+            if asked is None or asked.end() - end > settings.line_limit:
+                break
             try:
                 shown = maildrop.retrieve(int(asked[1]))
             except Refusal:
