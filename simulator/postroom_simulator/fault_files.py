@@ -43,7 +43,7 @@ from pathlib import Path
 from typing import Any
 
 from postroom_simulator.errors import FaultError
-from postroom_simulator.fault_rules import find_problems, nearest
+from postroom_simulator.fault_rules import find_problems, find_when_problems, nearest
 from postroom_simulator.faults import (
     AcceptThenReset,
     Cut,
@@ -256,10 +256,10 @@ def _parse(data: object) -> tuple[Fault | None, _Wrong]:
     fault_name = values.pop("name", "")
     when = When(**values)
     if "effect" not in data:
-        return None, [*wrong, ((), "effect is missing: what happens then?")]
-    effect = _effect(data["effect"], wrong)
+        wrong.append(((), "effect is missing: what happens then?"))
+    effect = _effect(data["effect"], wrong) if "effect" in data else None
     if effect is None:
-        return None, wrong
+        return None, [*wrong, *(((problem.key,), problem.text) for problem in find_when_problems(when))]
     wrong += [((problem.key,), problem.text) for problem in find_problems(when, effect)]
     return (None if wrong else Fault(when, effect, fault_name)), wrong
 

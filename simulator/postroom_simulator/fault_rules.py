@@ -40,6 +40,7 @@ __all__ = [
     "Problem",
     "effects_at",
     "find_problems",
+    "find_when_problems",
     "nearest",
     "possible_at",
     "problems",
@@ -165,9 +166,14 @@ def find_problems(when: When, effect: Effect) -> list[Problem]:
     """As `problems`, each with what it is about."""
     if not isinstance(effect, _EFFECTS):
         return [Problem("effect", f"{effect!r} is no effect")]
-    protocols, found = _protocols(when)
-    found += _occurrence(when) + _window(when) + _place(when, effect)
+    protocols, _ = _protocols(when)
+    found = find_when_problems(when) + _place(when, effect)
     return found + [Problem("effect", text) for text in (*_values(effect), *_reply(effect, protocols), *_trouble(effect))]
+
+
+def find_when_problems(when: When) -> list[Problem]:
+    """What is wrong with it whatever the effect is."""
+    return _protocols(when)[1] + _occurrence(when) + _window(when)
 
 
 def _protocols(when: When) -> tuple[list[str], list[Problem]]:

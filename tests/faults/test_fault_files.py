@@ -211,3 +211,13 @@ def test_data_and_back(when: When, effect: Effect, name: str) -> None:
             from_data(data)
     else:
         assert from_data(data) == fault
+
+
+@pytest.mark.parametrize("effect", ["", "effect = 3\n", 'effect = "forever"\n'])
+def test_a_missing_or_wrong_effect_hides_no_other_problem(effect: str) -> None:
+    with pytest.raises(FaultError) as wrong:
+        parse_faults('[[fault]]\nat = "RCTP"\nnth = 0\n' + effect, "faults.toml")
+    told = str(wrong.value)
+    assert "effect" in told
+    assert 'no step is called "RCTP"' in told
+    assert "nth counts from 1" in told
