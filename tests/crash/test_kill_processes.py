@@ -15,7 +15,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
@@ -24,6 +24,7 @@ from typing import Any, Self
 import pytest
 from crash_stage import (
     LEASE,
+    LIVES,
     ROUND,
     SCENARIOS,
     Ended,
@@ -177,13 +178,13 @@ class Engine:
 
     def verify(self) -> Ended:
         resolved: dict[str, bool] = {}
-        for _ in range(2):
+        for _ in range(LIVES):
             self.live(None, rounds=ROUNDS)
             with open_organization(self.scenario, self.path, self.clock) as deployment:
                 ended = verify(self.scenario, self.world, deployment.organizations["alder"])
             if not ended.resolved:
                 return Ended(resolved, snapshot(self.path))
-            resolved = ended.resolved
+            resolved |= ended.resolved
         raise AssertionError("still uncertain after everything was resolved")
 
     def __enter__(self) -> Self:
@@ -286,6 +287,17 @@ def test_killed_twice_in_a_row(places: Places) -> None:
     stops = two_in_a_row(case, seed=1, number=16)
     failures = places.each(case, stops)
     assert not failures, report(case, failures, len(stops))
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if not one.fetched_before])
+def test_killed_at_every_step_of_all(name: str, places: Places, record_property: Callable[[str, object], None]) -> None:
+    case = Case(name, places)
+    failures = places.each(case, [[stop] for stop in range(len(case.names))])
+    record_property("kills", len(case.names))
+    print(f"\n{name}: {len(case.names)} kills, {len(case.uncertain)} left an email uncertain, {len(failures)} failures")
+    assert not failures, report(case, failures, len(case.names))
 
 
 @pytest.mark.campaign
