@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from postroom.model import Mailbox
-from postroom.store import ledger
+from postroom.store import ledger, retention
 
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
@@ -71,8 +71,13 @@ class OutgoingEntry:
 
 @dataclass(frozen=True, slots=True)
 class Books:
+    """`left_before`, `settled_before`: retention may have forgotten messages that left their source, and requests to send that were settled,
+    before these moments; None: nothing was forgotten."""
+
     incoming: tuple[IncomingEntry, ...]
     outgoing: tuple[OutgoingEntry, ...]
+    left_before: datetime | None = None
+    settled_before: datetime | None = None
 
 
 def read(organization: Organization) -> Books:
@@ -81,7 +86,10 @@ def read(organization: Organization) -> Books:
         addresses = {box.mailboxid: box.emailaddress or "" for box in tx.find(Mailbox)}
         incoming = [_incoming(row, addresses) for row in ledger.incoming_rows(tx)]
         outgoing = [outgoing_entry(row) for row in ledger.outgoing_rows(tx)]
-    return Books(tuple(incoming), tuple(outgoing))
+        last = retention.last(tx)
+    if last is None:
+        return Books(tuple(incoming), tuple(outgoing))
+    return Books(tuple(incoming), tuple(outgoing), last.memory, last.outgoing)
 
 
 def _incoming(row: ledger.IncomingRow, addresses: dict[str, str]) -> IncomingEntry:

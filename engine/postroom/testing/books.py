@@ -4,6 +4,7 @@ In pairs of message and monitored place, at the end of anything:
 
     offered   = tracked + filtered (with a reason) + parked + withdrawn (a test took it away)
                 + pending (with a reason: before the watermark, mailbox skipped, not yet due)
+                + forgotten (by retention, long after it had left the source)
     requested = sent + failed + pending + uncertain, each sent recipient with exactly one delivery, an uncertain one with at most one
     nothing was deleted at the source before it was saved
     nobody got mail that nobody asked for
@@ -14,6 +15,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from postroom.errors import PostroomError
 from postroom.model import Mailbox
@@ -61,7 +63,9 @@ class Balance:
 
     def __str__(self) -> str:
         counts = self.counts()
-        came = " + ".join(f"{counts[o]} {o}" for o in ("tracked", "filtered", "parked", "withdrawn", "pending") if counts[o])
+        came = " + ".join(
+            f"{counts[o]} {o}" for o in ("tracked", "filtered", "parked", "withdrawn", "pending", "forgotten") if counts[o]
+        )
         went = " + ".join(
             f"{self.outgoing[o]} {o}" for o in ("sent", "failed", "pending", "uncertain", "canceled") if self.outgoing[o]
         )
@@ -149,11 +153,12 @@ def _incoming(result: Balance, organization: Organization, books: Books, deliver
         keys = [entry.data["wire_digest"], *sorted(seen.names.get(uid, ()))]
         rows = [row for key in keys for row in by_key.get((box.mailboxid, key), [])]
         removal = seen.removals.get(uid)
-        pair = _pair(organization, box, entry, rows, seen)
+        pair = _pair(organization, box, entry, rows, seen, books.left_before)
         result.incoming.append(pair)
         if pair.outcome == "lost":
             result.problems.append(f"lost: {pair.account} uid {uid} {pair.subject!r}: {pair.reason}")
-        _saved_before_removed(result, pair, rows, removal)
+        if pair.outcome != "forgotten":
+            _saved_before_removed(result, pair, rows, removal)
 
 
 def _monitored(box: Mailbox) -> bool:
@@ -169,7 +174,14 @@ _RANK = (
 )
 
 
-def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[IncomingEntry], seen: _Seen) -> Incoming:
+def _pair(
+    organization: Organization,
+    box: Mailbox,
+    entry: Entry,
+    rows: list[IncomingEntry],
+    seen: _Seen,
+    left_before: datetime | None,
+) -> Incoming:
     uid, account, subject = entry.data["uid"], entry.account or "", entry.data["subject"]
     for disposition, outcome in _RANK:
         for row in rows:
@@ -179,6 +191,8 @@ def _pair(organization: Organization, box: Mailbox, entry: Entry, rows: list[Inc
     removal = seen.removals.get(uid)
     if removal is not None and not removal.connection:
         return Incoming(account, uid, subject, "withdrawn", removal.detail)
+    if removal is not None and left_before is not None and removal.at < left_before:
+        return Incoming(account, uid, subject, "forgotten", "it left the server long ago")
     why = _why_pending(organization, box, entry, seen)
     return Incoming(
         account,
@@ -258,6 +272,8 @@ def _unasked(result: Balance, organization: Organization, books: Books, deliveri
     asked = {(row.message_id, recipient.address.casefold()) for row in books.outgoing for recipient in row.recipients}
     for entry in deliveries:
         if entry.protocol != "smtp" or str(entry.data.get("sender", "")).casefold() not in ours:
+            continue
+        if books.settled_before is not None and entry.at < books.settled_before:
             continue
         for recipient in _recipients(entry):
             if (entry.data["message_id"], recipient) not in asked:
