@@ -168,6 +168,24 @@ def test_users_are_numbered_when_they_first_send(house: House) -> None:
     assert house.organization.send_email(SYSTEM, draft(house, ada, to=[carl])) == "Order CRM:0042001"  # the system, for her
 
 
+def test_an_organization_that_takes_over_begins_above_the_numbers_in_use(house: House) -> None:
+    ada, ben, carl = house.user("ada"), house.user("ben"), house.contact("carl")
+    send = house.organization.send_email
+    assert send(Caller.user(ada.id), draft(house, ada, to=[carl])) == "Order CRM:0001000"
+    house.settings(nexttrackingnumber=500)
+    assert send(Caller.user(ben.id), draft(house, ben, to=[carl])) == "Order CRM:0002500"
+    assert send(Caller.user(ada.id), draft(house, ada, to=[carl])) == "Order CRM:0001001"
+
+
+def test_the_resolved_sender_is_on_the_email(house: House) -> None:
+    support = house.queue("support")
+    email = draft(house, support, to=[house.contact("carl")])
+    house.organization.send_email(SYSTEM, email)
+    record = house.email(email)
+    assert (record.emailsender, record.emailsenderobjecttypecode, record.sender) == (support, "queue", "support@alder.test")
+    assert record.torecipients == "carl@birch.test"
+
+
 # -- who as whom ------------------------------------------------------------------------------------------------------
 
 
@@ -229,7 +247,12 @@ def test_delegation_sends_through_the_submitters_exchange_mailbox(house: House, 
     house.organization.update(SYSTEM, "usersettings", ben.id, issendasallowed=True)
     email = draft(house, ben, to=[house.contact("carl")])
     house.organization.send_email(Caller.user(ada.id, SEND_AS_USER), email)
-    assert house.email(email).sendermailboxid == house.mailbox({"ada": ada, "ben": ben}[through]).reference
+    box = {"ada": ada, "ben": ben}[through]
+    assert house.email(email).sendermailboxid == house.mailbox(box).reference
+    fence = house.organization.begin_run(house.mailbox(box).mailboxid, "outgoing", "run")
+    [claimed] = house.gateway(box, "outgoing", fence=fence).claim_outgoing(1)
+    assert (claimed.message.from_.address, claimed.message.from_.name) == ("ben@alder.test", "Ben")
+    assert claimed.envelope_from == f"{through}@alder.test"
 
 
 # -- what is kept for answers -----------------------------------------------------------------------------------------

@@ -105,7 +105,7 @@ def claim(tx: Transaction, binding: GatewayBinding, limit: int) -> list[ClaimedE
         row = ledger.outgoing_of(tx, email.activityid)
         assert row is not None
         try:
-            message = _message(tx, email, row, Address(mailbox.emailaddress, name), charset)
+            message = _message(tx, email, row, mailbox, Address(mailbox.emailaddress, name), charset)
         except ValueError as problem:  # an attachment that is no base64
             status = TRANSITIONS[email.statuscode, Step.REFUSE]
             outcome = Outcome(status, Mark.FAILED, row.attempts, reason=one_line(str(problem), 1000))
@@ -153,9 +153,19 @@ def _charset(tx: Transaction, mailbox: Mailbox) -> str:
     return charset_of(profile.encodingcodepage if profile is not None else None)
 
 
-def _message(tx: Transaction, email: Email, row: ledger.OutgoingRow, sender: Address, charset: str) -> OutgoingMessage:
-    """The same octets' worth of values on every try: Message-ID and Date come from the ledger."""
+def _message(
+    tx: Transaction, email: Email, row: ledger.OutgoingRow, mailbox: Mailbox, sender: Address, charset: str
+) -> OutgoingMessage:
+    """The same octets' worth of values on every try: Message-ID and Date come from the ledger. From is the mailbox (`sender`), or the other user or queue
+    in whose name this mailbox sends (delegation, Exchange only)."""
     parties = tx.find(ActivityParty, activityid=email.reference)
+    for one in parties:
+        if (
+            one.participationtypemask is ParticipationType.SENDER
+            and one.partyid != mailbox.regardingobjectid
+            and one.addressused
+        ):
+            sender = Address(one.addressused, _party_name(tx, one.partyid))
     files = tx.find(ActivityMimeAttachment, objectid=email.reference) if email.attachmentcount else []
     html = _is_html(email)
     body = email.description or ""

@@ -94,7 +94,9 @@ def keep_prefixes(values: dict[str, Any], before: OrganizationRecord | None) -> 
 
 
 def _new_token(tx: Transaction, user_id: str, policies: Policies) -> str:
-    number, counter = ledger.next_counter(tx, user_id)
+    """`nexttrackingnumber` is where the messages of a user begin that is numbered now (ours: "next token number" is all that is published): an
+    organization that takes over from another system sets it above the numbers that are in use."""
+    number, counter = ledger.next_counter(tx, user_id, max(0, settings_in(tx).nexttrackingnumber))
     return make_token(policies.token, number, counter)
 
 
@@ -141,6 +143,8 @@ def send_in(
         "subject": _marked(email.subject or "", token, _SUBJECT_LIMIT),
         "torecipients": ";".join(one.address for one in recipients if one.address)[:500],
         "sender": sender.address[:250],
+        "emailsender": sender.reference,
+        "emailsenderobjecttypecode": sender.reference.entity,
         "attachmentcount": len(tx.find(ActivityMimeAttachment, objectid=email.reference)),
     }
     if issue_send:

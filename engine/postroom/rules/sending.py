@@ -15,12 +15,14 @@ __all__ = [
     "SENDER_ENTITIES",
     "Author",
     "Depth",
+    "ExchangeStep",
     "Party",
     "SendProblem",
     "SendRequest",
     "SendVerdict",
     "Through",
     "check_send",
+    "exchange_steps",
     "may_send_as",
     "reaches",
     "sending_mailbox",
@@ -182,3 +184,20 @@ def sending_mailbox(sender: Lookup, submitter: Lookup | None, *, delegation: boo
     if delegation and exchange and submitter is not None and submitter != sender:
         return Through.SUBMITTER
     return Through.SENDER
+
+
+class ExchangeStep(StrEnum):
+    """What happens on an Exchange server to an email that is sent."""
+
+    GRANT_DELEGATE = "grant delegate access"
+    CREATE_DRAFT = "create draft"
+    SEND = "send"
+    SEND_AND_SAVE_COPY = "send and save a copy in Sent Items"
+
+
+def exchange_steps(*, save_copy: bool, auto_grant: bool = False, impersonation: bool = False) -> tuple[ExchangeStep, ...]:
+    """The item is created as a draft, sent, and kept in Sent Items with SSSSaveOutgoingEmailToExchangeSentFolder (reference 7.6). Before that the engine may grant
+    itself delegate rights, with `outgoingautograntdelegateaccess` and where it does not impersonate, which needs none (reference 7.5)."""
+    first = (ExchangeStep.GRANT_DELEGATE,) if auto_grant and not impersonation else ()
+    last = ExchangeStep.SEND_AND_SAVE_COPY if save_copy else ExchangeStep.SEND
+    return (*first, ExchangeStep.CREATE_DRAFT, last)

@@ -467,16 +467,16 @@ def outgoing_rows(tx: Transaction, condition: sa.ColumnElement[bool] | None = No
 # -- tracking tokens ----------------------------------------------------------------------------------------------------
 
 
-def next_counter(tx: Transaction, user_id: str) -> tuple[int, int]:
-    """(user number, message counter) for the user's next token. A user is numbered when it first sends; counters count from 0."""
+def next_counter(tx: Transaction, user_id: str, first: int = 0) -> tuple[int, int]:
+    """(user number, message counter) for the user's next token. A user is numbered when it first sends; its counter counts from `first`."""
     found = tx.execute(
         sa.select(tracking_counter.c.number, tracking_counter.c.counter).where(tracking_counter.c.user_id == user_id)
     ).first()
     if found is None:
         last = tx.execute(sa.select(sa.func.max(tracking_counter.c.number))).scalar()
         number = (last or 0) + 1
-        tx.execute(sa.insert(tracking_counter), {"user_id": user_id, "number": number, "counter": 1})
-        return number, 0
+        tx.execute(sa.insert(tracking_counter), {"user_id": user_id, "number": number, "counter": first + 1})
+        return number, first
     tx.execute(
         sa.update(tracking_counter).where(tracking_counter.c.user_id == user_id).values(counter=tracking_counter.c.counter + 1)
     )
