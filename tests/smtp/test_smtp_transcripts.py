@@ -124,7 +124,7 @@ CONVERSATIONS = {
         (b"MAIL FROM:<a@b.c> ENVID=a+0D+0Ab", ENVID_WRONG),
         (b"MAIL FROM:<a@b.c> ENVID=a+2b", ENVID_WRONG),
         (b"MAIL FROM:<a@b.c> ENVID=" + b"x" * 101, ENVID_WRONG),
-        (b"MAIL FROM:<a@b.c> ret=hdrs ENVID=QQ+2B1 RET=FULL", b"501 5.1.7 parameter RET is given twice\r\n"),
+        (b"MAIL FROM:<a@b.c> ret=hdrs ENVID=QQ+2B1 RET=FULL", b"501 5.5.4 parameter RET is given twice\r\n"),
         (b"MAIL FROM:<a@b.c> NOTIFY=NEVER", b"555 5.5.4 parameter NOTIFY is not known here\r\n"),
         (b"MAIL FROM:<a@b.c> ret=hdrs ENVID=QQ+2B1", b"250 2.1.0 OK\r\n"),
         (b"RCPT TO:<ann@sim.test> NOTIFY=NEVER,DELAY", NOTIFY_WRONG),

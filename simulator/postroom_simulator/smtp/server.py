@@ -73,6 +73,7 @@ class SmtpServer(Transaction):
             "SIZE": f"SIZE {self.settings.max_octets}",
             "STARTTLS": "STARTTLS" if tls else "",
             "AUTH": " ".join(("AUTH", *mechanisms)) if auth else "",
+            "EXPN": "EXPN" if self.settings.verify == "real" else "",  # RFC 5321 §3.5.2
         }
         names = self.announced_extensions
         offered = (lines.get(name, name) for name in names if name != "BINARYMIME" or "CHUNKING" in names)
@@ -102,6 +103,8 @@ class SmtpServer(Transaction):
     @syntax("EXPN list")
     async def smtp_EXPN(self, arg: str) -> None:  # noqa: N802
         """RFC 5321 §3.5.3."""
+        if "EXPN" not in self.extensions:
+            return await self.push("502 5.5.1 EXPN is not offered")
         if self.settings.verify == "vague":
             return await self.push("252 cannot EXPN list, but will accept message and attempt delivery")
         text, utf8 = self._asked(arg)
@@ -143,5 +146,5 @@ class SmtpServer(Transaction):
     """Every verb: what it does, what it needs. HELP, the refusals and the tests read this table."""
 
 
-_BROUGHT_BY = {"BDAT": "CHUNKING", "STARTTLS": "STARTTLS", "AUTH": "AUTH"}
+_BROUGHT_BY = {"BDAT": "CHUNKING", "STARTTLS": "STARTTLS", "AUTH": "AUTH", "EXPN": "EXPN"}
 """Verbs that HELP names only where their extension is offered."""

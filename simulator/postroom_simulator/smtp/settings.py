@@ -26,6 +26,7 @@ EXTENSIONS = (
         "ENHANCEDSTATUSCODES",
         "STARTTLS",
         "AUTH",
+        "EXPN",
         "HELP",
     ),
 )
@@ -49,7 +50,7 @@ class SmtpSettings:
     require_tls       all but EHLO, HELO, NOOP, RSET, QUIT, HELP and STARTTLS is answered 530 on an unencrypted line (RFC 3207 §4)
     relay             whose mail for people unknown here goes to the outbound drawer; others get 550 5.7.1
     relay_domains     the domains that it may be for (any case); None: all
-    verify            "real": VRFY and EXPN say who is here; "vague": they say 252 (RFC 5321 §3.5.3)
+    verify            "real": VRFY and EXPN say who is here, and EXPN is announced; "vague": they say 252 (RFC 5321 §3.5.2, §3.5.3)
     strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2, except in BINARYMIME; otherwise kept as it is and noted
     trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
     max_octets        of a message, without the dots of transparency (RFC 1870 §4)

@@ -124,7 +124,7 @@ class Transaction(LoginDialogue):
             return await self.push("501 5.5.4 syntax: MAIL FROM:<address>")
         try:
             address, rest = parse_path(arg[5:])
-            parameters = parse_parameters(rest) if rest else {}
+            parameters = _parameters(rest) if rest else {}
             options = read_mail(parameters, self._parameters_of(), self.settings.max_octets) if parameters else _NO_OPTIONS
         except AddressError as error:
             return await self.push(f"501 5.1.7 {error}")
@@ -155,7 +155,7 @@ class Transaction(LoginDialogue):
             address, rest = parse_path(arg[3:])
             if not address:
                 raise AddressError("a recipient is not empty")
-            parameters = parse_parameters(rest) if rest else {}
+            parameters = _parameters(rest) if rest else {}
             wish = read_rcpt(parameters, self._parameters_of()) if parameters else _NO_WISH
         except AddressError as error:
             return await self.push(f"501 5.1.3 {error}")
@@ -353,6 +353,14 @@ _REFUSED = {
     RecipientStatus.DISABLED: "550 5.2.1 mailbox disabled",
     RecipientStatus.OVER_QUOTA: "452 4.2.2 mailbox full",
 }
+
+
+def _parameters(text: str) -> dict[str, str | None]:
+    """Raises ParameterError: what is wrong with them is not the address's fault (RFC 3463 §3.6)."""
+    try:
+        return parse_parameters(text)
+    except AddressError as error:
+        raise ParameterError(f"501 5.5.4 {error}") from None
 
 
 def _refused_by_all(done: list[Delivery]) -> str | None:
