@@ -186,7 +186,7 @@ def _pair(
     for disposition, outcome in _RANK:
         for row in rows:
             if row.disposition == disposition:
-                reason = (row.detail if outcome == "pending" else "") or row.reason or row.detail
+                reason = (row.detail if outcome in {"pending", "parked"} else "") or row.reason or row.detail
                 return Incoming(account, uid, row.subject or subject, outcome, reason, row.detail, row.email_id or "")
     removal = seen.removals.get(uid)
     if removal is not None and not removal.connection:
