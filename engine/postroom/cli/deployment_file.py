@@ -294,5 +294,8 @@ def _without_table(text: str, path: tuple[str, ...]) -> str:
     lines = text.splitlines()
     span = _span(lines, path)
     if span is not None:
-        del lines[span[0] - 1 : span[1]]
+        start = span[0] - 1
+        while start and not lines[start - 1].strip():
+            start -= 1
+        del lines[start : span[1]]
     return "\n".join(lines) + "\n"

@@ -47,6 +47,8 @@ COLUMNS: Mapping[str, str] = {
     "isassignedtaskssyncenabled": "tasks of others that are assigned are synchronized",
     "isdelegateaccessenabled": "delegates of mailboxes may act",
     "isemailserverprofilecontentfilteringenabled": "profiles may filter content",
+    "maxverboseloggingmailbox": "mailboxes with verbose logging, at most",
+    "maxverboseloggingsynccycles": "cycles of a mailbox with verbose logging, at most",
     "emailsendpollingperiod": "how often Outlook sends; nothing here",
 }
 
@@ -67,7 +69,7 @@ SWITCHES: Mapping[str, str] = {
     "createqueueitemforsynchronizingmailbox": "also the queue whose mailbox is processed gets a queue item",
     "createqueueitemsforacceptingqueuerecipients": "each queue among the recipients gets a queue item",
     "ssscreateadditionalqueueitemsforalreadytrackedemail": "a queue that sees stored mail later gets a queue item too",
-    "sssssaveoutgoingemailtoexchangesentfolder": "what was sent is stored in Sent Items (Exchange)",
+    "ssssaveoutgoingemailtoexchangesentfolder": "what was sent is stored in Sent Items (Exchange)",
     "enablemailboxdelegationforoutgoingemail": "mail on behalf of another goes through the submitter's mailbox",
     "ssspropagateappointmentcancellationstoexchange": "a cancelled appointment deletes the organizer's meeting",
     "sssupdatepastmeetingsinnondraftmode": "updates of past meetings are sent",
@@ -79,6 +81,8 @@ SWITCHES: Mapping[str, str] = {
     "restrictirmemailitems": "rights-managed mail is left alone",
     "enablesssitemlevelmonitoring": "failures of single items are kept",
     "exchangesyncidmappingpersistencetimeindays": "days that failures of items are kept; at most 7 are advised",
+    "postroomusexheaderforcorrelation": "answers are recognized by our own header",
+    "postroomusereferencesforcorrelation": "answers are recognized by their References header too",
     "usexanchormailboxinexchangerequestheader": "requests to Exchange name their mailbox in a header",
 }
 
@@ -111,5 +115,13 @@ DEPLOYMENT: Mapping[str, str] = {
     "test_retry": "seconds until such a test is tried again",
     "lease_seconds": "seconds after which the lock of a run that is gone counts no more",
     "maximum_message_size": "octets of an incoming message; a larger one is parked",
-    "blocked_extensions": "file name extensions of attachments that are left out",
+    "maximum_body_characters": "characters of a received email's text; what is more is cut off",
+    "allow_anonymous_smtp": "a profile may send without credentials",
+    "retention_interval": "seconds between two removals of what was kept long enough",
+    "keep_traces_days": "days that alerts are kept, where the organization says nothing; 0: for ever",
+    "keep_statistics_days": "days that statistics of runs are kept; 0: for ever",
+    "keep_memory_days": "days that messages which left their server are remembered; 0: for ever",
+    "keep_outgoing_days": "days that the ledger knows of emails that were sent, failed or canceled; 0: for ever",
+    "keep_contents_days": "days that the octets of received messages are kept, unless parked or pending; 0: for ever",
+    "exchange_online_domains": "where a profile of Exchange Online may point to",
 }
