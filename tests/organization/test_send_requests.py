@@ -66,6 +66,24 @@ def test_attachments_are_counted_when_they_are_sent(house: House) -> None:
     assert [(one.filename, one.octets) for one in claimed.message.attachments] == [("a.txt", b"a")]
 
 
+def test_files_may_share_one_blob(house: House) -> None:
+    ada, carl = house.user("ada"), house.contact("carl")
+    blob = Lookup("attachment", house.organization.create(SYSTEM, "attachment", body="Yg=="))
+    lost = Lookup("attachment", "00000000-0000-4000-8000-000000000009")
+    made = []
+    for reference in (blob, lost):
+        email = draft(house, ada, to=[carl])
+        house.organization.create(
+            SYSTEM, "activitymimeattachment", objectid=Lookup("email", email), filename="b.txt", attachmentid=reference
+        )
+        house.organization.send_email(SYSTEM, email)
+        made.append(email)
+    fence = house.organization.begin_run(house.mailbox(ada).mailboxid, "outgoing", "run")
+    [claimed] = house.gateway(ada, "outgoing", fence=fence).claim_outgoing(5)
+    assert (claimed.email_id, claimed.message.attachments[0].octets) == (made[0], b"b")
+    assert house.email(made[1]).statuscode is S.FAILED
+
+
 @pytest.mark.parametrize("file", [Attachment("virus.exe", "x/y", b"a"), Attachment("big.txt", "text/plain", b"x" * 11)])
 def test_files_that_the_organization_does_not_take(house: House, file: Attachment) -> None:
     house.settings(maxuploadfilesize=10)

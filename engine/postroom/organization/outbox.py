@@ -183,7 +183,7 @@ def _message(
             Attachment(
                 one.filename or "attachment",
                 one.mimetype or "application/octet-stream",
-                base64.b64decode(one.body or "", validate=True),
+                _octets(tx, one),
             )
             for one in files
         ),
@@ -195,6 +195,19 @@ def _message(
         extra_headers=((TRACKING_HEADER, email.activityid),),
         charset=charset,
     )
+
+
+def _octets(tx: Transaction, file: ActivityMimeAttachment) -> bytes:
+    """The file's own body, or that of the shared blob which `attachmentid` names (reference 1.8): a record `attachment`, or the file of another email
+    with the same one. Raises ValueError when there is neither, or no base64."""
+    body = file.body
+    if not body and file.attachmentid is not None:
+        others = [one.body for one in tx.find(ActivityMimeAttachment, attachmentid=file.attachmentid) if one.body]
+        blob = next(iter(tx.find(GenericRecord, entity=file.attachmentid.entity, id=file.attachmentid.id)), None)
+        body = str(blob.get("body") or "") if blob is not None else next(iter(others), None)
+        if body is None:
+            raise ValueError(f"the file {one_line(file.filename or '', 100)!r} is not there any more")
+    return base64.b64decode(body or "", validate=True)
 
 
 def _is_html(email: Email) -> bool:
