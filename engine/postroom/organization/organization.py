@@ -28,6 +28,7 @@ from postroom.organization import (
     messages,
     outbox,
     outgoing,
+    party_resolution,
     profiles,
     records,
     run_results,
@@ -302,6 +303,10 @@ class Organization:
         )
         return manual_tracking.deliver_promote_email(self, caller, email_id, message, regarding)
 
+    def resolve_party(self, caller: Caller, party_id: str, to: Lookup) -> int:
+        """A person says who an unresolved address is (ours); with ResolveSimilarUnresolvedEmailAddress wherever it stands. Returns how many."""
+        return party_resolution.resolve_party(self, caller, party_id, to)
+
     # -- outgoing -----------------------------------------------------------------------------------------------------
 
     def create_email(
@@ -409,9 +414,12 @@ class Organization:
         spares reading the records again."""
         return profiles.connection(self, mailbox_id, Operation(operation))
 
-    def begin_run(self, mailbox_id: str, operation: Operation | str, holder: str) -> Fence | None:
-        """Take the mailbox's lease and lock it (hostid, processingstatecode 1). None: another run holds it."""
-        return cycles.begin_run(self, mailbox_id, Operation(operation), holder)
+    def begin_run(
+        self, mailbox_id: str, operation: Operation | str, holder: str, *, expected: int | None = None
+    ) -> Fence | None:
+        """Take the mailbox's lease and lock it (hostid, processingstatecode 1). None: another run holds it, or has had it since its token
+        was `expected` (`DueMailbox.token`): what was due then may be done."""
+        return cycles.begin_run(self, mailbox_id, Operation(operation), holder, expected=expected)
 
     def take_over(self, instance: str, fence: Fence) -> int:
         """A new fence for an instance: what an earlier run left `submitting` becomes uncertain, what it left `claimed` waits

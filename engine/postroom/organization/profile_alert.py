@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from postroom.errors import OrganizationError
+from postroom.errors import OrganizationError, PostroomError
 from postroom.model import (
     EmailServerProfile,
     IncomingDeliveryMethod,
@@ -59,13 +59,24 @@ class _Trouble:
 
 
 def consider(organization: Organization, mailbox_id: str) -> str | None:
-    """A mailbox's run has failed: is it time to write to its profile's owner? Returns the id of the email, when one was sent."""
+    """A mailbox's run has failed, and that is written down: is it time to write to its profile's owner? Returns the id of the email, when one was
+    sent. What goes wrong here is no trouble of the run: it is logged, and the next failure asks again."""
+    try:
+        return _consider(organization, mailbox_id)
+    except PostroomError as error:
+        log.warning("%s: no mail to the owner of a failing profile: %s", organization.name, error)
+        return None
+
+
+def _consider(organization: Organization, mailbox_id: str) -> str | None:
     with organization.store.reading() as tx:
         now = tx.now()
         trouble = _look(tx, mailbox_id, now)
     if trouble is None:
         return None
-    cell: SqlStateCell[str] = SqlStateCell(organization.store, f"sendemailalert:{trouble.profile.emailserverprofileid}", "")
+    cell: SqlStateCell[str] = SqlStateCell(
+        organization.store, f"sendemailalert:{trouble.profile.emailserverprofileid}", "", decode=lambda text, _: str(text)
+    )
     if cell.value and datetime.fromisoformat(cell.value) + WINDOW > now:
         return None
     cell.commit(now.isoformat())
