@@ -90,7 +90,7 @@ class _Letterbox:
 @dataclass(slots=True)
 class _Job:
     """A message on its way. `rule` or `actor` names what wrote it, "" for one that came from outside; `wishes` None: nobody is told what
-    becomes of it; `held`: it has waited already."""
+    becomes of it; `held`: it has waited already; `placed`: it was put there, and not sent by anybody."""
 
     sender: str
     recipients: tuple[str, ...]
@@ -101,6 +101,7 @@ class _Job:
     actor: str = ""
     wishes: Wishes | None = None
     held: bool = False
+    placed: bool = False
     budget: Budget = field(default_factory=lambda: Budget(MAX_SENT_ON))
 
     known: dict[str, str] | None = None
@@ -112,13 +113,19 @@ class _Job:
             self.known = {"subject": subject_of(head), "message_id": message_id_of(head)}
         return self.known
 
-    def wire_digest(self, item: Item) -> str:
+    def delivered(self, world: World) -> bytes:
+        """What a mailbox gets: with a line that says who sent it, where that is wanted."""
+        if self.placed or not world.smtp.settings.return_path:
+            return self.octets
+        return f"Return-Path: <{self.sender}>\r\n".encode("utf-8", "replace") + self.octets
+
+    def wire_digest(self, world: World, item: Item) -> str:
         """SHA-256 of the octets as a client of a line protocol has them: every line ended by CR LF, unstuffed."""
         if item.wire_size == item.size:
             return item.digest
         known = self.facts()
         if "wire" not in known:
-            known["wire"] = sha256(with_line_ends(self.octets)).hexdigest()
+            known["wire"] = sha256(with_line_ends(self.delivered(world))).hexdigest()
         return known["wire"]
 
 
@@ -214,7 +221,7 @@ def place(
         account = world.directory.account(address)
         target = world.store.folder_by_uid(folder) if isinstance(folder, int) else find_folder(world, account, folder)
         item = world.store.deposit(account.address, octets, folder=target.uid, received=received, read=read)
-        _journal(world, _Job(sender, (address,), octets), account.address, item, (address,), _named(target))
+        _journal(world, _Job(sender, (address,), octets, placed=True), account.address, item, (address,), _named(target))
         return item
 
 
@@ -365,7 +372,7 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
     letter = Letter(job.octets) if account.rules else None
     verdict = judge(account.rules, letter) if letter else Verdict()
     try:
-        item, folder = _deposit(world, account, job.octets, verdict, always=always)
+        item, folder = _deposit(world, account, job.delivered(world), verdict, always=always)
     except StoreError as error:  # over quota, or the disk is full
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
@@ -462,7 +469,7 @@ def _journal(
         "digest": lies.digest,
     }
     if isinstance(lies, Item):
-        data["wire_digest"] = job.wire_digest(lies)
+        data["wire_digest"] = job.wire_digest(world, lies)
     if len(recipients) > 1:
         data["recipients"] = recipients
     if address and address != recipient:

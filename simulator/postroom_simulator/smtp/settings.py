@@ -53,6 +53,8 @@ class SmtpSettings:
     verify            "real": VRFY and EXPN say who is here, and EXPN is announced; "vague": they say 252 (RFC 5321 §3.5.2, §3.5.3)
     strict_line_ends  a lone CR or LF in the text is refused with 550 5.5.2, except in BINARYMIME; otherwise kept as it is and noted
     trace             put one `Received:` line in front of each message (RFC 5321 §4.4); all other octets stay as sent
+    return_path       put one `Return-Path:` line in front of what is delivered to a mailbox here (RFC 5321 §4.4). Off is our choice: a
+                      mailbox then holds what was sent, and the journal who sent it
     max_octets        of a message, without the dots of transparency (RFC 1870 §4)
     max_hops          `Received:` lines in the header; with more it is 554 5.4.6, a loop (RFC 5321 §6.3)
     max_command       octets of a command line with its end; `max_auth` in AUTH and its answers (RFC 4954 §4)
@@ -72,6 +74,7 @@ class SmtpSettings:
     verify: Verify = "vague"
     strict_line_ends: bool = False
     trace: bool = True
+    return_path: bool = False
     max_octets: int = 25 * 2**20
     max_recipients: int = 1_000
     max_hops: int = 100
