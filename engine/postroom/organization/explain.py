@@ -483,6 +483,7 @@ _REMEDIES: Mapping[str, tuple[str, Sequence[str]]] = {
     "method": ("set the delivery method to server-side synchronization", ("mailbox.{method}",)),
     "server-type": ("use an Exchange profile", ("mailbox.emailserverprofile",)),
     "owner": ("only users have this", ("mailbox.regardingobjectid",)),
+    "delegation": ("let the profile impersonate (incominguseimpersonation, outgoinguseimpersonation)", ()),
     "not-approved": (
         "approve the address",
         (

@@ -27,6 +27,8 @@ def head_of(message: IncomingMessage) -> str:
         head["in_reply_to"] = message.in_reply_to[:_TEXT]
     if message.references:
         head["references"] = [one[:_TEXT] for one in message.references[-_REFERENCES:]]
+    if message.email_id:
+        head["email_id"] = message.email_id[:_TEXT]
     if message.conversation_index:
         head["conversation_index"] = message.conversation_index[:_TEXT]
     return json.dumps(head, ensure_ascii=True)
@@ -38,5 +40,6 @@ def message_of_head(text: str) -> IncomingMessage:
     values: dict[str, Any] = {name: tuple(Address(*one) for one in head.get(name, ())) for name in _LISTS}
     values["in_reply_to"] = head.get("in_reply_to", "")
     values["references"] = tuple(head.get("references", ()))
+    values["email_id"] = head.get("email_id", "")
     values["conversation_index"] = head.get("conversation_index", "")
     return IncomingMessage(message_id=head["message_id"], subject=head["subject"], **values)
