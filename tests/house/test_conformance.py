@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "conformance.md"
 
-RFCS = {1939, 2449, 2595, 3206, 5034, 6856, 5321, 1870, 2920, 3030, 3207, 3461, 4954, 6152, 6531}
+RFCS = {1939, 2449, 2595, 3206, 5034, 6856, 5321, 1870, 2920, 3030, 3207, 3461, 3464, 4954, 6152, 6409, 6531}
 LEVELS = {"MUST", "SHOULD", "MAY"}
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
@@ -44,7 +44,7 @@ def rows() -> list[Row]:
 def names_in(path: str) -> frozenset[str]:
     file = ROOT / path
     return (
-        frozenset(re.findall(r"^(?:async )?def (test_\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE))
+        frozenset(re.findall(r"^ *(?:async )?def (test_\w+)\(", file.read_text(encoding="utf-8"), re.MULTILINE))
         if file.is_file()
         else frozenset()
     )
