@@ -7,7 +7,9 @@ next due time, counters, statistics, alerts. Decisions are the rules'; this modu
 from __future__ import annotations
 
 import logging
+import os
 import socket
+import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,7 +32,7 @@ from postroom.rules.error_classes import Nature, classify
 from postroom.rules.watermark import deletes_after_processing
 from postroom.runtime.executors import Executor
 from postroom.runtime.jobs import Job, JobRun
-from postroom.runtime.outcome import JobReport
+from postroom.runtime.outcome import Ending, JobReport
 from postroom.runtime.runtime import Runtime
 from postroom.store.leases import Fence
 from postroom.store.memory import SqlSeenSet, SqlStateCell
@@ -98,11 +100,12 @@ class ServerSideSync:
     ) -> None:
         self.organization = organization
         self.connector = connector
-        self.holder = holder or f"{socket.gethostname()}/{id(self):x}"
+        self.holder = holder or f"{socket.gethostname()}/{os.getpid()}-{id(self):x}"
         self.runtime = Runtime(organization.clock, executor, reported=reported)
         self._tested = tested
         self._stopping = False
         self._retention_due: datetime | None = None
+        self._met_others = False
 
     def run_due(
         self,
@@ -117,8 +120,13 @@ class ServerSideSync:
         done: set[tuple[str, Operation]] = set()
         while True:
             found = self.organization.due_mailboxes(limit=limit)
+            if (
+                self._met_others
+            ):  # each process has an order of its own, so that they do not follow each other from mailbox to mailbox
+                found.sort(key=lambda due: zlib.crc32(f"{self.holder} {due.mailbox.mailboxid}".encode()))
+            turns = {due.mailbox.mailboxid: _Turn(due.token) for due in found}
             jobs = [
-                self._job(due, operation)
+                self._job(due, operation, turns[due.mailbox.mailboxid])
                 for due in found
                 for operation in due.directions
                 if operation in operations
@@ -131,6 +139,7 @@ class ServerSideSync:
                 done.add((job.instance, Operation(job.operation)))
                 self.runtime.submit(job)
             ended = self.runtime.run_until_idle()
+            self._met_others = any(report.ending is Ending.BUSY for report in ended)
             waiting = {(report.instance, report.operation) for report in ended if isinstance(report.error, NoRoom)}
             if len(waiting) < len(ended):  # others have ended and made room
                 done -= waiting
@@ -169,10 +178,10 @@ class ServerSideSync:
 
     # -- one job ------------------------------------------------------------------------------------------------------
 
-    def _job(self, due: DueMailbox, operation: Operation) -> Job:
+    def _job(self, due: DueMailbox, operation: Operation, turn: _Turn) -> Job:
         cycle = _Cycle()
         work = self._test if operation is Operation.TEST else self._email
-        lease = _MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder)
+        lease = _MailboxLease(self.organization, due.mailbox.mailboxid, operation, self.holder, turn)
 
         def record(report: JobReport, fence: Fence | None) -> None:
             if self._record(due, operation, report, fence, cycle):
@@ -393,18 +402,30 @@ def _tls(connection: Connection) -> Literal["none", "implicit", "starttls"]:
     return "starttls" if connection.port in STARTTLS_PORTS else "implicit"
 
 
+@dataclass(slots=True)
+class _Turn:
+    """The token of a mailbox's lease when it was found due, and then that of the own latest run: whoever else had it meanwhile has done what
+    was due."""
+
+    token: int | None
+
+
 class _MailboxLease:
     """The mailbox's lease, as the runtime asks for it. `given_back`: a fence that went back with the run's result."""
 
-    def __init__(self, organization: Organization, mailbox_id: str, operation: Operation, holder: str) -> None:
+    def __init__(self, organization: Organization, mailbox_id: str, operation: Operation, holder: str, turn: _Turn) -> None:
         self._organization = organization
+        self._turn = turn
         self._mailbox_id = mailbox_id
         self._operation = operation
         self._holder = holder
         self.given_back: Fence | None = None
 
     def acquire(self) -> Fence | None:
-        return self._organization.begin_run(self._mailbox_id, self._operation, self._holder)
+        fence = self._organization.begin_run(self._mailbox_id, self._operation, self._holder, expected=self._turn.token)
+        if fence is not None:
+            self._turn.token = fence.token
+        return fence
 
     def renew(self, fence: Fence) -> bool:
         return self._organization.renew_run(self._mailbox_id, fence)

@@ -118,6 +118,7 @@ _DUE_NOW = (
         *(column.label(f"p{number}") for number, column in enumerate(_PROFILE.columns)),
         *(condition.label(f"due_{operation.value}") for operation, condition in _DUE.items()),
         _o.c.ismailboxinactivebackoffenabled,
+        sa.func.coalesce(sa.select(lease.c.token).where(lease.c.instance == _m.c.mailboxid).scalar_subquery(), 0),
     )
     .select_from(_FROM)
     .where(_SERVICE, _UNLOCKED, sa.or_(*_DUE.values()))
@@ -139,11 +140,11 @@ def due_mailboxes(organization: Organization, now: datetime, *, limit: int | Non
     found = []
     profiles: dict[str, EmailServerProfile] = {}  # mailboxes share theirs
     for row in rows:
-        directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:-1], strict=True) if due)
+        directions = tuple(operation for operation, due in zip(_DUE, row[_FLAGS_START:-2], strict=True) if due)
         mailbox, profile = _MAILBOX.record(row[:_PROFILE_START]), profiles.get(row[_PROFILE_KEY])
         if profile is None:
             profile = profiles[row[_PROFILE_KEY]] = _PROFILE.record(row[_PROFILE_START:_FLAGS_START])
-        found.append(DueMailbox(mailbox, directions, profile, bool(row[-1])))
+        found.append(DueMailbox(mailbox, directions, profile, bool(row[-2]), row[-1]))
     return found
 
 
@@ -200,13 +201,15 @@ class _NotToBeBroken(Exception):
     """A stale lock of another host."""
 
 
-def begin_run(organization: Organization, mailbox_id: str, operation: Operation, holder: str) -> Fence | None:
+def begin_run(
+    organization: Organization, mailbox_id: str, operation: Operation, holder: str, *, expected: int | None = None
+) -> Fence | None:
     """One lease a mailbox, whatever the operation: named as the mailbox's id. A stale lock is broken where `rules.locking` allows it."""
     now = organization.clock.now()
     expires = now + timedelta(seconds=organization.deployment.settings.lease_seconds)
     try:
         with organization.store.transaction() as tx:
-            fence = leases.acquire(tx, mailbox_id, holder, now, expires)
+            fence = leases.acquire(tx, mailbox_id, holder, now, expires, expected=expected)
             if fence is None:
                 return None
             if fence.taken_from is not None:

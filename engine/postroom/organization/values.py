@@ -37,12 +37,14 @@ class GatewayBinding:
 
 class DueMailbox(NamedTuple):
     """A mailbox with work due now. `directions` in the order to run them; `Operation.TEST` when a test is scheduled. `inactive_back_off`: the
-    organization's IsMailboxInactiveBackoffEnabled."""
+    organization's IsMailboxInactiveBackoffEnabled. `token`: of the mailbox's lease at that moment (0: it never had one), so that a run begins
+    only if nobody was there since."""
 
     mailbox: Mailbox
     directions: tuple[Operation, ...]
     profile: EmailServerProfile
     inactive_back_off: bool = False
+    token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

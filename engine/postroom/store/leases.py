@@ -44,9 +44,11 @@ _CHECK = Prepared(
 _FREE = sa.or_(
     lease.c.holder.is_(None), lease.c.expires <= sa.bindparam("p_now"), sa.bindparam("p_force", type_=sa.Boolean()).is_(True)
 )
+_expected = sa.bindparam("p_expected", type_=sa.BigInteger())
+_UNCHANGED = sa.or_(_expected.is_(None), lease.c.token == _expected)
 _TAKE = Prepared(
     lease.update()
-    .where(lease.c.instance == sa.bindparam("p_instance"), _FREE)
+    .where(lease.c.instance == sa.bindparam("p_instance"), _FREE, _UNCHANGED)
     .values(
         token=lease.c.token + 1,
         previous=lease.c.holder,
@@ -88,9 +90,17 @@ def mailbox_of(instance: str) -> str | None:
 
 
 def acquire(
-    tx: Transaction, instance: str, holder: str, now: datetime, expires: datetime, *, force: bool = False
+    tx: Transaction,
+    instance: str,
+    holder: str,
+    now: datetime,
+    expires: datetime,
+    *,
+    force: bool = False,
+    expected: int | None = None,
 ) -> Fence | None:
-    """Take the lease when it is free or has expired, or with `force` from whoever holds it; None when another has it.
+    """Take the lease when it is free or has expired, or with `force` from whoever holds it; None when another has it. `expected`: only if
+    nobody had it since its token was that (0: nobody ever).
 
     A mailbox's `hostid` and `processingstatecode` follow; taking it from a holder that never released it counts as a forced unlock.
     """
@@ -102,6 +112,7 @@ def acquire(
         "p_now": to_micros(now),
         "p_expires": to_micros(expires),
         "p_force": force,
+        "p_expected": expected,
     }
     mailbox = mailbox_of(instance)
     row = tx.execute(_TAKE, parameters).first()
