@@ -215,3 +215,15 @@ def test_nothing_of_a_trouble_touches_the_store() -> None:
     talk = Talk.logged_in(world)
     talk.say(b"LIST\r\nUIDL\r\nRETR 1\r\nRETR 5\r\nDELE 5\r\nQUIT\r\n")
     assert world.inbox(BOB) == before
+
+
+def test_an_old_copy_has_its_old_order() -> None:
+    world = make_world(DOTTED, PLAIN, DOTTED)
+    talk = Talk.logged_in(world)
+    before = talk.say(b"UIDL\r\n")
+    talk.say(b"QUIT\r\n")
+    copy = world.copy_inbox(BOB)
+    world.withdraw(inbox(world)[0])
+    world.place(BOB, b"newer")
+    world.restore_inbox(copy)
+    assert Talk.logged_in(world).say(b"UIDL\r\n") == before

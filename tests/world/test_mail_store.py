@@ -265,6 +265,21 @@ class TestFolders:
             store.item(item.uid)
 
 
+class TestOrder:
+    def test_items_can_be_put_into_another_order(self, store: MailStore) -> None:
+        uids = [store.deposit(ANN, MAIL).uid for _ in range(3)]
+        wanted = [uids[2], uids[0], uids[1]]
+        store.arrange(inbox(store), wanted)
+        assert [item.uid for item in store.items(inbox(store))] == wanted
+
+    @pytest.mark.parametrize("wanted", [[], [1], [1, 1, 2], [1, 2, 3]])
+    def test_an_order_that_is_none_changes_nothing(self, store: MailStore, wanted: list[int]) -> None:
+        uids = [store.deposit(ANN, MAIL).uid for _ in range(2)]
+        with pytest.raises(StoreError, match="once"):
+            store.arrange(inbox(store), [uids[number - 1] if number < 3 else 99 for number in wanted])
+        assert [item.uid for item in store.items(inbox(store))] == uids
+
+
 class TestChanges:
     def test_pages_tell_what_one_answer_tells(self, store: MailStore) -> None:
         uids = [store.deposit(ANN, MAIL).uid for _ in range(10)]

@@ -53,10 +53,14 @@ def restore_inbox(world: World, copy: InboxCopy) -> None:
         there = {item.uid for item in world.store.items(world.store.folder(account, Role.INBOX).uid)}
         for uid in sorted(there - kept):
             world.withdraw(uid, reason="restored")
+        order = []
         for item, octets, name in copy.messages:
             if item.uid in there:
+                order.append(item.uid)
                 continue
             back = world.store.deposit(account, octets, received=item.received, read=item.read)
             world.pop3.names[back.uid] = name
+            order.append(back.uid)
             data = {"uid": back.uid, "before": item.uid}
             world.journal.add(Kind.NOTE, account=account, detail="back from an old copy", data=data)
+        world.store.arrange(world.store.folder(account, Role.INBOX).uid, order)

@@ -228,6 +228,10 @@ class MailStore(Protocol):
         """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
         ...
 
+    def arrange(self, folder: int, uids: Sequence[int]) -> None:
+        """Put the items of a folder into this order, as if they had arrived so. Raises StoreError unless it names each of them once."""
+        ...
+
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
         """Since a token of this folder (0: everything). Costs what changed, not what is there. Raises TokenExpired (see `Horizon`)."""
         ...

@@ -310,6 +310,14 @@ class MemoryMailStore:
                 numbers[item.uid] = renewed.uid
             return numbers
 
+    def arrange(self, folder: int, uids: Sequence[int]) -> None:
+        with self._lock:
+            items = self._state(folder).items
+            if sorted(uids) != sorted(items):
+                raise StoreError(f"an order of folder {folder} names each of its items once")
+            for uid in uids:
+                items[uid] = items.pop(uid)
+
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
         """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an
         item may be told as removed that the asker never saw. Raises TokenExpired; for a token that nobody was ever given too."""
