@@ -32,7 +32,7 @@ SETTINGS = {
     "ignoring internal email": "ignoreinternalemail",
     "leaving shared recipients unresolved": "unresolveemailaddressifmultiplematch",
 }
-SINK = "sink-secret"  # noqa: S105 - of a simulated account
+SINK = "sink-secret"
 
 
 # -- settings ---------------------------------------------------------------------------------------------------------
