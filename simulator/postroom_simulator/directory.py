@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
 from postroom_simulator.offers import Offers
+from postroom_simulator.saslprep import prepared
 
 if TYPE_CHECKING:
     from postroom_simulator.actors.values import Actor
@@ -115,6 +116,7 @@ class Directory:
         self._addresses: dict[str, Account | Group] = {}  # by any address
         self._logins: dict[str, Account] = {}  # by further login name
         self._locals: dict[str, list[Account]] = {}  # by local part
+        self._prepared: dict[str, Account] = {}  # by names beyond ASCII, as they are compared at login
 
     # -- who is there
 
@@ -173,19 +175,24 @@ class Directory:
     # -- logging in
 
     def find_login(self, login: str) -> Account | None:
-        """The account that a user name means: an address, a further login name, or the local part where only one account has it."""
+        """The account that a user name means: an address, a further login name, or the local part where only one account has it. Names
+        beyond ASCII are compared as RFC 4013 prepares them, where none is the same as it is."""
         folded = canonical(login)
         found = self._addresses.get(folded) or self._logins.get(folded)
+        if found is None and not login.isascii():
+            folded = canonical(prepared(login))
+            found = self._prepared.get(folded)
         if found is None:
             same = self._locals.get(folded, ())
             found = same[0] if len(same) == 1 else None
         return found if isinstance(found, Account) else None
 
     def authenticate(self, login: str, password: str) -> Account | None:
-        """The account, or None: wrong password, unknown or disabled. Takes the same time for each of these."""
+        """The account, or None: wrong password, unknown or disabled. Takes the same time for each of these. Passwords are compared as RFC
+        4013 prepares them."""
         account = self.find_login(login)
-        given = sha256(password.encode("utf-8", "surrogatepass")).digest()
-        wanted = sha256((account.password if account else "").encode("utf-8", "surrogatepass")).digest()
+        given = sha256(prepared(password).encode("utf-8", "surrogatepass")).digest()
+        wanted = sha256(prepared(account.password if account else "").encode("utf-8", "surrogatepass")).digest()
         same = hmac.compare_digest(given, wanted)
         return account if same and account is not None and not account.disabled else None
 
@@ -201,6 +208,9 @@ class Directory:
             self._addresses.update(dict.fromkeys(addresses, entry))
             if isinstance(entry, Account):
                 self._logins.update(dict.fromkeys(logins, entry))
+                for name in (entry.address, *entry.aliases, *entry.logins):
+                    if not name.isascii():
+                        self._prepared.setdefault(canonical(prepared(name)), entry)
                 for local in _local_parts(addresses):
                     self._locals.setdefault(local, []).append(entry)
 
@@ -213,6 +223,7 @@ class Directory:
             self._addresses = {name: owner for name, owner in self._addresses.items() if owner is not entry}
             self._entries = {name: owner for name, owner in self._entries.items() if owner is not entry}
             self._logins = {name: owner for name, owner in self._logins.items() if owner is not entry}
+            self._prepared = {name: owner for name, owner in self._prepared.items() if owner is not entry}
             for same in self._locals.values():
                 same[:] = [owner for owner in same if owner is not entry]
             return entry
