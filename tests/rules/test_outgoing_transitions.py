@@ -100,6 +100,23 @@ def test_partial_refusal(report: Report, attempts: int, reached: bool, left: boo
 
 
 @pytest.mark.parametrize(
+    ("report", "attempts", "reply", "reason"),
+    [
+        (Report.UNCERTAIN, 0, "", "the answer was lost"),
+        (Report.UNCERTAIN, 0, "timed out", "timed out"),
+        (Report.FAILED, 0, "", "refused"),
+        (Report.FAILED, 2, "550 no", "550 no"),
+        (Report.RETRY, 2, "451 later", "3 attempts are used up: 451 later"),
+        (Report.RETRY, 2, "", "3 attempts are used up"),
+        (Report.RETRY, 1, "451 later", "451 later"),
+        (Report.SENT, 2, "250 OK", "250 OK"),
+    ],
+)
+def test_why_in_words(report: Report, attempts: int, reply: str, reason: str) -> None:
+    assert after_report(report, replace(TRY, attempts=attempts), reply=reply).reason == reason
+
+
+@pytest.mark.parametrize(
     ("sent", "left", "status"),
     [(True, False, S.SENT), (True, True, S.PENDING_SEND), (False, False, S.PENDING_SEND), (False, True, S.PENDING_SEND)],
 )

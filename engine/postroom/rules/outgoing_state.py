@@ -144,7 +144,7 @@ def after_report(report: Report, attempt: Attempt, *, reply: str = "", retry_aft
         return _outcome(Step.LOSE, tried, reply or "the answer was lost")
     if report is Report.SENT and not (attempt.left and not exhausted):
         return _outcome(Step.ACCEPT, tried, reply)
-    if report is Report.FAILED or (report is Report.RETRY and exhausted):
+    if report is Report.FAILED or exhausted:
         reason = used_up if report is Report.RETRY else reply or "refused"
         return _outcome(Step.ACCEPT if attempt.reached else Step.REFUSE, tried, reason)
     wait = attempt.back_off if retry_after is None else max(retry_after, timedelta(0))

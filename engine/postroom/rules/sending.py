@@ -71,7 +71,7 @@ def reaches(depth: Depth | None, own_unit: str | None, units_above: Sequence[str
     caller's. None: the privilege is not held. Without business units only the whole organization is reached."""
     if depth is Depth.GLOBAL:
         return True
-    if own_unit is None or not units_above:
+    if not units_above:
         return False
     if depth is Depth.LOCAL:
         return units_above[0] == own_unit
