@@ -275,7 +275,7 @@ def command(into: typer.Typer, name: str, *, panel: str | None = None) -> Callab
                     desk.close()
 
         parameters = [*own, *common]
-        run.__doc__ = function.__doc__
+        run.__doc__ = _with_examples(function.__doc__ or "")
         run.__name__ = function.__name__
         run.__annotations__ = {one.name: one.annotation for one in parameters}
         run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -283,6 +283,16 @@ def command(into: typer.Typer, name: str, *, panel: str | None = None) -> Callab
         return function
 
     return register
+
+
+def _with_examples(text: str) -> str:
+    """Paragraphs of calls are examples: typer's Markdown keeps their lines apart only between fences."""
+    paragraphs = inspect.cleandoc(text).split("\n\n")
+    for number, one in enumerate(paragraphs):
+        lines = [line.strip() for line in one.splitlines()]
+        if all(line.startswith("postroom ") for line in lines):
+            paragraphs[number] = "\n".join(["```", *lines, "```"])
+    return "\n\n".join(paragraphs)
 
 
 def group(app: typer.Typer, name: str, text: str) -> typer.Typer:

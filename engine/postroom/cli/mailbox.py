@@ -32,6 +32,7 @@ VIEW = View(
         "state": lambda one: _word(one.statecode),
     },
     ("emailaddress",),
+    "ada@alder.example",
 )
 
 

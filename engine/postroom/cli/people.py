@@ -31,6 +31,7 @@ USERS = View(
         "disabled": "isdisabled",
     },
     ("fullname",),
+    "ada@alder.example",
 )
 QUEUES = View(
     "queue",
@@ -44,6 +45,7 @@ QUEUES = View(
         "state": "statecode",
     },
     ("name",),
+    "Support",
 )
 
 Address = Annotated[str, typer.Option("--address", metavar="ADDRESS", help="The email address.")]

@@ -25,6 +25,7 @@ VIEW = View(
         "state": "statecode",
     },
     ("name",),
+    '"Alder mail"',
 )
 
 Pop3 = Annotated[str, typer.Option("--pop3", metavar="HOST[:PORT]", help="Where mail is read. Port 995, or 110 without TLS.")]

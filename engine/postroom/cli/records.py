@@ -34,11 +34,12 @@ PasswordFrom = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """How an entity's records are listed: heading -> attribute, or a function of the record."""
+    """How an entity's records are listed: heading -> attribute, or a function of the record. `example`: one of them, for help texts."""
 
     entity: str
     columns: Mapping[str, str | Callable[[Any], Any]]
     order_by: tuple[str, ...] = ()
+    example: str = ""
 
     @property
     def noun(self) -> str:
@@ -167,5 +168,7 @@ def register(group: typer.Typer, view: View, *, without: Sequence[str] = ()) -> 
     }
     for name, (function, text) in words.items():
         if name not in without:
-            function.__doc__ = text.replace("mailboxs", "mailboxes")
+            shown = {"list": "", "set": f"{view.example} ATTRIBUTE=VALUE"}.get(name, view.example)
+            example = f"\n\n    postroom {noun} {name} {shown}".rstrip()
+            function.__doc__ = text.replace("mailboxs", "mailboxes") + example
             command(group, name)(function)
