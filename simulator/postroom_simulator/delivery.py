@@ -233,6 +233,7 @@ def withdraw(world: World, uid: int, *, to: str | Role | None = None, reason: st
         data = {"uid": uid, "folder": folder, "digest": item.digest, "reason": reason}
         if to is None:
             world.store.delete([uid])
+            world.pop3.forget(uid)
         else:
             target = find_folder(world, world.directory.account(item.account), to)
             if target.uid == item.folder:

@@ -210,6 +210,7 @@ class World:
             for account in accounts:
                 numbers = self.store.renumber(self.store.folder(account.address, Role.INBOX).uid)
                 for old, new in numbers.items():
+                    self.pop3.forget(old)
                     self.journal.add(
                         Kind.NOTE, account=account.address, detail="a new unique id", data={"uid": new, "before": old}
                     )

@@ -175,3 +175,19 @@ def test_a_dead_session_lets_go_on_the_clock() -> None:
     advance(world, seconds=1)
     assert world.pop3.locks.holder(BOB, world.clock.monotonic()) is None
     assert Talk(world).say(LOGIN) == WELCOME
+
+
+def test_nothing_is_remembered_of_messages_that_are_gone() -> None:
+    world = make_world(DOTTED, PLAIN, DOTTED, PLAIN)
+    world.pop3.policies.default = Policy(expire=7)
+    copy = world.copy_inbox(BOB)
+    for uid in inbox(world):
+        world.withdraw(uid)
+    world.restore_inbox(copy)
+    Talk.logged_in(world).say(b"RETR 1\r\nRETR 2\r\nRETR 3\r\nRETR 4\r\nDELE 1\r\nQUIT\r\n")
+    assert len(world.pop3.names) == len(world.pop3.policies._retrieved) == 3
+    world.withdraw(inbox(world)[0])
+    assert len(world.pop3.names) == len(world.pop3.policies._retrieved) == 2
+    world.reset_uidls(BOB)
+    assert not world.pop3.names
+    assert not world.pop3.policies._retrieved

@@ -106,3 +106,8 @@ class Pop3Service:
     policies: Policies = field(default_factory=Policies)
     troubles: TroubleTable = field(default_factory=TroubleTable)
     names: dict[int, str] = field(default_factory=dict)
+
+    def forget(self, uid: int) -> None:
+        """An item is gone for good. Idempotent."""
+        self.names.pop(uid, None)
+        self.policies.forget(uid)
