@@ -10,7 +10,7 @@ from typing import Any
 from pytest_bdd import given, parsers, then, when
 
 from postroom.errors import PostroomError
-from postroom.model import Lookup, Mailbox, MailboxStatistics, TraceLevel, TraceLog
+from postroom.model import ActivityParty, Lookup, Mailbox, MailboxStatistics, TraceLevel, TraceLog
 from postroom.model.deployment import DeploymentSettings
 from postroom.model.settings import OrgDbOrgSettings
 from postroom.organization import SYSTEM, Caller, Operation
@@ -417,3 +417,30 @@ def log_in_fails(postroom_scene: Scene, first: str, second: str | None) -> None:
 @given(parsers.parse('the server answers nothing to every "{verb}"'))
 def server_is_silent(postroom_scene: Scene, verb: str) -> None:
     postroom_scene.world.faults.add(Fault(When(protocol="pop3", at=verb), Stall()))
+
+
+@when(parsers.parse('the queue "{name}" is created with the address "{address}" and nothing else'))
+def queue_with_defaults(postroom_scene: Scene, name: str, address: str) -> None:
+    record_id = postroom_scene.organization.create(SYSTEM, "queue", name=name, emailaddress=address)
+    mailbox = postroom_scene.organization.retrieve(SYSTEM, "queue", record_id).defaultmailbox
+    postroom_scene.people[name] = Party(name, "queue", record_id, address, mailbox.id)
+
+
+def _sender(scene: Scene, subject: str) -> ActivityParty:
+    [email] = scene.emails(subject)
+    parties = scene.organization.retrieve_multiple(SYSTEM, "activityparty", activityid=Lookup("email", email.activityid))
+    [found] = [one for one in parties if one.participationtypemask == 1]
+    party: ActivityParty = found
+    return party
+
+
+@when(parsers.parse('somebody says that the sender of "{subject}" is the new contact "{name}"'))
+def sender_resolved(postroom_scene: Scene, subject: str, name: str) -> None:
+    party = _sender(postroom_scene, subject)
+    contact = postroom_scene.contact(name, party.addressused or "")
+    postroom_scene.organization.resolve_party(SYSTEM, party.activitypartyid, contact.lookup)
+
+
+@then(parsers.parse('the sender of "{subject}" is the contact "{name}"'))
+def sender_is(postroom_scene: Scene, subject: str, name: str) -> None:
+    assert _sender(postroom_scene, subject).partyid == postroom_scene.people[name].lookup
