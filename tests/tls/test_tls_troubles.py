@@ -40,7 +40,8 @@ CLIENTS_SAY: Mapping[str, Mapping[str, str]] = {
     "cut-after-finished": {**LOST, "curl": "56"},  # with TLS 1.3 the client's side was done
     "plain-text": NO_TLS,
     "garbage": NO_TLS,
-    "refused": {"python": "refused", "engine": "TlsError refused", "curl": "64", "fetchmail": "2"},
+    # It is refused for now, and says so: whoever tries later may have it.
+    "refused": {"python": "refused", "engine": "TransientError SYS/TEMP", "curl": "64", "fetchmail": "2"},
     "stripped": {"python": "not-offered", "engine": "TlsError not-offered", "curl": "64", "fetchmail": "2"},
     # The standard library throws away what it had read; curl and the engine see that somebody was there.
     "injected": {"python": "ok", "engine": "TlsError plaintext", "curl": "8", "fetchmail": "2"},
@@ -52,7 +53,7 @@ def expected(trouble: str, client: str, service: str) -> str:
     if trouble in UPGRADES_ONLY and service.endswith("s"):
         return "ok"
     if (trouble, client, service) == ("refused", "engine", "submission"):
-        return "TlsError 454"
+        return "TransientError 454"
     return CLIENTS_SAY[trouble][client]
 
 
