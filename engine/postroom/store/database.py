@@ -358,13 +358,19 @@ class FileDatabase:
         self.engine.dispose()
 
 
+_ENDING_IDLE = "-c idle_in_transaction_session_timeout=60000"
+"""PostgreSQL ends a transaction whose process said nothing for a minute: it holds the lock that all writers of the organization wait for. Another
+number may stand in the address (`?options=`)."""
+
+
 class PostgresDatabase:
     """A PostgreSQL database through psycopg 3."""
 
     def __init__(self, address: URL) -> None:
         self.observers: list[Observer] = []
         try:
-            self.engine = sa.create_engine(address, pool_size=5, max_overflow=100, hide_parameters=True)
+            own = {} if "options" in address.query else {"options": _ENDING_IDLE}
+            self.engine = sa.create_engine(address, connect_args=own, pool_size=5, max_overflow=100, hide_parameters=True)
         except (ImportError, NoSuchModuleError) as missing:
             raise StoreError("PostgreSQL needs the extra: pip install postroom[postgres]") from missing
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
