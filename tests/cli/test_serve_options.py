@@ -217,6 +217,8 @@ def test_a_reply_that_is_lost_or_cut_is_marked(tmp_path: Path) -> None:
         lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         threading.Thread(target=lambda: [lines.put(line) for line in process.stdout or ()], daemon=True).start()
         marked = []
+        first = json.loads(lines.get(timeout=20))["line"]
+        assert first == "smtp-1 connected service='smtp'", "nothing is missed of a client that is there at once"
         while len(marked) < 2:
             line = json.loads(lines.get(timeout=20))["line"]
             marked += [line] if line.endswith(")") and "S:" in line else []

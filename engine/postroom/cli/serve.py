@@ -221,6 +221,8 @@ def _run(
     news: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: news.put(None))
+    if show is not Show.NOTHING or log is not None:
+        world.journal.listen(news.put)  # before anybody is told that it listens: nothing of the first connection is missed
     if as_json:
         ready: dict[str, Any] = {
             name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED
@@ -232,8 +234,6 @@ def _run(
         print(json.dumps(ready), flush=True)
     else:
         _table(world, servers, tokens, show)
-    if show is not Show.NOTHING or log is not None:
-        world.journal.listen(news.put)
     while (entry := news.get()) is not None:
         if log is not None:
             log.write(f"{entry.at:%Y-%m-%dT%H:%M:%S.%fZ} {entry.line()}\n")
