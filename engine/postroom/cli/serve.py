@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from postroom_simulator.journal import Entry
     from postroom_simulator.net.tcp import Servers
 
+    News = queue.SimpleQueue[Entry | None]
+
 __all__ = ["register", "set_troubles"]
 
 LISTED = ("smtp", "smtps", "pop3", "pop3s")
@@ -207,22 +209,30 @@ def serve(
                     f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers",
                     err=True,
                 )
+            news: News = queue.SimpleQueue()
+            if shown is not Show.NOTHING or written is not None:
+                world.journal.listen(news.put)  # before anybody can connect: nothing is missed
             servers = world.listen(host=host, ports=wanted, allow_remote=True)
-            _run(world, servers, seed=seed, as_json=as_json, show=shown, log=written, tokens=tokens)
+            _run(world, servers, news, seed=seed, as_json=as_json, show=shown, log=written, tokens=tokens)
         except (SimulatorError, OSError) as error:
             typer.echo(f"postroom serve: {told(error)}", err=True)
             raise typer.Exit(2) from None
 
 
 def _run(
-    world: World, servers: Servers, *, seed: int, as_json: bool, show: Show, log: TextIO | None, tokens: dict[str, str]
+    world: World,
+    servers: Servers,
+    news: News,
+    *,
+    seed: int,
+    as_json: bool,
+    show: Show,
+    log: TextIO | None,
+    tokens: dict[str, str],
 ) -> None:
     """Say where everything is, show what happens, and stay until a signal comes."""
-    news: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: news.put(None))
-    if show is not Show.NOTHING or log is not None:
-        world.journal.listen(news.put)  # before anybody is told that it listens: nothing of the first connection is missed
     if as_json:
         ready: dict[str, Any] = {
             name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED
