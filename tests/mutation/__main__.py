@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from multiprocessing.pool import ThreadPool
 
 from tests.mutation.mutants import Mutant
-from tests.mutation.run import Result, all_mutants, equivalents, judge, named_tests, rule_modules, warm
+from tests.mutation.run import Bench, Result, all_mutants, equivalents, judge, named_tests, rule_modules, tests_of, warm
 
 
 def results(modules: list[str], sample: int | None, seed: int, jobs: int) -> Iterator[Result]:
@@ -22,9 +22,11 @@ def results(modules: list[str], sample: int | None, seed: int, jobs: int) -> Ite
     if sample is not None and sample < len(mutants):
         mutants = drawn(mutants, sample, seed)
     named, known = named_tests(), equivalents()
+    wanted = sorted({test for mutant in mutants for tests in tests_of(mutant, named) for test in tests})
     warm()
+    bench = Bench(wanted) if wanted else None
     with ThreadPool(jobs) as pool:
-        yield from pool.imap(lambda mutant: judge(mutant, named, known), mutants)
+        yield from pool.imap(lambda mutant: judge(mutant, named, known, bench), mutants)
 
 
 def drawn(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:

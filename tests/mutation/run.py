@@ -16,9 +16,10 @@ import select
 import signal
 import sys
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.mutation.mutants import Mutant, mutants_of, mutated, source_of
 
@@ -113,19 +114,87 @@ class _Mutating(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(compile(self.tree, str(self.path), "exec"), vars(module))
 
 
+class Bench:
+    """Tests collected once, and run in a child for each mutant whose mistake lies inside of a function: its code is exchanged there. What lies
+    outside (defaults, tables, classes) needs the module imported anew: see `failing`."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        from _pytest.config import _prepareconfig
+        from _pytest.main import Session
+
+        self.config = _prepareconfig([*_OPTIONS, *tests])
+        self.session = Session.from_config(self.config)
+        self.config._do_configure()
+        self.config.hook.pytest_sessionstart(session=self.session)
+        self.config.hook.pytest_collection(session=self.session)
+        self.by_test: dict[str, list[Any]] = {}
+        for item in self.session.items:
+            file, *names = item.nodeid.split("[")[0].split("::")
+            for name in (file, "::".join([file, *names])):
+                self.by_test.setdefault(name, []).append(item)
+
+    def failing(self, mutant: Mutant, tests: Sequence[str]) -> bool | None:
+        """None: not here."""
+        place = exchanged(mutant)
+        if place is None or not all(test in self.by_test for test in tests):
+            return None
+        items = [item for test in tests for item in self.by_test[test]]
+
+        def run() -> int:
+            function, code = place
+            function.__code__ = code
+            return int(any(self._fails(item, following) for item, following in zip(items, [*items[1:], None], strict=True)))
+
+        return in_a_child(lambda: _quietly(run)) != 0
+
+    def _fails(self, item: Any, following: Any) -> bool:
+        from _pytest.runner import runtestprotocol
+
+        return any(report.failed for report in runtestprotocol(item, nextitem=following, log=False))
+
+
+def exchanged(mutant: Mutant) -> tuple[types.FunctionType, types.CodeType] | None:
+    """The function in which the mistake lies, and its code with it."""
+    path, source = source_of(mutant.module, ENGINE)
+    value: Any = sys.modules.get(mutant.module) or importlib.import_module(mutant.module)
+    was: types.CodeType | None = compile(ast.parse(source), str(path), "exec")
+    now: types.CodeType | None = compile(mutated(mutant, source), str(path), "exec")
+    for name in mutant.function.split(".") if mutant.function else ():
+        if was is None or now is None:
+            return None
+        value = vars(value).get(name) if isinstance(value, types.ModuleType | type) else None
+        was, now = _inner(was, name), _inner(now, name)
+        value = getattr(value, "__func__", getattr(value, "fget", value))
+        value = getattr(value, "__wrapped__", value)
+        if isinstance(value, types.FunctionType):
+            return None if was is None or now is None or _alike(was, now) else (value, now)
+    return None
+
+
+def _inner(code: types.CodeType, name: str) -> types.CodeType | None:
+    return next((one for one in code.co_consts if isinstance(one, types.CodeType) and one.co_name == name), None)
+
+
+def _alike(one: types.CodeType, other: types.CodeType) -> bool:
+    return one.co_code == other.co_code and repr(_constants(one)) == repr(_constants(other))
+
+
+def _constants(code: types.CodeType) -> list[object]:
+    return [(one.co_code, _constants(one)) if isinstance(one, types.CodeType) else one for one in code.co_consts]
+
+
 def warm() -> None:
     """Import what the tests need, and forget what is ours: a child only has to import that."""
     import hypothesis
     import pytest
 
-    import postroom.testing.plugin
-    import postroom.testing.scene
-    import postroom.testing.steps  # noqa: F401
-    import postroom_simulator  # noqa: F401
-
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
     hypothesis.settings.load_profile("mutants")
     _quietly(lambda: pytest.main([*_OPTIONS, "--collect-only", "tests/rules"]))
+    forget()
+
+
+def forget() -> None:
     for name in [name for name in sys.modules if name == "postroom" or name.startswith(_OWN)]:
         del sys.modules[name]
 
@@ -151,20 +220,16 @@ def _quietly(run: object) -> int:
                 os.close(old)
 
 
-def failing(mutant: Mutant | None, tests: Sequence[str]) -> bool:
-    """Whether any of these tests fails with the mutant; in a child, which is killed when it does not end. None: nothing is changed."""
+def in_a_child(run: Callable[[], int]) -> int:
+    """The exit code of a fork that does this; it is killed when it does not end."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         code = 70
         try:
             os.close(reading)
-            import pytest
-
             os.chdir(ROOT)
-            if mutant is not None:
-                sys.meta_path.insert(0, _Mutating(mutant))
-            code = _quietly(lambda: pytest.main([*_OPTIONS, *tests]))
+            code = run()
         finally:
             os._exit(code)
     os.close(writing)
@@ -173,18 +238,37 @@ def failing(mutant: Mutant | None, tests: Sequence[str]) -> bool:
         os.kill(child, signal.SIGKILL)
     os.close(reading)
     _, status = os.waitpid(child, 0)
-    code = os.waitstatus_to_exitcode(status)
+    return os.waitstatus_to_exitcode(status)
+
+
+def failing(mutant: Mutant | None, tests: Sequence[str]) -> bool:
+    """Whether any of these tests fails where the module is imported with its mistake. None: nothing is changed."""
+
+    def run() -> int:
+        import pytest
+
+        forget()
+        if mutant is not None:
+            sys.meta_path.insert(0, _Mutating(mutant))
+        return _quietly(lambda: pytest.main([*_OPTIONS, *tests]))
+
+    code = in_a_child(run)
     if code in {4, 5}:
         raise RuntimeError(f"pytest could not run {' '.join(tests)} (exit code {code}); are these tests there?")
     return code != 0
 
 
-def judge(mutant: Mutant, named: dict[str, set[str]], known: dict[str, str]) -> Result:
+def judge(mutant: Mutant, named: dict[str, set[str]], known: dict[str, str], bench: Bench | None = None) -> Result:
     if mutant.name in known:
         return Result(mutant, "equivalent")
+
+    def fails(tests: Sequence[str]) -> bool:
+        quick = bench.failing(mutant, tests) if bench is not None else None
+        return failing(mutant, tests) if quick is None else quick
+
     own, others = tests_of(mutant, named)
-    if own and failing(mutant, own):
+    if own and fails(own):
         return Result(mutant, "killed")
-    if others and failing(mutant, others):
+    if others and fails(others):
         return Result(mutant, "killed elsewhere" if own else "killed")
     return Result(mutant, "survived")
