@@ -199,3 +199,33 @@ def test_an_email_to_nobody_known_is_refused_and_leaves_no_draft(scene: Scene) -
     assert made["done"] == "requested"
     scene.desk.run("email", "cancel", made["id"])
     assert scene.desk.json("email", "show", made["id"])["statuscode"] == 5
+
+
+def test_all_mailboxes_of_a_profile_are_tested(scene: Scene) -> None:
+    scene.world.add_account("support@alder.test", PASSWORD)
+    scene.desk.run("queue", "create", "Support", "--address", "support@alder.test", "--password", given=PASSWORD)
+    scene.desk.run("mailbox", "approve", "support@alder.test")
+    items = scene.desk.json("profile", "test-and-enable", "Mail")["items"]
+    assert [(one["name"], one["passed"]) for one in items] == [("support@alder.test (Support)", True), (f"{ADA} (Ada)", True)]
+    scene.desk.run("profile", "create", "Other", "--pop3", "mail.test", "--smtp", "mail.test")
+    assert "no mailbox" in scene.desk.refused("profile", "test-and-enable", "Other", code=1)
+
+
+def test_an_address_of_nobody_is_somebodys(scene: Scene) -> None:
+    scene.mail(1)
+    scene.desk.run("sync", "--once", "--now")
+    scene.desk.run("record", "create", "contact", "fullname=Carl", "emailaddress1=carl@home.test")
+    assert "no unresolved address" in scene.desk.refused("email", "link", "Number 1", "x@y.test", "--to", "Carl", code=1)
+    linked = scene.desk.json("email", "link", "Number 1", "carl@birch.test", "--to", "contact:Carl")
+    assert linked["count"] == 1
+    parties = {one["kind"]: one["party"] for one in scene.desk.json("email", "show", "Number 1")["parties"]}
+    assert parties["from"] == linked["to"]
+
+
+def test_a_custom_entity_gets_addresses(scene: Scene) -> None:
+    scene.desk.run("record", "email-columns", "new_partner", "new_email")
+    scene.desk.run("record", "create", "new_partner", "new_name=Dora", "new_email=carl@birch.test")
+    scene.mail(1)
+    scene.desk.run("sync", "--once", "--now")
+    parties = {one["kind"]: one["party"] for one in scene.desk.json("email", "show", "Number 1")["parties"]}
+    assert parties["from"]["entity"] == "new_partner"

@@ -13,6 +13,7 @@ from postroom.cli.desk import Desk, UsageProblem, command, group
 from postroom.cli.finding import find, labels
 from postroom.cli.records import Names, each
 from postroom.cli.show import fields, lines, table
+from postroom.cli.texts import counted
 from postroom.errors import OrganizationError, RecordNotFound
 from postroom.model import ActivityParty, Email, EmailStatus, Lookup, ParticipationType
 
@@ -269,6 +270,37 @@ def _attachment(path: Path) -> Any:
     return Attachment(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", _read(path))
 
 
+def link(
+    desk: Desk,
+    which: Which,
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="An address of the email that no record has.")],
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="Whose address it is: a record by name or address.")],
+) -> None:
+    """Say whose an unresolved address of an email is.
+
+        postroom email link "Ten pencils" betty@home.example --to contact:Betty
+
+    Where the organization wants it (`resolvesimilarunresolvedemailaddress`), the same address in other emails too.
+    """
+    reference = find(desk.organization, "email", which)
+    parties = desk.organization.retrieve_multiple(desk.caller, "activityparty", activityid=reference, partyid=None)
+    wanted = [one for one in parties if (one.addressused or "").casefold() == address.casefold()]
+    if not wanted:
+        raise RecordNotFound(f"the email has no unresolved address {address!r}")
+    record = _recipient(desk, to)
+    if isinstance(record, str):
+        record = _nobody(to, "record")
+    number = desk.organization.resolve_party(desk.caller, wanted[0].activitypartyid, record)
+    desk.done(
+        f"{address} is {to}, in {counted(number, 'place')}",
+        done="linked",
+        entity="email",
+        id=reference.id,
+        to=record,
+        count=number,
+    )
+
+
 def cancel(desk: Desk, names: Names) -> None:
     """Cancel drafts, failed emails, and those that wait and that no run has begun to send."""
     each(desk, "email", names, lambda one: desk.organization.cancel_email(desk.caller, one), "canceled")
@@ -294,5 +326,12 @@ def resolve(
 
 def register(app: typer.Typer) -> None:
     made = group(app, "email", "Email activities: write one and have it sent, look what became of it.")
-    for name, function in (("list", list_), ("show", show), ("send", send), ("cancel", cancel), ("resolve", resolve)):
+    for name, function in (
+        ("list", list_),
+        ("show", show),
+        ("send", send),
+        ("link", link),
+        ("cancel", cancel),
+        ("resolve", resolve),
+    ):
         command(made, name)(function)

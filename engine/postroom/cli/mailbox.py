@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from postroom.organization import Operation, RunFailure
     from postroom.organization.explain import Skipped
 
-__all__ = ["register"]
+__all__ = ["ReceivedAfter", "ScheduleOnly", "TestOnly", "carry_out_tests", "date_of", "register"]
 
 VIEW = View(
     "mailbox",
@@ -134,32 +135,45 @@ def apply_defaults(
 # -- test and enable --------------------------------------------------------------------------------------------------
 
 
+ScheduleOnly = Annotated[bool, typer.Option("--schedule-only", help="Leave the testing to the next `postroom sync`.")]
+TestOnly = Annotated[bool, typer.Option("--test-only", help="Look whether it works, but enable nothing.")]
+ReceivedAfter = Annotated[
+    str,
+    typer.Option(
+        "--received-after",
+        metavar="DATE",
+        help="Leave older mail alone: processemailreceivedafter; later than the profile's date.",
+    ),
+]
+
+
 def enable_tested(
     desk: Desk,
     names: Names,
-    schedule_only: Annotated[
-        bool, typer.Option("--schedule-only", help="Leave the testing to the next `postroom sync`.")
+    schedule_only: ScheduleOnly = False,
+    test_only: TestOnly = False,
+    received_after: ReceivedAfter = "",
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Even where another enabled mailbox has the address: that one stops.")
     ] = False,
-    test_only: Annotated[bool, typer.Option("--test-only", help="Look whether it works, but enable nothing.")] = False,
-    received_after: Annotated[
-        str, typer.Option("--received-after", metavar="DATE", help="Leave older mail alone: processemailreceivedafter.")
-    ] = "",
 ) -> None:
     """Log in to the servers of mailboxes, send each a test message, and enable what works.
 
         postroom mailbox test-and-enable ada@alder.example support@alder.example
+        postroom mailbox test-and-enable ada@alder.example --received-after 2026-03-01
 
     Each direction is reported. Exit code 1 when one failed or could not be tested.
     """
-    references = [find(desk.organization, "mailbox", name) for name in names]
-    called = labels(desk.organization, set(references))
-    if received_after:
-        date = _date(received_after)
-        for reference in references:
-            desk.organization.update(desk.caller, "mailbox", reference.id, processemailreceivedafter=date)
-    for reference in references:
-        desk.organization.schedule_test(desk.caller, reference.id, enable=not test_only)
-    ids = [reference.id for reference in references]
+    ids = [find(desk.organization, "mailbox", name).id for name in names]
+    date = date_of(received_after)
+    for one in ids:
+        desk.organization.schedule_test(desk.caller, one, enable=not test_only, process_from=date, take_over=take_over)
+    carry_out_tests(desk, ids, schedule_only=schedule_only)
+
+
+def carry_out_tests(desk: Desk, ids: list[str], *, schedule_only: bool) -> None:
+    """Tests that are scheduled: run now and reported, or left. Raises Failed unless every direction passed."""
+    called = labels(desk.organization, {Lookup("mailbox", one) for one in ids})
     if schedule_only:
         for one in ids:
             desk.say(f"{called[one]}: test scheduled; it runs at the next `postroom sync`")
@@ -179,9 +193,9 @@ def enable_tested(
         raise Failed("not every direction passed")
 
 
-def _date(text: str) -> Any:
+def date_of(text: str) -> datetime | None:
     try:
-        return moment(text)
+        return moment(text) if text else None
     except ValueError as wrong:
         raise UsageProblem(f"--received-after: {wrong}") from None
 

@@ -8,8 +8,10 @@ import typer
 
 from postroom.cli.desk import Desk, UsageProblem, command, group
 from postroom.cli.inputs import assignments, given, password, server
+from postroom.cli.mailbox import ReceivedAfter, ScheduleOnly, TestOnly, carry_out_tests, date_of
 from postroom.cli.records import AskPassword, PasswordFrom, Values, View, finder, update
 from postroom.cli.records import register as register_records
+from postroom.errors import RuleViolated
 from postroom.model import EmailServerProfile, Lookup
 
 __all__ = ["register"]
@@ -138,8 +140,28 @@ def set_(
         raise UsageProblem("nothing to set: give an option or ATTRIBUTE=VALUE")
 
 
+def enable_tested(
+    desk: Desk,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="By name, id or the beginning of an id.")],
+    schedule_only: ScheduleOnly = False,
+    test_only: TestOnly = False,
+    received_after: ReceivedAfter = "",
+) -> None:
+    """Test and enable all mailboxes of a profile, queues first.
+
+    postroom profile test-and-enable "Alder mail"
+    """
+    profile = finder(desk)("emailserverprofile", name)
+    date = date_of(received_after)
+    ids = desk.organization.schedule_profile_tests(desk.caller, profile.id, enable=not test_only, process_from=date)
+    if not ids:
+        raise RuleViolated(f"the profile {name!r} has no mailbox that server-side synchronization serves")
+    carry_out_tests(desk, ids, schedule_only=schedule_only)
+
+
 def register(app: typer.Typer) -> None:
     made = group(app, "profile", "Email server profiles: how mail servers are reached.")
+    command(made, "test-and-enable")(enable_tested)
     command(made, "create")(create)
     command(made, "set")(set_)
     register_records(made, VIEW, without=("set",))

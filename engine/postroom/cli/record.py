@@ -96,6 +96,19 @@ def assign(
     desk.done(f"{entity} {name} is {owner}'s", done="assigned", entity=entity, id=reference.id, owner=user)
 
 
+def email_columns(
+    desk: Desk,
+    entity: Entity,
+    columns: Annotated[list[str], typer.Argument(metavar="COLUMN...", help="Attributes that hold email addresses.")],
+) -> None:
+    """Let a custom entity have email addresses: mail from its records is mail of known senders.
+
+    postroom record email-columns new_partner new_email
+    """
+    desk.organization.register_email_columns(desk.caller, entity, *columns)
+    desk.done(f"{entity}: {', '.join(columns)} hold email addresses", done="registered", entity=entity, columns=columns)
+
+
 def activate(desk: Desk, entity: Entity, names: Names) -> None:
     """Make records active again."""
     each(desk, entity, names, lambda one: desk.organization.set_state(desk.caller, entity, one, True), "activated")
@@ -114,6 +127,7 @@ def register(app: typer.Typer) -> None:
         ("show", show),
         ("set", set_),
         ("assign", assign),
+        ("email-columns", email_columns),
         ("activate", activate),
         ("deactivate", deactivate),
         ("delete", delete),
