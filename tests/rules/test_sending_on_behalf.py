@@ -85,3 +85,15 @@ def test_who_is_written_to(entity: str) -> None:
     expected = None if entity in RECIPIENT_ENTITIES else SendProblem.RECIPIENT_KIND
     assert check_send(request).problem is expected
     assert check_send(replace(request, custom=("new_thing",))).problem is (None if entity == "new_thing" else expected)
+
+
+@pytest.mark.parametrize(
+    ("recipients", "detail"),
+    [
+        ((), "the email has no recipients"),
+        ((Party(Lookup("contact", "1")),), "no recipient has an address"),
+        ((Party(None, "x@y.test"),), "unresolved recipients: x@y.test"),
+    ],
+)
+def test_what_is_wrong_with_the_recipients_in_words(recipients: tuple[Party, ...], detail: str) -> None:
+    assert check_send(replace(BASE, recipients=recipients)).detail == detail

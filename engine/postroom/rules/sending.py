@@ -131,7 +131,7 @@ def check_send(request: SendRequest) -> SendVerdict:
 def _sender(request: SendRequest) -> SendVerdict | None:
     if len(request.senders) != 1:
         return SendVerdict(SendProblem.SENDER, f"an email has one sender, not {len(request.senders)}")
-    sender = request.senders[0]
+    [sender] = request.senders
     if sender.reference is None or sender.reference.entity not in SENDER_ENTITIES:
         return SendVerdict(SendProblem.SENDER, "the sender must be a user or a queue")
     if not sender.address:

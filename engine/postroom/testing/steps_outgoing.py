@@ -287,11 +287,6 @@ def smtp_loses_reply(postroom_scene: Scene) -> None:
     _fault(postroom_scene, LoseReply(), "end-of-data", nth=1)
 
 
-@when("the SMTP server is well again")
-def smtp_is_well(postroom_scene: Scene) -> None:
-    postroom_scene.world.faults.clear()
-
-
 @when(parsers.parse("the engine runs {count:d} more times, {minutes:d} minutes apart"))
 def runs_often(postroom_scene: Scene, count: int, minutes: int) -> None:
     for _ in range(count):
