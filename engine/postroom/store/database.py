@@ -107,6 +107,24 @@ def first_line(trouble: DBAPIError | sqlite3.Error) -> str:
     return (str(said).splitlines() or ["no reason given"])[0]
 
 
+_ADVICE = (
+    ("is full", "make room on its disk: nothing of this transaction was written"),
+    ("is locked", "another process keeps writing to it: try again when it has ended"),
+    ("readonly", "the user of this process may not write the file or its folder"),
+    ("unable to open", "the user of this process may not read or write the file or its folder"),
+    ("malformed", "the file is damaged: stop everything that uses it and restore the backup"),
+    ("not a database", "the file is none of SQLite's, or its beginning is damaged: restore the backup"),
+    ("disk I/O error", "its disk fails or is full: look at the disk, nothing of this transaction was written"),
+)
+"""What SQLite says, and what to do about it."""
+
+
+def _refused(trouble: DBAPIError | sqlite3.Error) -> str:
+    said = first_line(trouble)
+    advice = next((text for words, text in _ADVICE if words in said), "")
+    return f"the database refused: {said}" + (f" ({advice})" if advice else "")
+
+
 def _lock_postgres(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})")
 
@@ -116,7 +134,7 @@ def refusal(trouble: BaseException | None) -> StoreError | None:
     if isinstance(trouble, IntegrityError | sqlite3.IntegrityError):
         return DuplicateRecord(f"a rule of the store: {first_line(trouble)}")
     if isinstance(trouble, DatabaseError | sqlite3.Error):
-        return StoreError(f"the database refused: {first_line(trouble)}")
+        return StoreError(_refused(trouble))
     return None
 
 
@@ -150,7 +168,7 @@ class _SqliteTransaction:
         try:
             raw.execute("BEGIN IMMEDIATE" if self._write else "BEGIN")
         except sqlite3.Error as trouble:
-            raise StoreError(f"the database cannot begin a transaction: {trouble}") from trouble
+            raise refusal(trouble) or trouble from trouble
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -182,8 +200,8 @@ def _connected(engine: Engine) -> Connection:
     """A connection from the pool. Raises StoreError when the database does not answer or is none."""
     try:
         return engine.connect()
-    except DatabaseError as trouble:
-        raise StoreError(f"the database refused: {first_line(trouble)}") from trouble
+    except (DatabaseError, sqlite3.Error) as trouble:  # SQLite's own where a new connection is prepared
+        raise refusal(trouble) or trouble from trouble
 
 
 def _make_ready(database: Database) -> None:
