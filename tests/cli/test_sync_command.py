@@ -229,3 +229,23 @@ def test_a_custom_entity_gets_addresses(scene: Scene) -> None:
     scene.desk.run("sync", "--once", "--now")
     parties = {one["kind"]: one["party"] for one in scene.desk.json("email", "show", "Number 1")["parties"]}
     assert parties["from"]["entity"] == "new_partner"
+
+
+@pytest.mark.parametrize("postroom_database", ["postgresql"], indirect=True)
+def test_an_organization_on_postgresql(desk: Desk, tmp_path: Path, postroom_database: str) -> None:
+    with mail_server(tmp_path, ADA) as (world, servers):
+        desk.run("org", "create", "Alder", "--database", postroom_database, "--ca-file", "ca.pem")
+        pop3, smtp = (f"localhost:{servers.addresses[name][1]}" for name in ("pop3s", "smtps"))
+        desk.run("profile", "create", "Mail", "--pop3", pop3, "--smtp", smtp, "--default")
+        desk.run("user", "create", "Ada", "--address", ADA, "--password", "--track", "all", given=PASSWORD)
+        desk.run("mailbox", "approve", ADA)
+        desk.run("mailbox", "test-and-enable", ADA)
+        Scene(desk, world, servers).mail(1)
+        assert desk.json("sync", "--once")["summary"]["tracked"] == 2
+        assert {one["subject"] for one in desk.json("mail", "list")["items"]} >= {"Number 1"}
+        assert desk.json("org", "upgrade")["done"] == "nothing"
+        assert desk.json("org", "vacuum")["after"] > 0
+        assert not list(tmp_path.glob("*.sqlite3"))
+        assert "holds an organization already" in desk.refused(
+            "org", "create", "Birch", "--database", postroom_database, code=1
+        )
