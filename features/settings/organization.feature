@@ -65,8 +65,8 @@ Feature: Settings of an organization, both ways
     Given the organization's "ResolveSimilarUnresolvedEmailAddress" is "<position>"
     And a mail from "carl@birch.test" to "ada@alder.test" with the subject "One"
     And a mail from "carl@birch.test" to "ada@alder.test" with the subject "Two"
-    And the engine ran
-    When somebody says that the sender of "One" is the new contact "Carl"
+    When the engine runs again after 15 minutes
+    And somebody says that the sender of "One" is the new contact "Carl"
     Then <outcome>
 
     Examples:

@@ -342,3 +342,54 @@ def test_the_owner_is_written_to_through_a_mailbox_that_works(wanted: bool) -> N
         assert len(mails) == int(wanted)
         alerts = scene.organization.retrieve_multiple(SYSTEM, "tracelog", errortypedisplay="ProfileMailboxesFailing")
         assert [one.level for one in alerts] == [TraceLevel.ERROR] * wanted
+
+
+def test_the_owner_is_written_to_once_an_hour() -> None:
+    with Scene() as scene:
+        scene.mail_server()
+        boss, ada = scene.user("Boss", "boss@alder.test", ready=True), scene.user("Ada", "ada@alder.test", ready=True)
+        bad = scene.profile("bad", sendemailalert=True, owneremailaddress="boss@alder.test")
+        scene.organization.assign(SYSTEM, "emailserverprofile", bad, boss.lookup)
+        scene.organization.update(SYSTEM, "mailbox", ada.mailbox, emailserverprofile=Lookup("emailserverprofile", bad))
+        sent = []
+        for minutes in (0, 59, 1, 59, 61):
+            scene.advance(timedelta(minutes=minutes))
+            fence = scene.organization.begin_run(ada.mailbox, INCOMING, "a/1")
+            failure = RunFailure.of(ConnectionFailed("gone"))
+            scene.organization.finish_run(
+                ada.mailbox, INCOMING, fence=fence, started_on=scene.world.clock.now(), failure=failure
+            )
+            sent.append(len(scene.organization.retrieve_multiple(SYSTEM, "email", directioncode=True)))
+        assert sent == [1, 1, 2, 2, 3]
+        scene.run()
+
+
+@pytest.mark.parametrize(("alike", "count"), [(False, 1), (True, 2)])
+def test_resolving_one_address_or_all_alike(house: House, alike: bool, count: int) -> None:
+    house.settings(resolvesimilarunresolvedemailaddress=alike)
+    ada = house.user("ada")
+    emails = [house.organization.create_email(SYSTEM, from_=ada, to=[to]) for to in ("x@b.test", "X@b.test", "y@b.test")]
+    carl = house.contact("carl")
+    find = house.organization.retrieve_multiple
+    [party] = find(SYSTEM, "activityparty", activityid=Lookup("email", emails[0]), partyid=None)
+    assert house.organization.resolve_party(SYSTEM, party.activitypartyid, carl) == count
+    assert len(find(SYSTEM, "activityparty", partyid=carl)) == count
+    with pytest.raises(RuleViolated, match="unresolved"):
+        house.organization.resolve_party(SYSTEM, party.activitypartyid, carl)
+
+
+@pytest.mark.parametrize(("limit", "rounds"), [(100, [3]), (2, [2, 1])])
+def test_a_cycle_takes_so_many_messages(limit: int, rounds: list[int]) -> None:
+    """IncomingMaximumEmailsPerCycle; a full batch goes on at once."""
+    with Scene() as scene:
+        scene.mail_server()
+        ada = scene.user("Ada", "ada@alder.test", ready=True)
+        scene.filter(ada, 0)
+        scene.run()
+        scene.deployment.settings = dataclasses.replace(scene.deployment.settings, incoming_maximum_emails_per_cycle=limit)
+        for number in range(3):
+            scene.mail("carl@birch.test", "ada@alder.test", f"Number {number}")
+        scene.advance(timedelta(minutes=15))
+        reports = scene.engine.run_due(operations={INCOMING})
+        assert [report.outcome.processed for report in reports if report.outcome] == rounds
+        assert [report.scheduled < report.started for report in reports] == [True, False][: len(rounds)]

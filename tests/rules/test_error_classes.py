@@ -63,3 +63,15 @@ def test_a_code_decides_among_rows_of_one_class() -> None:
 
 def test_numbers_are_unique() -> None:
     assert len({row.number for row in TABLE}) == len(TABLE)
+
+
+def test_a_queue_of_a_team_without_roles() -> None:
+    """The same string, another platform number (reference 10)."""
+    one, other = (classify(errors.OrganizationError("x", code)) for code in ("-2147209462", ""))
+    assert one.name == other.name == "UnknownIncomingEmailIntegrationError"
+    assert one.tracecode != other.tracecode
+
+
+def test_a_reply_of_smtp_is_no_status_of_http() -> None:
+    assert classify(errors.TransientError("x", code="503")).name == "ServerBusy"
+    assert classify(errors.TransientError("x", code="ServiceUnavailable")).name.startswith("Http server")
