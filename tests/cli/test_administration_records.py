@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from command_desk import PASSWORD, Desk
 
+from postroom.cli import app
+
 
 @pytest.fixture
 def staffed(alder: Desk) -> Desk:
@@ -49,6 +51,19 @@ def test_of_several_organizations_one_is_named(alder: Desk) -> None:
 def test_without_a_deployment_file_it_is_said_how_to_make_one(desk: Desk, tmp_path: Path) -> None:
     assert "postroom org create NAME" in desk.refused("mailbox", "list", code=2)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_deployment_may_be_a_new_folder(desk: Desk, tmp_path: Path) -> None:
+    desk.runner.invoke(app, ["org", "create", "Alder", "--deployment", str(tmp_path / "new" / "place")])
+    assert {path.name for path in (tmp_path / "new" / "place").iterdir()} == {"postroom.toml", "postroom.key", "Alder.sqlite3"}
+
+
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_a_wrong_ca_file_is_said_at_once(alder: Desk, tmp_path: Path, text: str | None) -> None:
+    if text is not None:
+        (tmp_path / "ca.pem").write_text(text)
+    (tmp_path / "postroom.toml").write_text('ca_file = "ca.pem"\n' + (tmp_path / "postroom.toml").read_text())
+    assert str(tmp_path / "ca.pem") in alder.refused("sync", "--once", code=2)
 
 
 def test_a_database_that_is_gone_is_not_made_again(alder: Desk, tmp_path: Path) -> None:

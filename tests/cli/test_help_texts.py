@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +54,21 @@ def test_there_are_examples() -> None:
         "record assign", "record activate", "record deactivate", "record delete", "mailbox approve", "mailbox reject", "mailbox apply-defaults",
         "mail show", "email show", "email cancel", "alerts show",
     }  # fmt: skip
+
+
+def test_a_call_that_is_not_understood_is_answered_in_json_too(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "postroom", "mailbox", "list", "--json", "--nonsense"]
+    done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert json.loads(done.stderr)["error"]["text"] == "No such option: --nonsense"
+
+
+def test_nobody_who_reads_on_is_no_trouble(tmp_path: Path) -> None:
+    command = f"{sys.executable} -m postroom settings list | head -n 1"
+    subprocess.run([sys.executable, "-m", "postroom", "org", "create", "Alder"], cwd=tmp_path, check=True, capture_output=True)
+    done = subprocess.run(["bash", "-c", command], cwd=tmp_path, text=True, capture_output=True, timeout=60, check=False)
+    assert done.stdout.startswith("setting")
+    assert done.stderr == ""
 
 
 @pytest.mark.parametrize(("path", "node"), ALL, ids=[" ".join(path) for path, _ in ALL])

@@ -77,11 +77,11 @@ def _answered_in_json() -> int:
     """Also a call that makes no sense is answered as JSON. Returns the exit code."""
     try:
         return app(standalone_mode=False) or 0
+    except typer.Abort:
+        kind, text, code = "Aborted", "aborted", 1
     except Exception as error:  # typer brings a click of its own, whose classes have no public name
         if not hasattr(error, "format_message"):
             raise
-        text = str(error.format_message())
-        typer.echo(
-            json.dumps({"error": {"kind": "UsageProblem", "text": text, "problems": [text]}}, ensure_ascii=False), err=True
-        )
-        return int(getattr(error, "exit_code", 2))
+        kind, text, code = "UsageProblem", str(error.format_message()), int(getattr(error, "exit_code", 2))
+    typer.echo(json.dumps({"error": {"kind": kind, "text": text, "problems": [text]}}, ensure_ascii=False), err=True)
+    return code

@@ -52,11 +52,11 @@ class Common:
 
     @property
     def path(self) -> Path:
-        """The deployment file: as given (a folder: the file in it), else the one in this folder."""
+        """The deployment file: as given (what is not called something.toml is a folder, the file is in it), else the one here."""
         from postroom.cli.deployment_file import FILE_NAME
 
         given = self.deployment or Path(FILE_NAME)
-        return given / FILE_NAME if given.is_dir() else given
+        return given if given.suffix == ".toml" and not given.is_dir() else given / FILE_NAME
 
 
 _PANEL = "Which organization, who asks, how it is shown"
@@ -230,6 +230,9 @@ def reporting(as_json: bool) -> Iterator[None]:
     try:
         yield
     except Failed:
+        raise typer.Exit(1) from None
+    except BrokenPipeError:  # nobody reads on, as with `| head`: no reason to complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         raise typer.Exit(1) from None
     except (PostroomError, OSError) as error:
         problems = list(getattr(error, "problems", None) or [told(error)])

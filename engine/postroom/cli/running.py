@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from postroom.cli.deployment_file import DeploymentFileError
 from postroom.cli.desk import Desk, Failed
 
 if TYPE_CHECKING:
@@ -50,7 +51,10 @@ def _trust(ca_file: Path | None) -> Callable[[], ssl.SSLContext]:
         return context
 
     if ca_file is not None:
-        make()  # a wrong file is said at once, not as a trouble of every mailbox
+        try:
+            make()  # a wrong file is said at once, not as a trouble of every mailbox
+        except OSError as trouble:  # of TLS too: the file holds no certificate
+            raise DeploymentFileError(f"ca_file {ca_file}: {trouble.strerror or 'no certificates in PEM'}") from None
     return make
 
 

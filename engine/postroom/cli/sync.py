@@ -61,6 +61,8 @@ def sync(
     before = desk.organization.summary(desk.caller)
     with engine(desk, threads=threads, reported=log.ended) as running:
         log.names = {one.mailboxid: _name(one) for one in desk.organization.retrieve_multiple(desk.caller, "mailbox")}
+        if watch:
+            desk.say(f"watching {counted(len(boxes or log.names), 'mailbox')}; Ctrl-C ends it")
         stop = threading.Event()
 
         def halt() -> None:
