@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from command_desk import mail_server
@@ -110,3 +112,39 @@ def test_the_page_can_be_walked_and_shows_what_is_printed(walk: Walk) -> None:
             shown += 1
     assert walk.commands >= 20
     assert shown >= 10
+    check_keys(walk)
+
+
+def check_keys(walk: Walk) -> None:
+    """The keys that the page lists are those of the answers."""
+    rows = {
+        cells[0]: [re.findall(r"`(\w+)`", part) for part in cells[1].split(";")]
+        for line in PAGE.read_text("utf-8").splitlines()
+        if len(cells := line.strip("| ").split(" | ")) == 2 and cells[0].startswith("`")
+    }
+    answers = {name: json.loads(walk.command(f"postroom {call} --json")) for name, call in CALLS.items()}
+    found: dict[str, list[Any]] = {}
+    for name, answer in answers.items():
+        first = answer["items"][0] if "items" in answer else answer
+        found[name] = [list(first)]
+        if name == "`mail explain`":
+            found[name] += [list(first["settings"][0])]
+        if name == "`mailbox explain`":
+            operation = first["operations"]["incoming"]
+            found[name] += [list(operation), list(operation["reasons"][0])]
+        if name == "`mailbox test-and-enable`":
+            found[name] += [list(first["directions"][0])]
+        if name == "`sync`":
+            found[name] = [list(first["runs"][0]), list(first["summary"])]
+    assert found == rows
+
+
+CALLS = {
+    "`mail list`, `mail show`": "mail list",
+    "`mail explain`": 'mail explain "Ten pencils"',
+    "`mailbox explain`": "mailbox explain ada@alder.example",
+    "`mailbox test-and-enable`": "mailbox test-and-enable ada@alder.example",
+    "`email list`": "email list",
+    "`settings list`": "settings list",
+    "`sync`": "sync --once --now",
+}
