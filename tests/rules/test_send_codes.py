@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postroom.rules.error_classes import Nature, Scope
-from postroom.rules.send_codes import EWS_CODES, Judgement, SmtpStep, judge_ews, judge_smtp
+from postroom.rules.send_codes import EWS_CODES, EWS_HTTP, Judgement, SmtpStep, judge_ews, judge_smtp
 
 E_T, E_P = Judgement.EMAIL_TRANSIENT, Judgement.EMAIL_PERMANENT
 M_T, M_P = Judgement.MAILBOX_TRANSIENT, Judgement.MAILBOX_PERMANENT
@@ -40,6 +40,17 @@ M, R, D, X = SmtpStep.MAIL, SmtpStep.RCPT, SmtpStep.DATA, SmtpStep.TEXT
         (535, (A, M, R, D), M_P),
         (538, (A,), M_P),
         (535, (X,), E_P),
+        # where classes of codes begin and end
+        (399, (M,), None),
+        (400, (M,), E_T),
+        (499, (M, X), E_T),
+        (499, (A, T), M_T),
+        (500, (M, X), E_P),
+        (599, (M,), E_P),
+        (600, (M,), None),
+        (537, (M,), E_P),
+        (538, (M,), M_P),
+        (539, (M,), E_P),
         # before an email
         (554, (G, H), M_T),
         (500, (A, T), M_P),
@@ -64,12 +75,19 @@ def test_smtp_answers(code: int, steps: tuple[SmtpStep, ...], judgement: Judgeme
         ("", 403, M_P),
         ("ErrorSomethingNew", 200, M_T),
         ("", 500, M_T),
+        ("", 399, None),
+        ("", 400, M_T),
         ("NoError", 200, None),
         ("", 200, None),
     ],
 )
 def test_ews_answers(response: str, status: int, judgement: Judgement | None) -> None:
     assert judge_ews(response, status) is judgement
+
+
+def test_the_http_answers_that_are_listed() -> None:
+    assert dict(EWS_HTTP) == {401: M_P, 403: M_P, 503: M_T}
+    assert judge_ews() is None
 
 
 def test_a_judgement_says_nature_and_scope() -> None:
