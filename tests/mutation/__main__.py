@@ -1,4 +1,4 @@
-"""python -m tests.mutation [--sample N] [--seed N] [--jobs N] [MODULE ...]: mistakes put into rules/, and whether a test sees each.
+"""python -m tests.mutation [--sample N] [--seed N] [--jobs N] [--quick] [MODULE ...]: mistakes put into rules/, and whether a test sees each.
 
 MODULE is a name in postroom.rules (default: all of them). The exit code is 1 when a mutant survives that tests/mutation/equivalent.md does
 not explain. Survivors are listed with the change made.
@@ -17,7 +17,7 @@ from tests.mutation.mutants import Mutant
 from tests.mutation.run import Bench, Result, all_mutants, equivalents, judge, named_tests, rule_modules, tests_of, warm
 
 
-def results(modules: list[str], sample: int | None, seed: int, jobs: int) -> Iterator[Result]:
+def results(modules: list[str], sample: int | None, seed: int, jobs: int, quick: bool) -> Iterator[Result]:
     mutants = all_mutants(modules)
     if sample is not None and sample < len(mutants):
         mutants = drawn(mutants, sample, seed)
@@ -26,7 +26,7 @@ def results(modules: list[str], sample: int | None, seed: int, jobs: int) -> Ite
     warm()
     bench = Bench(wanted) if wanted else None
     with ThreadPool(jobs) as pool:
-        yield from pool.imap(lambda mutant: judge(mutant, named, known, bench), mutants)
+        yield from pool.imap(lambda mutant: judge(mutant, named, known, bench, quick=quick), mutants)
 
 
 def drawn(mutants: list[Mutant], number: int, seed: int) -> list[Mutant]:
@@ -51,11 +51,12 @@ def main() -> int:
     parser.add_argument("--sample", type=int, help="only so many, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time (default: 1)")
+    parser.add_argument("--quick", action="store_true", help="tests/rules first, the named tests only for what they let pass")
     parser.add_argument("modules", nargs="*", metavar="MODULE")
     options = parser.parse_args()
     modules = [f"postroom.rules.{name}" for name in options.modules] or rule_modules()
     found = []
-    for result in results(modules, options.sample, options.seed, options.jobs):
+    for result in results(modules, options.sample, options.seed, options.jobs, options.quick):
         found.append(result)
         if result.outcome in {"survived", "killed elsewhere"}:
             print(result, flush=True)

@@ -143,7 +143,9 @@ def _changes(node: ast.AST) -> Iterator[Change]:
         for index, operator in enumerate(node.ops):
             for other in _INVERTED[type(operator)]:
                 yield _with(node, ops=[*node.ops[:index], other(), *node.ops[index + 1 :]])
-    elif isinstance(node, ast.BoolOp):
+    elif isinstance(node, ast.BoolOp) and not any(
+        isinstance(one, ast.Constant) and isinstance(one.value, str) for one in node.values
+    ):
         yield _with(node, op=ast.Or() if isinstance(node.op, ast.And) else ast.And())
         for index in range(len(node.values)):
             rest = [*node.values[:index], *node.values[index + 1 :]]

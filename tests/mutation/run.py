@@ -258,17 +258,21 @@ def failing(mutant: Mutant | None, tests: Sequence[str]) -> bool:
     return code != 0
 
 
-def judge(mutant: Mutant, named: dict[str, set[str]], known: dict[str, str], bench: Bench | None = None) -> Result:
+def judge(
+    mutant: Mutant, named: dict[str, set[str]], known: dict[str, str], bench: Bench | None = None, *, quick: bool = False
+) -> Result:
+    """`quick`: the tests of the rules first, and the named ones only of what they let pass; then nothing is said to be killed elsewhere."""
     if mutant.name in known:
         return Result(mutant, "equivalent")
 
     def fails(tests: Sequence[str]) -> bool:
-        quick = bench.failing(mutant, tests) if bench is not None else None
-        return failing(mutant, tests) if quick is None else quick
+        soon = bench.failing(mutant, tests) if bench is not None else None
+        return failing(mutant, tests) if soon is None else soon
 
     own, others = tests_of(mutant, named)
-    if own and fails(own):
+    first, second = (others, own) if quick else (own, others)
+    if first and fails(first):
         return Result(mutant, "killed")
-    if others and fails(others):
-        return Result(mutant, "killed elsewhere" if own else "killed")
+    if second and fails(second):
+        return Result(mutant, "killed elsewhere" if own and not quick else "killed")
     return Result(mutant, "survived")

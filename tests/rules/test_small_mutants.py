@@ -1,0 +1,31 @@
+"""Single conditions that no other test of the rules had seen, one for each mistake that had passed (tests/mutation)."""
+
+from __future__ import annotations
+
+import pytest
+
+from postroom.rules.outgoing_state import Report
+from postroom.rules.smart_matching import HashPolicy, agree, hashed
+from postroom.rules.tracking_token import TokenLayout, find_tokens
+
+
+def test_a_subject_of_which_nothing_is_left_matches_nothing() -> None:
+    """Also where the allowed difference is as large as the other one's words (reference 4.6)."""
+    people = ("ada@alder.test", "carl@birch.test")
+    wide = HashPolicy(delta=5)
+    nothing, something = hashed("RE:", people, wide), hashed("The order", people, wide)
+    assert not agree(nothing, something.words.keys(), something.addresses.keys(), wide)
+    assert not agree(something, (), something.addresses.keys(), wide)
+    assert agree(something, something.words.keys(), something.addresses.keys(), wide)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+def test_tokens_are_found_last_first(number: int) -> None:
+    tokens = [f"CRM:000{one}00{one}" for one in range(1, number + 1)]
+    assert find_tokens("RE: " + " ".join(tokens), TokenLayout()) == tuple(reversed(tokens))
+
+
+def test_the_reports_are_those_of_the_provider_contract() -> None:
+    from postroom.providers.contract import SubmissionResult
+
+    assert {one.value for one in Report} == {one.value for one in SubmissionResult}
