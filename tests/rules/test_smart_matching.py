@@ -95,16 +95,22 @@ def test_what_agrees_shares_a_driving_word(stored: list[str], incoming: list[str
     """So a look-up by driving words misses nothing (unless so few words are wanted that anything would agree)."""
     policy = HashPolicy(keywords="", delta=delta, addresses=1)
     there, wanted = hashed(" ".join(stored), [ADA], policy), hashed(" ".join(incoming), [ADA], policy)
-    driving = driving_words(wanted, policy)
+    driving = driving_words(wanted, policy, {number: number % 7 for number in wanted.words})
     if driving and agree(wanted, there.words.keys(), there.addresses.keys(), policy):
         assert set(driving) & there.words.keys()
 
 
 def test_no_driving_words_no_look_up() -> None:
-    assert driving_words(hashed("", [ADA, CARL], PLAIN), PLAIN) == ()
-    assert driving_words(hashed("order", [ADA], PLAIN), PLAIN) == ()
-    assert driving_words(hashed("one two", [ADA, CARL], HashPolicy(delta=2)), HashPolicy(delta=2)) == ()
-    assert driving_words(hashed("a longest", [ADA, CARL], PLAIN), PLAIN) == (hash_of("longest"),)
+    assert driving_words(hashed("", [ADA, CARL], PLAIN), PLAIN, {}) == ()
+    assert driving_words(hashed("order", [ADA], PLAIN), PLAIN, {}) == ()
+    assert driving_words(hashed("one two", [ADA, CARL], HashPolicy(delta=2)), HashPolicy(delta=2), {}) == ()
+
+
+def test_the_rarest_words_drive() -> None:
+    stored = {hash_of("the"): 200, hash_of("order"): 30, hash_of("of"): 199, hash_of("lamps"): 2}
+    wanted = hashed("The order of lamps", [ADA, CARL], PLAIN)
+    assert driving_words(wanted, PLAIN, stored) == (hash_of("lamps"),)
+    assert driving_words(wanted, HashPolicy(delta=1), stored) == (hash_of("lamps"), hash_of("order"))
 
 
 @pytest.mark.parametrize(

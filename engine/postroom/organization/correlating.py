@@ -16,7 +16,7 @@ from postroom.model import EmailHash, HashType, Lookup
 from postroom.organization.message_values import IncomingMessage
 from postroom.rules.conversation_index import base_hash, base_of
 from postroom.rules.correlation import Candidate, Candidates, Correlation, correlate
-from postroom.rules.smart_matching import SEARCHED_DAYS, agree, driving_words, hashed, rows_of, verified
+from postroom.rules.smart_matching import SEARCHED_DAYS, agree, can_match, driving_words, hashed, rows_of, verified
 from postroom.rules.tracking_token import find_tokens
 from postroom.store import TABLES, Transaction
 from postroom.store.prepared import Prepared
@@ -67,6 +67,21 @@ _DIALECTS = ("sqlite", "postgresql")
 _BY_TOKENS = {
     one: Prepared(_newest(_WITH_TOKEN.where(any_of(_email.c.trackingtoken, "p_tokens", one)), _NEWEST * 4)) for one in _DIALECTS
 }
+_HOW_MANY = {
+    "sqlite": Prepared(
+        sa.text(
+            "SELECT k.value, (SELECT count(*) FROM (SELECT 1 FROM emailhash AS h WHERE h.hash = k.value AND h.hashtype = :kind"
+            " LIMIT :most) AS some) FROM json_each(:hashes) AS k"
+        )
+    ),
+    "postgresql": Prepared(
+        sa.text(
+            "SELECT k.value, (SELECT count(*) FROM (SELECT 1 FROM emailhash AS h WHERE h.hash = k.value AND h.hashtype = :kind"
+            " LIMIT :most) AS some) FROM unnest(CAST(:hashes AS integer[])) AS k(value)"
+        )
+    ),
+}
+"""In how many emails each word is, as far as it matters."""
 _SHARE_A_WORD = Prepared(
     sa.select(_hash.c.activityid)
     .where(_hash.c.hash == sa.bindparam("p_hash"), _hash.c.hashtype == int(HashType.SUBJECT))
@@ -192,8 +207,12 @@ class _Look:
         """The most recent email whose words and people agree, in hashes and in texts."""
         policy, tx = self.policies.hashes, self.tx
         wanted = hashed(self.message.subject, self.message.everybody, policy)
+        if not can_match(wanted, policy):
+            return []
+        asked = {"hashes": any_value(wanted.words, tx.dialect), "kind": int(HashType.SUBJECT), "most": _SHARING}
+        stored = {row[0]: row[1] for row in tx.execute(_HOW_MANY[tx.dialect], asked)}
         sharing: dict[str, None] = {}
-        for number in driving_words(wanted, policy):
+        for number in driving_words(wanted, policy, stored):
             sharing |= {str(row[0]): None for row in tx.execute(_SHARE_A_WORD, {"p_hash": number})}
         if not sharing:
             return []

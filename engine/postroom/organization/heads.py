@@ -31,8 +31,6 @@ def head_of(message: IncomingMessage) -> str:
         head["email_id"] = message.email_id[:_TEXT]
     if message.conversation_index:
         head["conversation_index"] = message.conversation_index[:_TEXT]
-    if message.email_id:
-        head["email_id"] = message.email_id
     return json.dumps(head, ensure_ascii=True)
 
 

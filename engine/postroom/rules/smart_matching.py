@@ -8,7 +8,7 @@ promised. Two texts may share a hash, so what the hashes found is compared with 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -22,6 +22,7 @@ __all__ = [
     "HashPolicy",
     "Hashed",
     "agree",
+    "can_match",
     "driving_words",
     "hash_of",
     "hashed",
@@ -78,13 +79,17 @@ def hashed(subject: str, addresses: Iterable[str], policy: HashPolicy) -> Hashed
     return Hashed({hash_of(word): word for word in words_of(subject, policy)}, {hash_of(one): one for one in people})
 
 
-def driving_words(wanted: Hashed, policy: HashPolicy) -> tuple[int, ...]:
-    """Hashes of which every email that agrees has at least one: `delta` + 1 of them, of the longest words, which are the rarest. None: nothing
-    can agree, or everything could (then there is no smart match: ours)."""
-    if len(wanted.words) <= policy.delta or len(wanted.addresses) < policy.addresses:
+def can_match(wanted: Hashed, policy: HashPolicy) -> bool:
+    """Whether any stored email could agree; where all could (fewer words than may differ), there is no smart match (ours)."""
+    return len(wanted.words) > policy.delta and len(wanted.addresses) >= policy.addresses
+
+
+def driving_words(wanted: Hashed, policy: HashPolicy, stored: Mapping[int, int]) -> tuple[int, ...]:
+    """Hashes of which every email that agrees has at least one: `delta` + 1 of them, the rarest. `stored`: in how many stored emails each is."""
+    if not can_match(wanted, policy):
         return ()
-    rarest = sorted(wanted.words.items(), key=lambda item: (-len(item[1]), item[0]))
-    return tuple(number for number, _ in rarest[: policy.delta + 1])
+    rarest = sorted(wanted.words, key=lambda number: (stored.get(number, 0), number))
+    return tuple(rarest[: policy.delta + 1])
 
 
 def agree(wanted: Hashed, words: Collection[int], addresses: Collection[int], policy: HashPolicy) -> bool:
