@@ -66,7 +66,7 @@ def failure(error: EwsError, **payload: Any) -> Value:
         "MessageText": error.text,
         "ResponseCode": error.code,
         "DescriptiveLinkKey": 0,
-        "MessageXml": error.values or None,
+        "MessageXml": [("Value", {"@Name": name, "": text}) for name, text in error.values.items()] or None,
         **payload,
     }
 

@@ -12,7 +12,7 @@ from postroom_simulator.directory import canonical
 from postroom_simulator.ews import identity
 from postroom_simulator.ews.cache import Cache
 from postroom_simulator.ews.call import Call
-from postroom_simulator.ews.codec import NAMESPACES, SchemaViolation, read, write
+from postroom_simulator.ews.codec import NAMESPACES, NewerThanVersion, SchemaViolation, read, write
 from postroom_simulator.ews.envelope import Envelope, fault, open_envelope, violation, wrap
 from postroom_simulator.ews.errors import EwsError, Fault
 from postroom_simulator.ews.http import XML, Request, Response
@@ -107,6 +107,8 @@ class EwsService:
         try:
             asked = read(envelope.operation, call.version)
             value: dict[str, Any] = operation.handle(call, asked)
+        except NewerThanVersion as problem:
+            raise Fault("ErrorIncorrectSchemaVersion", f"{problem}.") from None
         except SchemaViolation as problem:
             raise violation(problem) from None
         except Fault:
