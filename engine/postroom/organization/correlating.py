@@ -71,13 +71,13 @@ _HOW_MANY = {
     "sqlite": Prepared(
         sa.text(
             "SELECT k.value, (SELECT count(*) FROM (SELECT 1 FROM emailhash AS h WHERE h.hash = k.value AND h.hashtype = :kind"
-            " LIMIT :most) AS some) FROM json_each(:hashes) AS k"
+            " LIMIT :most) AS few) FROM json_each(:hashes) AS k"
         )
     ),
     "postgresql": Prepared(
         sa.text(
             "SELECT k.value, (SELECT count(*) FROM (SELECT 1 FROM emailhash AS h WHERE h.hash = k.value AND h.hashtype = :kind"
-            " LIMIT :most) AS some) FROM unnest(CAST(:hashes AS integer[])) AS k(value)"
+            " LIMIT :most) AS few) FROM unnest(CAST(:hashes AS integer[])) AS k(value)"
         )
     ),
 }
