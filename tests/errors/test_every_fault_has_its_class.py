@@ -120,7 +120,7 @@ def stages() -> Iterator[dict[str, FaultStage]]:
         stage.scene.close(check=False)
 
 
-@pytest.mark.parametrize(("protocol", "at"), GROUPS, ids=lambda value: str(value))
+@pytest.mark.parametrize(("protocol", "at"), GROUPS, ids=str)
 def test_every_effect_ends_in_its_class(stages: dict[str, FaultStage], protocol: str, at: str) -> None:
     wrong = []
     for effect in effects(protocol, at):

@@ -416,6 +416,9 @@ def log_in_fails(postroom_scene: Scene, first: str, second: str | None) -> None:
 
 @given(parsers.parse('the server answers nothing to every "{verb}"'))
 def server_is_silent(postroom_scene: Scene, verb: str) -> None:
+    """The profiles wait for 300 ms only: over sockets they are real ones."""
+    for profile in postroom_scene.profiles.values():
+        postroom_scene.organization.update(SYSTEM, "emailserverprofile", profile, timeoutmailboxconnectionafteramount=300)
     postroom_scene.world.faults.add(Fault(When(protocol="pop3", at=verb), Stall()))
 
 
