@@ -13,7 +13,7 @@ In pairs of message and monitored place, at the end of anything:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -24,6 +24,8 @@ from postroom.organization.books import Books, IncomingEntry, OutgoingEntry, Rec
 from postroom.providers.contract import Disposition
 from postroom_simulator import World
 from postroom_simulator.journal import Entry, Kind
+from postroom_simulator.pop3.maildrop import uidl
+from postroom_simulator.store import Item, Role
 
 __all__ = ["Balance", "BooksDoNotBalance", "Incoming", "balance", "check_books"]
 
@@ -117,10 +119,18 @@ class _Seen:
                 first[entry.data["uid"]] = first.get(entry.data["before"], entry.data["before"])
         for entry in world.journal.entries(kind=Kind.OFFERED):
             names.setdefault(first.get(entry.data["uid"], entry.data["uid"]), set()).add(entry.data["uidl"])
+        for item in _still_there(world):  # what was asked for and refused was never handed out
+            names.setdefault(first.get(item.uid, item.uid), set()).add(uidl(item))
         removals = {
             first.get(entry.data["uid"], entry.data["uid"]): entry for entry in world.journal.entries(kind=Kind.REMOVED)
         }
         return cls(names, removals, _looks(world))
+
+
+def _still_there(world: World) -> Iterator[Item]:
+    """Every message in an Inbox."""
+    for account in world.directory.accounts():
+        yield from world.store.items(world.store.folder(account.address, Role.INBOX).uid)
 
 
 def _looks(world: World) -> dict[str, int]:
