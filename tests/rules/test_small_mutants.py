@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import zlib
+
 import pytest
 
+from postroom.rules.conversation_index import base_hash, base_of
 from postroom.rules.outgoing_state import Report
 from postroom.rules.smart_matching import HashPolicy, agree, hashed
 from postroom.rules.tracking_token import TokenLayout, find_tokens
@@ -29,3 +33,19 @@ def test_the_reports_are_those_of_the_provider_contract() -> None:
     from postroom.providers.contract import SubmissionResult
 
     assert {one.value for one in Report} == {one.value for one in SubmissionResult}
+
+
+@pytest.mark.parametrize("base", [b"", b"a", bytes(22), bytes(range(22)), bytes.fromhex("4e85ec36")])
+def test_the_hash_of_a_base_is_a_signed_number(base: bytes) -> None:
+    """The last one has just the highest bit."""
+    number = zlib.crc32(base)
+    assert base_hash(base) == (number if number < 2**31 else number - 2**32)
+    assert -(2**31) <= base_hash(base) < 2**31
+
+
+def test_of_a_long_index_only_the_beginning_is_looked_at() -> None:
+    """Sixty-four characters, blanks of folding included: whatever is behind them cannot help."""
+    whole = base64.b64encode(bytes(range(22))).decode()
+    assert base_of(" " * 32 + whole) == bytes(range(22))
+    assert base_of(" " * 40 + whole) is None
+    assert base_of("ü" * 32) is None
