@@ -41,6 +41,7 @@ def _readable(pattern: str) -> str:
     pattern = re.sub(r"\(\?P<\w+>([^()\\\[]+)\)\?", r"[\1]", pattern)
     pattern = re.sub(r"\(\?P<\w+>([\w ]+(?:\|[\w ]+)+)\)", r"{\1}", pattern)
     pattern = re.sub(r"\(\?P<(\w+)>[^()]*\)", r"{\1}", pattern)
+    pattern = re.sub(r"\(\?:([^()]*)\)\?", r"[\1]", pattern)
     pattern = re.sub(r"\(\?:([^()]*)\)", r"\1", pattern)
     return re.sub(r"(\w)\?", r"\1", re.sub(r"\{(\w+):d\}", r"{\1}", pattern))
 
