@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from postroom_simulator.ews.codes import CODES
+
 __all__ = ["TEXTS", "EwsError", "Fault"]
 
 TEXTS: Mapping[str, str] = {
@@ -44,6 +46,7 @@ class EwsError(Exception):
     """The error of one id, item or folder of a request; or of all of it where the answer has one message.
 
     `values` are the pairs of MessageXml; `warning` makes it ResponseClass Warning; `payload` replaces the empty payload of the message.
+    Raises ValueError for a code that no client knows.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class EwsError(Exception):
         warning: bool = False,
         payload: Mapping[str, Any] | None = None,
     ) -> None:
+        if code not in CODES:
+            raise ValueError(f"{code} is no response code")
         self.code = code
         self.payload = payload
         self.text = text or TEXTS.get(code, code)
