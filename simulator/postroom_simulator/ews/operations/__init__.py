@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from postroom_simulator.ews.errors import Fault
+from postroom_simulator.ews.call import failure
+from postroom_simulator.ews.errors import EwsError, Fault
 from postroom_simulator.ews.versions import Version
 
 if TYPE_CHECKING:
@@ -19,42 +20,204 @@ __all__ = ["OPERATIONS", "Operation", "find_operation"]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """module: of this package, with `handle(call, request) -> response`, both values of the schema's elements; "" for an operation that is not
-    available here. tier: of the reference. response: the element of the answer."""
+    """One operation.
+
+    module    of this package, with `handle(call, request) -> response`, both values of the schema's elements; "" for one that is not available
+    tier      of ews reference 4; 5 for what is in the schema but not in the service description
+    since     the version of the schema that brought it (version notes of the EWS Managed API and of MS-OXWS documents)
+    response  the element of the answer
+    error     the code that an operation without module answers: as an ordinary answer where it says more than that nobody knows the operation,
+              else as a fault (ews reference 4)
+    missing   what an operation with module does not do; for docs/ews-operations.md
+    """
 
     name: str
     module: str
     tier: int
     since: Version = Version.EXCHANGE_2007
     response: str = ""
+    error: str = "ErrorInvalidOperation"
+    missing: str = ""
 
     def handle(self, call: Call, request: Any) -> Value:
         """Raises EwsError, Fault."""
         if not self.module:
-            raise Fault("ErrorInvalidOperation", f"{self.name} is not available on this server.")
+            if self.error != "ErrorInvalidOperation":
+                return failure(EwsError(self.error))
+            raise Fault(self.error, f"{self.name} is not available on this server.")
         value: Value = importlib.import_module(f"{__package__}.{self.module}").handle(call, request)
         return value
 
 
-def _row(name: str, module: str, tier: int, since: Version = Version.EXCHANGE_2007, response: str = "") -> Operation:
-    return Operation(name, module, tier, since, response or f"{name}Response")
+def _row(
+    name: str,
+    module: str,
+    tier: int,
+    since: str = "2007",
+    *,
+    response: str = "",
+    error: str = "ErrorInvalidOperation",
+    missing: str = "",
+) -> Operation:
+    return Operation(name, module, tier, Version.of_mark(since), response or f"{name}Response", error, missing)
 
 
 OPERATIONS: Mapping[str, Operation] = MappingProxyType(
     {
         one.name: one
         for one in (
+            # tier 0: without these no client connects
             _row("GetFolder", "get_folder", 0),
             _row("FindFolder", "find_folder", 0),
-            _row("ConvertId", "convert_id", 0),
+            _row("ConvertId", "convert_id", 0, "2007_SP1"),
             _row("FindItem", "find_item", 0),
             _row("GetItem", "get_item", 0),
+            _row("SyncFolderHierarchy", "", 0),
+            _row("ResolveNames", "", 0),
+            # tier 1: mail, calendar, contacts, tasks
             _row("CreateItem", "create_item", 1),
             _row("UpdateItem", "update_item", 1),
             _row("DeleteItem", "delete_item", 1),
+            _row("MoveItem", "", 1),
+            _row("CopyItem", "", 1),
+            _row("SendItem", "", 1),
+            _row("CreateFolder", "", 1),
+            _row("UpdateFolder", "", 1),
+            _row("DeleteFolder", "", 1),
+            _row("MoveFolder", "", 1),
+            _row("CopyFolder", "", 1),
+            _row("EmptyFolder", "", 1, "2010"),
+            _row("SyncFolderItems", "", 1),
+            _row("CreateAttachment", "", 1),
+            _row("GetAttachment", "", 1),
+            _row("DeleteAttachment", "", 1),
+            _row("GetServerTimeZones", "", 1, "2010"),
+            _row("GetUserAvailability", "", 1),
+            _row("Subscribe", "", 1),
+            _row("Unsubscribe", "", 1),
+            # tier 2: expected by at least one common client
+            _row("GetStreamingEvents", "", 2, "2010_SP1"),
+            _row("GetEvents", "", 2),
+            _row("GetUserOofSettings", "", 2),
+            _row("SetUserOofSettings", "", 2),
+            _row("ExpandDL", "", 2),
+            _row("GetUserConfiguration", "", 2, "2010"),
+            _row("CreateUserConfiguration", "", 2, "2010"),
+            _row("UpdateUserConfiguration", "", 2, "2010"),
+            _row("DeleteUserConfiguration", "", 2, "2010"),
+            _row("GetDelegate", "", 2, "2007_SP1"),
+            _row("AddDelegate", "", 2, "2007_SP1"),
+            _row("UpdateDelegate", "", 2, "2007_SP1"),
+            _row("RemoveDelegate", "", 2, "2007_SP1"),
+            _row("GetInboxRules", "", 2, "2010_SP1"),
+            _row("UpdateInboxRules", "", 2, "2010_SP1"),
+            _row("GetUserPhoto", "", 2, "2013"),
+            _row("GetMailTips", "", 2, "2010"),
+            _row("GetRoomLists", "", 2, "2010"),
+            _row("GetRooms", "", 2, "2010"),
+            _row("MarkAllItemsAsRead", "", 2, "2013"),
+            _row("MarkAsJunk", "", 2, "2013"),
+            _row("ExportItems", "", 2, "2010_SP1"),
+            _row("UploadItems", "", 2, "2010_SP1"),
+            _row("GetPasswordExpirationDate", "", 2, "2010_SP1"),
+            # tier 3: rounding out
+            _row("FindPeople", "", 3, "2013"),
+            _row("GetPersona", "", 3, "2013", response="GetPersonaResponseMessage"),
+            _row("FindConversation", "", 3, "2010_SP1"),
+            _row("GetConversationItems", "", 3, "2013"),
+            _row("ApplyConversationAction", "", 3, "2010_SP1"),
+            _row("ArchiveItem", "", 3, "2013"),
+            _row("GetServiceConfiguration", "", 3, "2010"),
+            _row("GetSharingMetadata", "", 3, "2010"),
+            _row("GetSharingFolder", "", 3, "2010"),
+            _row("RefreshSharingFolder", "", 3, "2010"),
+            _row("CreateManagedFolder", "", 3),
+            _row("CreateFolderPath", "", 3, "2013"),
+            _row("GetAppManifests", "", 3, "2013"),
+            _row("GetAppMarketplaceUrl", "", 3, "2013"),
+            _row("SetUserPhoto", "", 3, "2016"),
+            _row("GetSearchableMailboxes", "", 3, "2013", error="ErrorAccessDenied"),
+            _row("GetUserRetentionPolicyTags", "", 3, "2013"),
+            # tier 4: discovery and holds
+            _row("SearchMailboxes", "", 4, "2013"),
+            _row("GetHoldOnMailboxes", "", 4, "2013"),
+            _row("SetHoldOnMailboxes", "", 4, "2013"),
+            _row("GetDiscoverySearchConfiguration", "", 4, "2013"),
+            _row("GetNonIndexableItemStatistics", "", 4, "2013"),
+            _row("GetNonIndexableItemDetails", "", 4, "2013"),
+            # tier 4: unified messaging
+            _row("PlayOnPhone", "", 4, "2010"),
+            _row("GetPhoneCallInformation", "", 4, "2010"),
+            _row("DisconnectPhoneCall", "", 4, "2010"),
+            # tier 4: message tracking
+            _row("FindMessageTrackingReport", "", 4, "2010"),
+            _row("GetMessageTrackingReport", "", 4, "2010"),
+            # tier 4: lists of the unified contact store
+            _row("AddNewImContactToGroup", "", 4, "2013"),
+            _row("AddNewTelUriContactToGroup", "", 4, "2013"),
+            _row("AddImContactToGroup", "", 4, "2013"),
+            _row("RemoveImContactFromGroup", "", 4, "2013"),
+            _row("AddImGroup", "", 4, "2013"),
+            _row("AddDistributionGroupToImList", "", 4, "2013"),
+            _row("GetImItemList", "", 4, "2013"),
+            _row("GetImItems", "", 4, "2013"),
+            _row("RemoveContactFromImList", "", 4, "2013"),
+            _row("RemoveDistributionGroupFromImList", "", 4, "2013"),
+            _row("RemoveImGroup", "", 4, "2013"),
+            _row("SetImGroup", "", 4, "2013"),
+            _row("SetImListMigrationCompleted", "", 4, "2013"),
+            # tier 4: apps
+            _row("InstallApp", "", 4, "2013"),
+            _row("UninstallApp", "", 4, "2013"),
+            _row("DisableApp", "", 4, "2013"),
+            _row("GetClientAccessToken", "", 4, "2013"),
+            _row("GetLastPrivateCatalogUpdate", "", 4, "2016"),
+            _row("GetPrivateCatalogAddIns", "", 4, "2016"),
+            # tier 4: site mailboxes
+            _row("SetTeamMailbox", "", 4, "2013"),
+            _row("UnpinTeamMailbox", "", 4, "2013"),
+            # tier 4: tags
+            _row("FindTags", "", 4, "2016"),
+            _row("AddTag", "", 4, "2016"),
+            _row("HideTag", "", 4, "2016"),
+            # tier 4: instant search
+            _row("StartSearchSession", "", 4, "2016"),
+            _row("GetSearchSuggestions", "", 4, "2016"),
+            _row("DeleteSearchSuggestion", "", 4, "2016"),
+            _row("ExecuteSearch", "", 4, "2016"),
+            _row("EndSearchSession", "", 4, "2016"),
+            # tier 4: meeting spaces and instances
+            _row("GetMeetingSpace", "", 4, "2016", response="GetMeetingSpaceResponseMessage"),
+            _row("CreateMeetingSpace", "", 4, "2016", response="CreateMeetingSpaceResponseMessage"),
+            _row("UpdateMeetingSpace", "", 4, "2016", response="UpdateMeetingSpaceResponseMessage"),
+            _row("DeleteMeetingSpace", "", 4, "2016", response="DeleteMeetingSpaceResponseMessage"),
+            _row("FindMeetingSpaceByJoinUrl", "", 4, "2016", response="FindMeetingSpaceByJoinUrlResponseMessage"),
+            _row("GetMeetingInstance", "", 4, "2016"),
+            _row("CreateMeetingInstance", "", 4, "2016"),
+            _row("UpdateMeetingInstance", "", 4, "2016"),
+            _row("DeleteMeetingInstance", "", 4, "2016"),
+            # tier 4: others
+            _row("FindMeetingTimeCandidates", "", 4, "2016"),
+            _row("FindAvailableMeetingTimes", "", 4, "2016"),
+            _row("GetSpecificUserConfiguration", "", 4, "2016"),
+            _row("ReportMessage", "", 4, "2016"),
+            _row("UpdateItemInRecoverableItems", "", 4, "2013"),
+            # in the schema only, not in the service description
+            _row("PerformInstantSearch", "", 5, "2016"),
+            _row("EndInstantSearchSession", "", 5, "2016"),
+            _row("GetFocusedOtherOverrides", "", 5, "2016"),
+            _row("CreateOrUpdateFocusedOtherOverride", "", 5, "2016"),
+            _row("DeleteFocusedOtherOverride", "", 5, "2016"),
+            _row("GetOMEConfiguration", "", 5, "2016"),
+            _row("SetOMEConfiguration", "", 5, "2016"),
+            _row("RegisterConsent", "", 5, "2016"),
+            _row("GetReminders", "", 5, "2013"),
+            _row("PerformReminderAction", "", 5, "2013"),
+            _row("FindMailboxStatisticsByKeywords", "", 5, "2013"),
         )
     }
 )
+"""All operations, by the name of the request's element (less "Request", which three have at its end)."""
 
 
 def find_operation(call: Call) -> Operation:
