@@ -36,11 +36,11 @@ _MOMENT = re.compile(r"(-?\d{4,5})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.
 
 
 class SchemaViolation(Exception):
-    """The request does not fit the schema. `line` counts from 1, 0 where unknown."""
+    """The request does not fit the schema, at that element where one is known."""
 
-    def __init__(self, text: str, line: int = 0) -> None:
+    def __init__(self, text: str, element: etree._Element | None = None) -> None:
         super().__init__(text)
-        self.line = line
+        self.element = element
 
 
 class NewerThanVersion(SchemaViolation):
@@ -324,7 +324,7 @@ def _enumerated(element: etree._Element, name: str, text: str, spec: Type, versi
     if since is None:
         raise _violation(element, f"The value '{text[:60]}' of '{name}' is not in the enumeration {spec.name}")
     if since > version:
-        raise NewerThanVersion(f"The value '{text}' of '{name}' is newer than the version", _line(element))
+        raise NewerThanVersion(f"The value '{text}' of '{name}' is newer than the version", element)
     return text
 
 
@@ -371,7 +371,7 @@ def _elements(element: etree._Element, spec: Type, version: Version) -> list[tup
         if child is None:
             raise _violation(one, f"The element '{_local(element)}' has invalid child element '{name[:60]}'")
         if child.since > version:
-            raise NewerThanVersion(f"The element '{name}' in '{_local(element)}' is newer than the version", _line(one))
+            raise NewerThanVersion(f"The element '{name}' in '{_local(element)}' is newer than the version", one)
         found.append((child, one))
     return found
 
@@ -386,7 +386,7 @@ def _read_attribute(element: etree._Element, spec: Type, key: str, given: str, v
             return
         raise _violation(element, f"The '{name[:60]}' attribute is not declared")
     if child.since > version:
-        raise NewerThanVersion(f"The attribute '{name}' of '{_local(element)}' is newer than the version", _line(element))
+        raise NewerThanVersion(f"The attribute '{name}' of '{_local(element)}' is newer than the version", element)
     if child.type in SIMPLE:
         value["@" + name] = _simple(given, child.type, element, child.restriction)
     else:
@@ -435,9 +435,4 @@ def _local(element: etree._Element) -> str:
 
 
 def _violation(element: etree._Element, text: str) -> SchemaViolation:
-    return SchemaViolation(text, _line(element))
-
-
-def _line(element: etree._Element) -> int:
-    line: Any = element.sourceline  # the stubs give it no type
-    return line or 0
+    return SchemaViolation(text, element)

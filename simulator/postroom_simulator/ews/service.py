@@ -110,7 +110,7 @@ class EwsService:
         except NewerThanVersion as problem:
             raise Fault("ErrorIncorrectSchemaVersion", f"{problem}.") from None
         except SchemaViolation as problem:
-            raise violation(problem) from None
+            raise violation(problem, request.body) from None
         except Fault:
             raise
         except EwsError as error:
