@@ -10,7 +10,16 @@ import pytest
 from postroom.rules.conversation_index import base_hash, base_of
 from postroom.rules.outgoing_state import Report
 from postroom.rules.smart_matching import HashPolicy, agree, hashed
-from postroom.rules.tracking_token import _TOKENS, TOKEN_LIMIT, TokenLayout, append_token, find_tokens, make_token
+from postroom.rules.tracking_token import (
+    _TOKENS,
+    COLUMN_LIMIT,
+    TOKEN_LIMIT,
+    TokenLayout,
+    append_token,
+    find_tokens,
+    make_token,
+    with_history,
+)
 
 
 def test_a_subject_of_which_nothing_is_left_matches_nothing() -> None:
@@ -95,3 +104,12 @@ def test_a_token_that_fills_its_column_is_found_and_a_longer_one_is_not() -> Non
     assert TOKEN_LIMIT == 50
     for prefix, found in (("p" * 43, 1), ("p" * 44, 0)):
         assert len(find_tokens(f"RE: {prefix}0001001", TokenLayout(prefixes=(prefix,)))) == found
+
+
+def test_a_history_that_just_fits_its_column() -> None:
+    """organization.trackingprefix holds 256 characters."""
+    assert COLUMN_LIMIT == 256
+    prefixes = [f"{number:019d}" for number in range(12)]  # with their separators 239 characters
+    assert with_history("x" * 16, ";".join(prefixes)) == ";".join(["x" * 16, *prefixes])
+    assert len(with_history("x" * 16, ";".join(prefixes)) or "") == 256
+    assert with_history("x" * 17, ";".join(prefixes)) == ";".join(["x" * 17, *prefixes[:-1]])
