@@ -6,11 +6,13 @@ import hmac
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
 from postroom_simulator.offers import Offers
+from postroom_simulator.people import Delegation, Profile
 from postroom_simulator.saslprep import prepared
 
 if TYPE_CHECKING:
@@ -81,6 +83,11 @@ class Account:
     disabled   known, but can neither log in nor receive
     offers     what servers take back for this account, by protocol (see `offers`; set by `World.take_back`)
     actors     what it does by itself with mail that comes: values of `postroom_simulator.actors`; may be changed at any time
+    profile    what the address book tells of it
+    send_as    addresses of accounts that may send mail as this one
+    send_on_behalf  addresses of accounts that may send mail on behalf of this one; they are named as its sender
+    delegation      its delegates; they may send on behalf of it too
+    password_expires  None: never
     """
 
     address: str
@@ -93,6 +100,11 @@ class Account:
     rules: list[Rule] = field(default_factory=list)
     offers: dict[str, Offers] = field(default_factory=dict)
     actors: list[Actor] = field(default_factory=list)
+    profile: Profile = field(default_factory=Profile)
+    send_as: set[str] = field(default_factory=set)
+    send_on_behalf: set[str] = field(default_factory=set)
+    delegation: Delegation = field(default_factory=Delegation)
+    password_expires: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -102,6 +114,7 @@ class Group:
     address: str
     members: tuple[str, ...] = ()
     name: str = ""
+    profile: Profile = field(default_factory=Profile)
 
 
 class Directory:

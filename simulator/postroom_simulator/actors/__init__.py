@@ -15,7 +15,7 @@ courier    what actors do with mail that arrives
 desk       what is due when, on the world's clock
 """
 
-from postroom_simulator.actors.values import Actor, AutoReply, Bounce, Complaint, DelayNotice
+from postroom_simulator.actors.values import Actor, AutoReply, Bounce, Complaint, DelayNotice, OofReply, OutOfOffice
 from postroom_simulator.actors.wishes import Notify, Wish, Wishes
 
-__all__ = ["Actor", "AutoReply", "Bounce", "Complaint", "DelayNotice", "Notify", "Wish", "Wishes"]
+__all__ = ["Actor", "AutoReply", "Bounce", "Complaint", "DelayNotice", "Notify", "OofReply", "OutOfOffice", "Wish", "Wishes"]

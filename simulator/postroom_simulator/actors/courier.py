@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 from postroom_simulator.actors.replies import reply_message, why_not
 from postroom_simulator.actors.reports import Fate, StatusReport, complaint_report, status_report
-from postroom_simulator.actors.values import Actor, AutoReply, Bounce, Complaint, DelayNotice
+from postroom_simulator.actors.values import Actor, AutoReply, Bounce, Complaint, DelayNotice, OutOfOffice
 from postroom_simulator.actors.wishes import Notify, Wish, Wishes
 from postroom_simulator.directory import Account, Group, canonical
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter
+from postroom_simulator.store.interface import Role
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
@@ -141,6 +142,8 @@ def react(world: World, arrival: Arrival, account: Account) -> list[Mail]:
     for actor in tuple(account.actors):
         if isinstance(actor, AutoReply):
             mails += _answer(world, arrival, account, actor, letter)
+        elif isinstance(actor, OutOfOffice):
+            mails += _answer_while_away(world, arrival, account, actor, letter)
         elif isinstance(actor, Complaint):
             mails += _complain(world, arrival, account, actor, letter)
     return mails
@@ -162,6 +165,30 @@ def _answer(world: World, arrival: Arrival, account: Account, reply: AutoReply, 
         return [Mail(arrival.sender, octets, "automatic reply")]
 
     return _now_or_later(world, arrival, reply.after, f"automatic reply to <{arrival.sender}>", write)
+
+
+def _answer_while_away(world: World, arrival: Arrival, account: Account, settings: OutOfOffice, letter: Letter) -> list[Mail]:
+    """Whoever has an address here, or in a domain of somebody here, is inside (our choice)."""
+    if not settings.away(world.clock.now()):
+        return []
+    inside = world.directory.is_local(arrival.sender.rpartition("@")[2])
+    known = settings.audience == "Known" and not inside and knows(world, account, arrival.sender)
+    reply = settings.reply(inside=inside, known=known)
+    if reply is None:
+        world.journal.add(Kind.NOTE, account=account.address, detail="no automatic reply: its sender is to have none")
+        return []
+    return _answer(world, arrival, account, reply, letter)
+
+
+def knows(world: World, account: Account, address: str) -> bool:
+    """Whether one of the account's contacts has the address."""
+    wanted = canonical(address)
+    contacts = world.store.folder(canonical(account.address), Role.CONTACTS)
+    for item in world.store.items(contacts.uid):
+        entries = ((item.properties or {}).get("EmailAddresses") or {}).get("Entry", ())
+        if any(canonical(entry.get("", "")) == wanted for entry in entries):
+            return True
+    return False
 
 
 def _complain(world: World, arrival: Arrival, account: Account, complaint: Complaint, letter: Letter) -> list[Mail]:

@@ -101,3 +101,8 @@ class Desk:
         self._answered.move_to_end((account, sender))
         while len(self._answered) > KEPT:
             self._answered.popitem(last=False)
+
+    def forget_answers(self, account: str) -> None:
+        """Everybody may be answered again: a new absence has begun."""
+        for key in [one for one in self._answered if one[0] == account]:
+            del self._answered[key]

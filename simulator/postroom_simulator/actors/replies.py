@@ -22,6 +22,9 @@ _NOBODY = re.compile(
 )
 """Local parts behind which nobody reads: RFC 3834 §2, RFC 5230 §4.6."""
 
+_TAG = re.compile(r"<(?:!doctype|html|body|div|p|span|br|b|i|a|table)\b[^<>]*>", re.IGNORECASE)
+"""A text with one of these is HTML (our choice)."""
+
 _LIST_FIELDS = ("List-Id", "List-Help", "List-Subscribe", "List-Unsubscribe", "List-Post", "List-Owner", "List-Archive")
 """RFC 2369, RFC 2919."""
 
@@ -74,7 +77,7 @@ def reply_message(
     token: Callable[[int], str],
 ) -> bytes:
     """RFC 3834 §3: to the sender of the envelope, and marked as automatic."""
-    subject = reply.subject if reply.subject is not None else f"Auto: {letter.header('Subject')}"
+    subject = reply.subject if reply.subject is not None else f"{reply.prefix}{letter.header('Subject')}"
     about = message_id_of(letter.octets)
     fields = [
         ("From", mailbox(account.name, account.address)),
@@ -86,7 +89,8 @@ def reply_message(
         ("Auto-Submitted", "auto-replied"),
         ("Precedence", "bulk"),
         ("MIME-Version", "1.0"),
-        ("Content-Type", "text/plain; charset=utf-8"),
+        *([("Content-Language", reply.language)] if reply.language else []),
+        ("Content-Type", f"text/{'html' if _TAG.search(reply.text) else 'plain'}; charset=utf-8"),
         ("Content-Transfer-Encoding", "base64"),
     ]
     return entity(fields, base64_lines(reply.text.encode("utf-8", "replace")))

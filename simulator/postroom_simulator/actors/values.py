@@ -6,8 +6,9 @@ import math
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
-__all__ = ["Actor", "AutoReply", "Bounce", "Complaint", "DelayNotice"]
+__all__ = ["Actor", "Audience", "AutoReply", "Bounce", "Complaint", "DelayNotice", "OofReply", "OofState", "OutOfOffice"]
 
 TEXT_LIMIT = 64 * 1024
 """Characters of an automatic reply (our choice)."""
@@ -56,6 +57,8 @@ class AutoReply:
     after           how long the reply takes
     start, end      the time away; `end` excluded, None: open
     only_addressed  answer only what names one of the account's addresses in To or Cc (RFC 3834 §2)
+    prefix          stands before the subject that is answered
+    language        of the text (RFC 5646), "" where it is not said
     """
 
     text: str
@@ -65,6 +68,8 @@ class AutoReply:
     start: datetime | None = None
     end: datetime | None = None
     only_addressed: bool = True
+    prefix: str = "Auto: "
+    language: str = ""
 
     def __post_init__(self) -> None:
         _seconds(interval=self.interval, after=self.after)
@@ -99,7 +104,59 @@ class Complaint:
             raise ValueError(f"{self.to!r} is no mail address")
 
 
-Actor = Bounce | DelayNotice | AutoReply | Complaint
+OofState = Literal["Disabled", "Enabled", "Scheduled"]
+Audience = Literal["None", "Known", "All"]
+
+
+@dataclass(frozen=True, slots=True)
+class OofReply:
+    """text: HTML where it has tags, else plain; language: RFC 5646, "" where it is not said."""
+
+    text: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfOffice:
+    """The out-of-office settings of a mailbox, as a user keeps them (MS-OXWOOF 2.2): replies to people inside and to those outside, each
+    person once while it is on. A mailbox has one at most.
+
+    state       Scheduled: from `start` to `end`, `end` excluded
+    audience    who outside is answered: nobody, those in the account's contacts, everybody
+    """
+
+    state: OofState = "Disabled"
+    audience: Audience = "All"
+    internal: OofReply = OofReply()
+    external: OofReply = OofReply()
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def __post_init__(self) -> None:
+        if self.state == "Scheduled" and (self.start is None or self.end is None or self.start >= self.end):
+            raise ValueError("a scheduled absence has a start, and an end after it")
+        if max(len(self.internal.text), len(self.external.text)) > TEXT_LIMIT:
+            raise ValueError(f"an automatic reply has at most {TEXT_LIMIT} characters")
+
+    def away(self, now: datetime) -> bool:
+        if self.state == "Scheduled":
+            return self.start is not None and self.end is not None and self.start <= now < self.end
+        return self.state == "Enabled"
+
+    def reply(self, *, inside: bool, known: bool) -> AutoReply | None:
+        """What somebody is answered; None: nothing. `known`: is in the account's contacts."""
+        if not inside and (self.audience == "None" or (self.audience == "Known" and not known)):
+            return None
+        chosen = self.internal if inside else self.external
+        if not chosen.text.strip():
+            return None
+        return AutoReply(chosen.text, interval=_ONCE, prefix="Automatic reply: ", language=chosen.language)
+
+
+_ONCE = 100 * 366 * 86_400.0
+"""Seconds after which somebody would be answered a second time."""
+
+Actor = Bounce | DelayNotice | AutoReply | Complaint | OutOfOffice
 
 
 def _seconds(**values: float) -> None:

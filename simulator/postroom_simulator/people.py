@@ -1,0 +1,87 @@
+"""What the address book tells of somebody, and whom a mailbox is entrusted to: values of `Account` and `Group`, known to no protocol."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+__all__ = ["PHONES", "Delegate", "Delegation", "MeetingRequests", "Profile"]
+
+PHONES = (
+    "AssistantPhone",
+    "BusinessFax",
+    "BusinessPhone",
+    "BusinessPhone2",
+    "HomePhone",
+    "HomePhone2",
+    "MobilePhone",
+    "OtherTelephone",
+    "Pager",
+)  # fmt: skip
+"""The kinds of telephone number that a directory keeps of somebody (MS-OXWSCONT 2.2.5.5 names them so)."""
+
+MeetingRequests = Literal["DelegatesOnly", "DelegatesAndMe", "DelegatesAndSendInformationToMe", "NoForward"]
+"""Where meeting requests for a mailbox with delegates go (MS-OXWSDLGM 2.2.5.1)."""
+
+
+@dataclass(slots=True)
+class Profile:
+    """A directory entry besides name and addresses. Texts are "" where nothing is known.
+
+    manager      address of an account
+    phones       number by kind, one of `PHONES`
+    photo        octets of an image file, b"" for none
+    hidden       left out of every search of the address book, though mail still comes in
+    mail_tip     text that senders are shown before they send
+    restricted   senders are told that delivery is restricted; mail comes in all the same
+    moderated    senders are told that messages are looked at first; mail comes in all the same
+    """
+
+    given_name: str = ""
+    surname: str = ""
+    initials: str = ""
+    title: str = ""
+    department: str = ""
+    company: str = ""
+    office: str = ""
+    manager: str = ""
+    assistant: str = ""
+    phones: dict[str, str] = field(default_factory=dict)
+    street: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: str = ""
+    notes: str = ""
+    photo: bytes = field(default=b"", repr=False)
+    hidden: bool = False
+    mail_tip: str = ""
+    restricted: bool = False
+    moderated: bool = False
+
+    def __post_init__(self) -> None:
+        unknown = set(self.phones) - set(PHONES)
+        if unknown:
+            raise ValueError(f"no kind of telephone number: {', '.join(sorted(unknown))}; known: {', '.join(PHONES)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """Somebody a mailbox is entrusted to. What they may do in its folders is in the folders' permissions.
+
+    address         canonical
+    meeting_copies  gets copies of the owner's meeting messages
+    private_items   sees items that are marked private
+    """
+
+    address: str
+    meeting_copies: bool = False
+    private_items: bool = False
+
+
+@dataclass(slots=True)
+class Delegation:
+    """The delegates of one mailbox, in the order in which they came."""
+
+    delegates: dict[str, Delegate] = field(default_factory=dict)
+    meeting_requests: MeetingRequests = "DelegatesAndSendInformationToMe"
