@@ -30,6 +30,11 @@ class Version(IntEnum):
         except KeyError:
             raise ValueError(f"there is no version {mark!r}") from None
 
+    @property
+    def named(self) -> str:
+        """As requests name it: "Exchange2010_SP1"."""
+        return f"Exchange{self.name.removeprefix('EXCHANGE_')}"
+
 
 _NAMES: Mapping[str, Version] = MappingProxyType(
     {
