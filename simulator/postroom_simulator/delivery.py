@@ -397,8 +397,9 @@ def _deposit(world: World, account: Account, octets: bytes, verdict: Verdict, *,
             world.store.set_quota(account.address, quota)
     target = _target(world, account, verdict)
     if target is not None:
-        return world.store.deposit(account.address, octets, folder=target.uid, read=verdict.read), _named(target)
-    return world.store.deposit(account.address, octets, read=verdict.read), Role.INBOX.value
+        item = world.store.deposit(account.address, octets, folder=target.uid, read=verdict.read, delivered=True)
+        return item, _named(target)
+    return world.store.deposit(account.address, octets, read=verdict.read, delivered=True), Role.INBOX.value
 
 
 def _target(world: World, account: Account, verdict: Verdict) -> Folder | None:

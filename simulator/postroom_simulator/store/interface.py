@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-__all__ = ["Changes", "Folder", "Horizon", "Item", "MailStore", "Outbound", "Role"]
+__all__ = [
+    "ASSOCIATED",
+    "Changes",
+    "Folder",
+    "Happening",
+    "Horizon",
+    "Item",
+    "Listing",
+    "MailStore",
+    "Outbound",
+    "Role",
+    "Tally",
+]
 
 
 class Role(StrEnum):
-    """The distinguished folders of every mailbox. A folder made by a user has the role NONE."""
+    """The distinguished folders of a mailbox. A folder made by a user has the role NONE. Those from RECOVERABLE on are made when they are first
+    asked for."""
 
     ROOT = "root"
     TOP = "msgfolderroot"
@@ -28,7 +41,27 @@ class Role(StrEnum):
     NOTES = "notes"
     JOURNAL = "journal"
     SEARCH = "searchfolders"
+    RECOVERABLE = "recoverableitemsroot"
+    DELETIONS = "recoverableitemsdeletions"
+    VERSIONS = "recoverableitemsversions"
+    PURGES = "recoverableitemspurges"
+    CONVERSATIONS = "conversationhistory"
+    QUICK_CONTACTS = "quickcontacts"
+    IM_CONTACTS = "imcontactlist"
+    RECIPIENTS = "recipientcache"
+    SYNC_ISSUES = "syncissues"
+    CONFLICTS = "conflicts"
+    LOCAL_FAILURES = "localfailures"
+    SERVER_FAILURES = "serverfailures"
+    TODO_SEARCH = "todosearch"
+    FAVORITES = "favorites"
+    PEOPLE_CONNECT = "peopleconnect"
+    MY_CONTACTS = "mycontacts"
     NONE = ""
+
+
+ASSOCIATED = "associated"
+"""The flag of an item that belongs to its folder's settings: it is not counted or listed with the others."""
 
 
 @dataclass(slots=True)
@@ -38,6 +71,9 @@ class Folder:
     uid      stable inside the store, never reused; wire ids are derived from it by the protocols
     account  primary address of the owner, folded
     change   store-wide number of the folder's last change: its change key
+    made     store-wide number of its making
+    created, modified  when it was made, and when it itself was changed last (aware, UTC)
+    properties  what protocols keep beside it; opaque to the store, None where there is nothing
     """
 
     uid: int
@@ -47,6 +83,53 @@ class Folder:
     role: Role = Role.NONE
     folder_class: str = "IPF.Note"
     change: int = 0
+    made: int = 0
+    created: datetime | None = None
+    modified: datetime | None = None
+    properties: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What is in a folder, counted as it changes: asking costs nothing.
+
+    items, unread  without associated ones
+    associated     items flagged so
+    children       folders right in it
+    size           octets of all items
+    change         store-wide number of the last change to an item of it, 0 when there never was one
+    touched        when an item of it changed last, or the folder itself
+    """
+
+    items: int
+    unread: int
+    associated: int
+    children: int
+    size: int
+    change: int
+    touched: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One change, as observers are told of it.
+
+    what        created, modified, moved, copied, deleted
+    item        as it is now (deleted: as it was); None when it was a folder
+    folder      where it is now; or the folder that it was about, as it is now
+    old_folder  uid of the folder it came from (moved, copied), of the parent where it was a folder
+    old_uid     uid of what was copied
+    delivered   as mail from outside
+    read_changed  whether a count of unread items changed
+    """
+
+    what: str
+    folder: Folder
+    item: Item | None = None
+    old_folder: int = 0
+    old_uid: int = 0
+    delivered: bool = False
+    read_changed: bool = False
 
 
 @dataclass(slots=True)
@@ -64,6 +147,8 @@ class Item:
                 to be had from `MailStore.octets`. Values are opaque to the store.
     digest      SHA-256 of the octets, hexadecimal; "" when the properties are the authority
     utf8_head   whether the message's head has UTF-8 beyond ASCII (RFC 6532): not everybody may be handed it as it is
+    arrived     store-wide number of the change with which it came into its folder
+    content     store-wide number of its last change that was more than its read state
     """
 
     uid: int
@@ -81,18 +166,37 @@ class Item:
     flags: frozenset[str] = frozenset()
     properties: Mapping[str, Any] | None = None
     utf8_head: bool = False
+    arrived: int = 0
+    content: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A page of a folder's items, newest first. `after`: uid and receipt of the last, for the next page; `token`: for `changes` once complete."""
+
+    items: tuple[Item, ...]
+    begun: int
+    after: tuple[datetime, int] | None
+    complete: bool
+    token: int
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
     """What became of a folder since a token: items that are there and changed, uids that left (deleted or moved away), in
     order of change. `complete` is False when a limit cut the list; ask again with `token`. Tokens are opaque and greater than 0 once
-    there is anything to know; they mean something to the folder that gave them."""
+    there is anything to know; they mean something to the folder that gave them. What came and left since the token is not told.
+
+    new        uids of `changed` that were not there at the token
+    read_only  uids of `changed` of which nothing but the read state changed since
+    """
 
     changed: tuple[Item, ...]
     removed: tuple[int, ...]
     token: int
     complete: bool = True
+    new: frozenset[int] = frozenset()
+    read_only: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +276,20 @@ class MailStore(Protocol):
         """With all that is in it. Distinguished folders cannot be deleted (StoreError)."""
         ...
 
+    def children(self, uid: int) -> list[Folder]:
+        """The folders right in a folder, in order of making."""
+        ...
+
+    def tally(self, uid: int) -> Tally: ...
+    def set_folder(self, uid: int, *, properties: Mapping[str, Any] | None = None, folder_class: str | None = None) -> Folder:
+        """Replace what is kept beside a folder, or its class; None leaves it."""
+        ...
+
+    def observe(self, observer: Callable[[Happening], None]) -> Callable[[], None]:
+        """Call `observer` after each change, with the store's lock held: it must be quick, raise nothing and change nothing here. Gives what
+        ends that."""
+        ...
+
     # -- items
     def deposit(
         self,
@@ -182,11 +300,23 @@ class MailStore(Protocol):
         received: datetime | None = None,
         read: bool = False,
         item_class: str = "IPM.Note",
+        flags: frozenset[str] = frozenset(),
+        delivered: bool = False,
     ) -> Item:
-        """Store octets exactly as given; into the Inbox unless a folder is named."""
+        """Store octets exactly as given; into the Inbox unless a folder is named. `delivered`: observers are told that it is new mail."""
         ...
 
-    def create(self, folder: int, item_class: str, properties: Mapping[str, Any]) -> Item:
+    def create(
+        self,
+        folder: int,
+        item_class: str,
+        properties: Mapping[str, Any],
+        *,
+        received: datetime | None = None,
+        read: bool = True,
+        flags: frozenset[str] = frozenset(),
+        delivered: bool = False,
+    ) -> Item:
         """An item whose properties are the authority."""
         ...
 
@@ -220,6 +350,27 @@ class MailStore(Protocol):
         ...
 
     def move(self, uid: int, folder: int) -> Item: ...
+    def copy(self, uid: int, folder: int) -> Item:
+        """The same item again, as a new one, in a folder of any mailbox."""
+        ...
+
+    def newest(self, folder: int, offset: int, limit: int) -> list[Item]:
+        """A stretch of the folder's items without associated ones, received last first. Costs what it gives, once the folder was asked."""
+        ...
+
+    def listing(
+        self,
+        folder: int,
+        begun: int = 0,
+        after: tuple[datetime, int] | None = None,
+        limit: int = 512,
+        *,
+        associated: bool = False,
+    ) -> Listing:
+        """A first listing in pages, received last first, of what is in the folder since `begun` (0: begin) and behind `after`. What changes
+        meanwhile is told by `changes` with the token of the last page. Raises TokenExpired."""
+        ...
+
     def delete(self, uids: Iterable[int]) -> None:
         """For good. Unknown uids raise NoSuchItem and delete nothing."""
         ...

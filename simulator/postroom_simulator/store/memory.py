@@ -6,9 +6,10 @@ Items and folders that were given out are never changed: a change puts a new val
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from heapq import merge
 from typing import Any
 
 from postroom_simulator.clock import Clock
@@ -17,8 +18,8 @@ from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, S
 from postroom_simulator.headers import HeaderMap
 from postroom_simulator.ids import Ids
 from postroom_simulator.store.contents import MEMORY_BUDGET, Contents
-from postroom_simulator.store.interface import Changes, Folder, Horizon, Item, Outbound, Role
-from postroom_simulator.store.tree import DISTINGUISHED, Box, FolderState
+from postroom_simulator.store.interface import Changes, Folder, Happening, Horizon, Item, Listing, Outbound, Role, Tally
+from postroom_simulator.store.tree import DISTINGUISHED, FURTHER, Box, FolderState
 
 __all__ = ["MemoryMailStore"]
 
@@ -44,6 +45,7 @@ class MemoryMailStore:
         self._folders: dict[int, FolderState] = {}
         self._homes: dict[int, FolderState] = {}  # item uid -> its folder
         self._outbound: dict[int, Outbound] = {}
+        self._observers: tuple[Callable[[Happening], None], ...] = ()
         self._change = 0
 
     # -- accounts
@@ -102,10 +104,23 @@ class MemoryMailStore:
 
     def folder(self, account: str, role: Role) -> Folder:
         with self._lock:
-            state = self._box(account).roles.get(role)
+            box = self._box(account)
+            state = box.roles.get(role)
             if state is None:
-                raise NoSuchFolder(f"{account!r} has no folder with the role {role!r}")
+                state = self._further(box, role)
             return state.folder
+
+    def _further(self, box: Box, role: Role) -> FolderState:
+        """Made when first asked for."""
+        if role not in FURTHER:
+            raise NoSuchFolder(f"{box.account!r} has no folder with the role {role!r}")
+        above, name, folder_class = FURTHER[role]
+        parent = box.roles.get(above) or self._further(box, above)
+        while any(one.folder.name.casefold() == name.casefold() for one in box.children(parent.folder.uid)):
+            name += " (1)"
+        state = box.roles[role] = self._new_folder(box, parent.folder.uid, name, role, folder_class)
+        self._tell("created", state.folder)
+        return state
 
     def folder_by_uid(self, uid: int) -> Folder:
         with self._lock:
@@ -118,7 +133,9 @@ class MemoryMailStore:
             box = self._boxes[above.account]
             self._check_name(box, parent, name)
             self._check_depth(parent)
-            return self._new_folder(box, parent, name, Role.NONE, folder_class).folder
+            made = self._new_folder(box, parent, name, Role.NONE, folder_class).folder
+            self._tell("created", made)
+            return made
 
     def rename_folder(self, uid: int, name: str) -> Folder:
         """Raises StoreError as `create_folder`, and for distinguished folders."""
@@ -126,8 +143,7 @@ class MemoryMailStore:
             state = self._own_folder(uid, "renamed")
             assert state.folder.parent is not None
             self._check_name(self._boxes[state.folder.account], state.folder.parent, name, uid)
-            state.folder = replace(state.folder, name=name, change=self._next_change())
-            return state.folder
+            return self._change_folder(state, name=name)
 
     def move_folder(self, uid: int, parent: int) -> Folder:
         """Raises StoreError as `create_folder`, for distinguished folders, below itself, and into another mailbox."""
@@ -142,8 +158,13 @@ class MemoryMailStore:
                 above = self._state(above).folder.parent
             self._check_name(self._boxes[state.folder.account], parent, state.folder.name, uid)
             self._check_depth(parent)
-            state.folder = replace(state.folder, parent=parent, change=self._next_change())
-            return state.folder
+            old = state.folder.parent
+            assert old is not None
+            del self._folders[old].children[uid]
+            self._folders[parent].children[uid] = None
+            moved = self._change_folder(state, parent=parent, quiet=True)
+            self._tell("moved", moved, old_folder=old)
+            return moved
 
     def delete_folder(self, uid: int) -> None:
         with self._lock:
@@ -152,9 +173,38 @@ class MemoryMailStore:
             doomed = [state]
             for each in doomed:  # grows while it is walked: the whole subtree
                 doomed += box.children(each.folder.uid)
-            for each in doomed:
+            for each in reversed(doomed):
                 self._discard(box, each)
+            assert state.folder.parent is not None
+            del self._folders[state.folder.parent].children[uid]
             self._next_change()
+            self._tell("deleted", state.folder)
+
+    def children(self, uid: int) -> list[Folder]:
+        with self._lock:
+            return [self._folders[child].folder for child in self._state(uid).children]
+
+    def tally(self, uid: int) -> Tally:
+        with self._lock:
+            return self._state(uid).tally()
+
+    def set_folder(self, uid: int, *, properties: Mapping[str, Any] | None = None, folder_class: str | None = None) -> Folder:
+        with self._lock:
+            state = self._state(uid)
+            values: dict[str, Any] = {} if properties is None else {"properties": dict(properties)}
+            if folder_class is not None:
+                values["folder_class"] = folder_class
+            return self._change_folder(state, **values)
+
+    def observe(self, observer: Callable[[Happening], None]) -> Callable[[], None]:
+        with self._lock:
+            self._observers += (observer,)
+
+        def end() -> None:
+            with self._lock:
+                self._observers = tuple(one for one in self._observers if one is not observer)
+
+        return end
 
     # -- items
 
@@ -167,6 +217,8 @@ class MemoryMailStore:
         received: datetime | None = None,
         read: bool = False,
         item_class: str = "IPM.Note",
+        flags: frozenset[str] = frozenset(),
+        delivered: bool = False,
     ) -> Item:
         octets = bytes(octets)
         if received is not None and received.tzinfo is None:
@@ -178,12 +230,12 @@ class MemoryMailStore:
                 raise NoSuchFolder(f"folder {folder} does not belong to {account!r}")
             self._check_quota(box, len(octets))
             content = self._contents.add(octets)
-            now = self._clock.now()
+            now, change = self._clock.now(), self._next_change()
             item = Item(
                 self._ids.number("item"),
                 box.account,
                 state.folder.uid,
-                self._next_change(),
+                change,
                 item_class,
                 now,
                 now,
@@ -192,22 +244,48 @@ class MemoryMailStore:
                 content.size,
                 content.wire_size,
                 content.digest,
+                frozenset(flags),
                 utf8_head=content.utf8_head,
+                arrived=change,
+                content=change,
             )
-            return self._enter(box, state, item)
+            return self._enter(box, state, item, "created", delivered=delivered)
 
-    def create(self, folder: int, item_class: str, properties: Mapping[str, Any]) -> Item:
+    def create(
+        self,
+        folder: int,
+        item_class: str,
+        properties: Mapping[str, Any],
+        *,
+        received: datetime | None = None,
+        read: bool = True,
+        flags: frozenset[str] = frozenset(),
+        delivered: bool = False,
+    ) -> Item:
         with self._lock:
             state = self._state(folder)
             box = self._boxes[state.folder.account]
             kept, size = dict(properties), _weight(properties)
             self._check_quota(box, size)
             now, change = self._clock.now(), self._next_change()
-            uid = self._ids.number("item")
             item = Item(
-                uid, box.account, folder, change, item_class, now, now, now, read=True, size=size, wire_size=0, properties=kept
+                self._ids.number("item"),
+                box.account,
+                folder,
+                change,
+                item_class,
+                now,
+                now,
+                now if received is None else received.astimezone(UTC),
+                read=read,
+                size=size,
+                wire_size=0,
+                flags=frozenset(flags),
+                properties=kept,
+                arrived=change,
+                content=change,
             )
-            return self._enter(box, state, item)
+            return self._enter(box, state, item, "created", delivered=delivered)
 
     def item(self, uid: int) -> Item:
         with self._lock:
@@ -239,7 +317,7 @@ class MemoryMailStore:
             items = [self.item(uid) for uid in dict.fromkeys(uids)]
             for item in items:
                 if item.read != read:
-                    self._replace(item, read=read)
+                    self._replace(item, read=read, content=item.content)
 
     def set_flags(self, uid: int, flags: frozenset[str]) -> Item:
         with self._lock:
@@ -285,16 +363,97 @@ class MemoryMailStore:
                 self._check_quota(box, item.size)
             self._drop(home, uid)
             source.used -= item.size
-            moved = replace(item, account=box.account, folder=folder, change=self._next_change(), modified=self._clock.now())
-            return self._enter(box, target, moved)
+            change = self._next_change()
+            moved = replace(
+                item,
+                account=box.account,
+                folder=folder,
+                change=change,
+                modified=self._clock.now(),
+                arrived=change,
+                content=change,
+            )
+            return self._enter(box, target, moved, "moved", old_folder=home.folder.uid)
+
+    def copy(self, uid: int, folder: int) -> Item:
+        with self._lock:
+            home, target = self._home(uid), self._state(folder)
+            item, box = home.items[uid], self._boxes[target.folder.account]
+            self._check_quota(box, item.size)
+            now, change = self._clock.now(), self._next_change()
+            if item.digest:
+                self._contents.add(self._contents.octets(item.digest))
+            twin = replace(
+                item,
+                uid=self._ids.number("item"),
+                account=box.account,
+                folder=folder,
+                change=change,
+                created=now,
+                modified=now,
+                arrived=change,
+                content=change,
+            )
+            return self._enter(box, target, twin, "copied", old_folder=home.folder.uid, old_uid=uid)
+
+    def newest(self, folder: int, offset: int, limit: int) -> list[Item]:
+        with self._lock:
+            state = self._state(folder)
+            return [state.items[uid] for uid in state.ordering().newest(offset, limit)]
+
+    def listing(
+        self,
+        folder: int,
+        begun: int = 0,
+        after: tuple[datetime, int] | None = None,
+        limit: int = 512,
+        *,
+        associated: bool = False,
+    ) -> Listing:
+        """The first page counts as a first listing of `Horizon.listings`, for `changes` with its token too."""
+        with self._lock:
+            state, now = self._state(folder), self._clock.monotonic()
+            past = state.past
+            past.forget(self.horizon, now)
+            first = begun == 0
+            if first:
+                begun = self._next_change()
+            elif not 0 < begun <= self._change:
+                raise TokenExpired(f"folder {folder} never began this listing")
+            elif past.listing(begun, 0, now) is None and begun < past.forgotten:
+                raise TokenExpired(f"folder {folder} has forgotten what left it since this listing began: begin anew")
+            found = self._listed(state, begun, after, limit + 1, associated=associated)
+            page, complete = tuple(found[:limit]), len(found) <= limit
+            if not (first and complete):
+                past.tell(begun, [item.uid for item in page], self.horizon, now, first=first)
+            token = begun if first else begun * _HALF_WAY + begun
+            last = (page[-1].received, page[-1].uid) if page else after
+            return Listing(page, begun, last, complete, token)
+
+    def _listed(
+        self, state: FolderState, begun: int, after: tuple[datetime, int] | None, limit: int, *, associated: bool
+    ) -> list[Item]:
+        """What was here when the listing began and still is."""
+        found: list[Item] = []
+        keys = state.ordering().before(after)
+        if associated and state.hidden:
+            hidden = sorted(((state.items[uid].received, uid) for uid in state.hidden), reverse=True)
+            keys = merge(keys, (key for key in hidden if after is None or key < after), reverse=True)
+        for _, uid in keys:
+            if state.past.was_here(uid, begun):
+                found.append(state.items[uid])
+                if len(found) == limit:
+                    break
+        return found
 
     def delete(self, uids: Iterable[int]) -> None:
         with self._lock:
             homes = [(uid, self._home(uid)) for uid in dict.fromkeys(uids)]
             for uid, home in homes:
-                item = home.items[uid]
+                item, unread = home.items[uid], home.unread
                 self._drop(home, uid)
                 self._forget(self._boxes[item.account], item)
+                self._tell("deleted", home.folder, item, read_changed=home.unread != unread)
 
     def renumber(self, folder: int) -> dict[int, int]:
         """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
@@ -304,7 +463,8 @@ class MemoryMailStore:
             for item in list(state.items.values()):
                 self._drop(state, item.uid)
                 del self._homes[item.uid]
-                renewed = replace(item, uid=self._ids.number("item"), change=self._next_change())
+                change = self._next_change()
+                renewed = replace(item, uid=self._ids.number("item"), change=change, arrived=change, content=change)
                 state.put(renewed)
                 self._homes[renewed.uid] = state
                 numbers[item.uid] = renewed.uid
@@ -342,26 +502,34 @@ class MemoryMailStore:
         past = state.past
         changed: list[Item] = []
         removed: list[int] = []
+        new: set[int] = set()
+        read_only: set[int] = set()
         first, complete, token = position == 0, True, position
         for change, uid in past.since(position):
             item = state.items.get(uid)
-            if item is None and change <= silent:
+            known = 0 < position >= begun and past.was_here(uid, position)
+            if item is None and (change <= silent or not (known or begun > position)):
                 continue
             if limit is not None and len(changed) + len(removed) == limit:
                 complete = False
                 break
+            token = change
             if item is None:
                 removed.append(uid)
-            else:
-                changed.append(item)
-            token = change
+                continue
+            changed.append(item)
+            if not known:
+                new.add(uid)
+            elif item.content <= position:
+                read_only.add(uid)
+        sorts = frozenset(new), frozenset(read_only)
         if complete:
             past.end(begun)
-            return Changes(tuple(changed), tuple(removed), max(token, past.last_change))
+            return Changes(tuple(changed), tuple(removed), max(token, past.last_change), True, *sorts)
         if begun:
             told = [item.uid for item in changed]
             past.tell(begun, told, self.horizon, self._clock.monotonic(), first=first)
-        return Changes(tuple(changed), tuple(removed), begun * _HALF_WAY + token, complete=False)
+        return Changes(tuple(changed), tuple(removed), begun * _HALF_WAY + token, False, *sorts)
 
     # -- the outbound drawer
 
@@ -434,10 +602,28 @@ class MemoryMailStore:
         return state
 
     def _new_folder(self, box: Box, parent: int | None, name: str, role: Role, folder_class: str) -> FolderState:
-        uid = self._ids.number("folder")
-        state = FolderState(Folder(uid, box.account, parent, name, role, folder_class, self._next_change()))
+        uid, change, now = self._ids.number("folder"), self._next_change(), self._clock.now()
+        state = FolderState(Folder(uid, box.account, parent, name, role, folder_class, change, change, now, now))
         self._folders[uid] = box.folders[uid] = state
+        if parent is not None:
+            self._folders[parent].children[uid] = None
         return state
+
+    def _change_folder(self, state: FolderState, *, quiet: bool = False, **values: Any) -> Folder:
+        now = self._clock.now()
+        state.folder = replace(state.folder, change=self._next_change(), modified=now, **values)
+        state.touched = now
+        if not quiet:
+            self._tell("modified", state.folder)
+        return state.folder
+
+    def _tell(self, what: str, folder: Folder, item: Item | None = None, **facts: Any) -> None:
+        if self._observers:
+            if item is None and "old_folder" not in facts:
+                facts["old_folder"] = folder.parent or 0
+            happening = Happening(what, folder, item, **facts)
+            for observer in self._observers:
+                observer(happening)
 
     def _check_name(self, box: Box, parent: int, name: str, itself: int = 0) -> None:
         if not name.strip() or len(name) > MAX_FOLDER_NAME:
@@ -469,16 +655,21 @@ class MemoryMailStore:
             raise StoreError(f"item {uid} has properties, not octets")
         return item.digest
 
-    def _enter(self, box: Box, state: FolderState, item: Item) -> Item:
-        state.put(item)
+    def _enter(self, box: Box, state: FolderState, item: Item, what: str, **facts: Any) -> Item:
+        read_changed = state.put(item)
         self._homes[item.uid] = state
         box.used += item.size
+        self._tell(what, state.folder, item, read_changed=read_changed, **facts)
         return item
 
     def _replace(self, item: Item, **values: Any) -> Item:
-        changed = replace(item, change=self._next_change(), modified=self._clock.now(), **values)
+        change = self._next_change()
+        facts: dict[str, Any] = {"change": change, "content": change, "modified": self._clock.now()}
+        changed = replace(item, **facts | values)
         self._boxes[item.account].used += changed.size - item.size
-        self._homes[item.uid].put(changed)
+        home = self._homes[item.uid]
+        read_changed = home.put(changed)
+        self._tell("modified", home.folder, changed, read_changed=read_changed)
         return changed
 
     def _forget(self, box: Box, item: Item) -> None:

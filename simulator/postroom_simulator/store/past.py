@@ -11,6 +11,9 @@ from postroom_simulator.store.interface import Horizon, Item
 
 __all__ = ["Listing", "Past"]
 
+STAYS = 8
+"""Stays of one item in the folder that are told apart (our choice)."""
+
 
 class Listing:
     """A first listing that goes on in pages. `told`: uids that its asker was told of and, as far as is known here, still believes in.
@@ -31,7 +34,7 @@ class Past:
     remembered. Uids that left are forgotten beyond the `Horizon`, but for those that the asker of a first listing still has to be told of.
     """
 
-    __slots__ = ("_gone", "_held", "_items", "_listings", "_log_changes", "_log_uids", "forgotten")
+    __slots__ = ("_gone", "_held", "_items", "_listings", "_log_changes", "_log_uids", "_stays", "forgotten")
 
     def __init__(self, items: Mapping[int, Item]) -> None:
         self._items = items
@@ -42,6 +45,9 @@ class Past:
         self._listings: dict[
             int, Listing
         ] = {}  # by the change number of their beginning, in the order in which they were asked for
+        self._stays: dict[
+            int, list[tuple[int, int]]
+        ] = {}  # uid -> the changes with which it came and left, of each of its stays
         self._log_changes = array("q")
         self._log_uids = array("q")
         self.forgotten = 0
@@ -54,7 +60,11 @@ class Past:
             self._held.pop(item.uid, None)
         self._log(item.change, item.uid)
 
-    def left(self, uid: int, change: int, horizon: Horizon, now: float) -> None:
+    def left(self, uid: int, arrived: int, change: int, horizon: Horizon, now: float) -> None:
+        stays = self._stays.setdefault(uid, [])
+        stays.append((arrived, change))
+        if len(stays) > STAYS:  # the two oldest count as one
+            stays[:2] = [(stays[0][0], stays[1][1])]
         self._gone[uid] = change, now
         self._log(change, uid)
         self.forget(horizon, now)
@@ -73,6 +83,15 @@ class Past:
             self.forgotten = change
             if any(uid in listing.told for listing in self._listings.values()):
                 self._held[uid] = change
+            else:
+                self._stays.pop(uid, None)
+
+    def was_here(self, uid: int, moment: int) -> bool:
+        """Whether the item was here with the change number `moment`, as far as is remembered."""
+        item = self._items.get(uid)
+        if item is not None and item.arrived <= moment:
+            return True
+        return any(came <= moment < left for came, left in self._stays.get(uid, ()))
 
     @property
     def last_change(self) -> int:
@@ -139,3 +158,4 @@ class Past:
         for uid in uids:
             if not any(uid in listing.told for listing in self._listings.values()):
                 del self._held[uid]
+                self._stays.pop(uid, None)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from postroom_simulator.store.interface import Folder, Horizon, Item, Role
+from datetime import datetime
+
+from postroom_simulator.store.interface import ASSOCIATED, Folder, Horizon, Item, Role, Tally
+from postroom_simulator.store.ordering import Ordering
 from postroom_simulator.store.past import Past
 
-__all__ = ["DISTINGUISHED", "Box", "FolderState"]
+__all__ = ["DISTINGUISHED", "FURTHER", "Box", "FolderState"]
 
 DISTINGUISHED: tuple[tuple[Role, Role | None, str, str], ...] = (
     (Role.ROOT, None, "Root", ""),
@@ -26,25 +29,90 @@ DISTINGUISHED: tuple[tuple[Role, Role | None, str, str], ...] = (
 """Role, role of the parent, name, class: the tree that each account begins with, parents first."""
 
 
-class FolderState:
-    """A folder, its items in order of arrival, and what it remembers of their changes."""
+FURTHER: dict[Role, tuple[Role, str, str]] = {
+    Role.RECOVERABLE: (Role.ROOT, "Recoverable Items", ""),
+    Role.DELETIONS: (Role.RECOVERABLE, "Deletions", ""),
+    Role.VERSIONS: (Role.RECOVERABLE, "Versions", ""),
+    Role.PURGES: (Role.RECOVERABLE, "Purges", ""),
+    Role.CONVERSATIONS: (Role.TOP, "Conversation History", "IPF.Note"),
+    Role.QUICK_CONTACTS: (Role.CONTACTS, "Skype for Business Contacts", "IPF.Contact.MOC.QuickContacts"),
+    Role.IM_CONTACTS: (Role.CONTACTS, "{A9E2BC46-B3A0-4243-B315-60D991004455}", "IPF.Contact.MOC.ImContactList"),
+    Role.RECIPIENTS: (Role.CONTACTS, "Recipient Cache", "IPF.Contact.RecipientCache"),
+    Role.SYNC_ISSUES: (Role.TOP, "Sync Issues", "IPF.Note"),
+    Role.CONFLICTS: (Role.SYNC_ISSUES, "Conflicts", "IPF.Note"),
+    Role.LOCAL_FAILURES: (Role.SYNC_ISSUES, "Local Failures", "IPF.Note"),
+    Role.SERVER_FAILURES: (Role.SYNC_ISSUES, "Server Failures", "IPF.Note"),
+    Role.TODO_SEARCH: (Role.ROOT, "To-Do Search", "Outlook.Reminder"),
+    Role.FAVORITES: (Role.TOP, "Favorites", "IPF.Note"),
+    Role.PEOPLE_CONNECT: (Role.CONTACTS, "PeopleConnect", "IPF.Contact.PeopleConnect"),
+    Role.MY_CONTACTS: (Role.SEARCH, "MyContacts", "IPF.Contact"),
+}
+"""Folders that are made when somebody first asks for them: role of the parent, name, class."""
 
-    __slots__ = ("folder", "items", "past")
+
+class FolderState:
+    """A folder, its items in order of arrival, what it remembers of their changes, and what is counted.
+
+    hidden    associated items; they are among `items` too
+    children  uids of the folders in it
+    """
+
+    __slots__ = ("children", "folder", "hidden", "items", "order", "past", "size", "touched", "unread")
 
     def __init__(self, folder: Folder) -> None:
         self.folder = folder
         self.items: dict[int, Item] = {}
         self.past = Past(self.items)
+        self.hidden: set[int] = set()
+        self.children: dict[int, None] = {}
+        self.order: Ordering | None = None
+        self.size = self.unread = 0
+        self.touched: datetime | None = folder.created
 
-    def put(self, item: Item) -> None:
-        """A new or changed item; `item.change` is greater than any before."""
+    def put(self, item: Item) -> bool:
+        """A new or changed item; `item.change` is greater than any before. Whether the number of unread items changed."""
+        before, unread = self.items.get(item.uid), self.unread
+        if before is not None:
+            self._uncount(before, item)
         self.items[item.uid] = item
         self.past.changed(item)
+        self.size += item.size
+        self.touched = item.modified
+        if ASSOCIATED in item.flags:
+            self.hidden.add(item.uid)
+            return self.unread != unread
+        self.unread += not item.read
+        if self.order is not None and (before is None or before.received != item.received or ASSOCIATED in before.flags):
+            self.order.put(item)
+        return self.unread != unread
+
+    def _uncount(self, item: Item, after: Item | None = None) -> None:
+        self.size -= item.size
+        if ASSOCIATED in item.flags:
+            self.hidden.discard(item.uid)
+            return
+        self.unread -= not item.read
+        stays = after is not None and after.received == item.received and ASSOCIATED not in after.flags
+        if self.order is not None and not stays:
+            self.order.drop(item)
 
     def drop(self, uid: int, change: int, horizon: Horizon, now: float) -> None:
         """The item left. `now`: the clock's `monotonic()`."""
-        del self.items[uid]
-        self.past.left(uid, change, horizon, now)
+        item = self.items.pop(uid)
+        self._uncount(item)
+        self.past.left(uid, item.arrived, change, horizon, now)
+
+    def ordering(self) -> Ordering:
+        """Of the items that are not associated."""
+        if self.order is None:
+            self.order = Ordering(item for item in self.items.values() if ASSOCIATED not in item.flags)
+        return self.order
+
+    def tally(self) -> Tally:
+        hidden = len(self.hidden)
+        return Tally(
+            len(self.items) - hidden, self.unread, hidden, len(self.children), self.size, self.past.last_change, self.touched
+        )
 
 
 class Box:
@@ -60,4 +128,4 @@ class Box:
         self.roles: dict[Role, FolderState] = {}
 
     def children(self, uid: int) -> list[FolderState]:
-        return [state for state in self.folders.values() if state.folder.parent == uid]
+        return [self.folders[child] for child in self.folders[uid].children]
