@@ -19,7 +19,7 @@ from postroom_simulator.ews.codes import CODES
 from postroom_simulator.ews.schema import SIMPLE, Child, Type, element_type, restriction_named, type_named
 from postroom_simulator.ews.versions import Version
 
-__all__ = ["problems", "problems_of_envelope"]
+__all__ = ["problems", "problems_as", "problems_of_envelope"]
 
 _M = "{http://schemas.microsoft.com/exchange/services/2006/messages}"
 _T = "{http://schemas.microsoft.com/exchange/services/2006/types}"
@@ -85,7 +85,12 @@ def problems(element: etree._Element, version: Version) -> list[str]:
     kind = element_type(name)
     if element.tag != _M + name or kind is None:
         return [f"{element.tag} is no element of the service"]
-    return list(_element(element, kind, "", version, name))
+    return problems_as(element, kind, version)
+
+
+def problems_as(element: etree._Element, kind: str, version: Version) -> list[str]:
+    """Of any element, as one of that type."""
+    return list(_element(element, kind, "", version, _name(element)))
 
 
 def _element(element: etree._Element, kind: str, restriction: str, version: Version, path: str) -> Iterator[str]:

@@ -40,7 +40,7 @@ __all__ = ["SIMPLE", "Child", "Restriction", "Type", "element_type", "elements",
 SIMPLE = frozenset(
     {"string", "boolean", "int", "long", "double", "dateTime", "date", "time", "duration", "base64Binary", "any"}
 )
-"""Types of XML Schema that occur; `any`: taken as it is, never read."""
+"""Types of XML Schema that occur; `any`: XML of other namespaces, taken as it is."""
 
 
 @dataclass(slots=True, frozen=True)
