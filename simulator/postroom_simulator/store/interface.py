@@ -149,6 +149,8 @@ class Item:
     utf8_head   whether the message's head has UTF-8 beyond ASCII (RFC 6532): not everybody may be handed it as it is
     arrived     store-wide number of the change with which it came into its folder
     content     store-wide number of its last change that was more than its read state
+    beside      what a protocol keeps of an item whose octets are the authority, beside them (categories, flags ...); opaque to the store,
+                None where there is nothing
     """
 
     uid: int
@@ -168,6 +170,7 @@ class Item:
     utf8_head: bool = False
     arrived: int = 0
     content: int = 0
+    beside: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +305,7 @@ class MailStore(Protocol):
         item_class: str = "IPM.Note",
         flags: frozenset[str] = frozenset(),
         delivered: bool = False,
+        beside: Mapping[str, Any] | None = None,
     ) -> Item:
         """Store octets exactly as given; into the Inbox unless a folder is named. `delivered`: observers are told that it is new mail."""
         ...
@@ -337,6 +341,30 @@ class MailStore(Protocol):
 
     def served(self, uid: int) -> tuple[str, bytes]:
         """Digest and `wire` of one moment."""
+        ...
+
+    renderer: Callable[[Item], bytes | None] | None
+    """Makes octets of an item whose properties are the authority, for those that want octets; None: the item is no message. The same item gives
+    the same octets. A protocol that writes such items sets it."""
+
+    def rendered(self, item: Item) -> bytes | None:
+        """The octets of an item as it was given out: its own, or those that the renderer makes; None where there are none. Raises NoSuchItem."""
+        ...
+
+    def alter(
+        self,
+        uid: int,
+        *,
+        properties: Mapping[str, Any] | None = None,
+        beside: Mapping[str, Any] | None = None,
+        read: bool | None = None,
+        flags: frozenset[str] | None = None,
+        item_class: str | None = None,
+        received: datetime | None = None,
+        created: datetime | None = None,
+    ) -> Item:
+        """Several things in one change; what is None stays. `properties`: see `set_properties`; `beside`: {} for nothing, StoreError where
+        the properties are the authority."""
         ...
 
     def set_read(self, uids: Iterable[int], read: bool) -> None: ...

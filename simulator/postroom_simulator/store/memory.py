@@ -37,6 +37,7 @@ class MemoryMailStore:
 
     def __init__(self, clock: Clock, ids: Ids, memory_budget: int = MEMORY_BUDGET, horizon: Horizon | None = None) -> None:
         self.horizon = horizon or Horizon()
+        self.renderer: Callable[[Item], bytes | None] | None = None
         self._clock = clock
         self._ids = ids
         self._lock = threading.RLock()
@@ -219,6 +220,7 @@ class MemoryMailStore:
         item_class: str = "IPM.Note",
         flags: frozenset[str] = frozenset(),
         delivered: bool = False,
+        beside: Mapping[str, Any] | None = None,
     ) -> Item:
         octets = bytes(octets)
         if received is not None and received.tzinfo is None:
@@ -228,7 +230,8 @@ class MemoryMailStore:
             state = box.roles[Role.INBOX] if folder is None else self._state(folder)
             if state.folder.account != box.account:
                 raise NoSuchFolder(f"folder {folder} does not belong to {account!r}")
-            self._check_quota(box, len(octets))
+            more = _weight(beside) if beside else 0
+            self._check_quota(box, len(octets) + more)
             content = self._contents.add(octets)
             now, change = self._clock.now(), self._next_change()
             item = Item(
@@ -241,13 +244,14 @@ class MemoryMailStore:
                 now,
                 now if received is None else received.astimezone(UTC),
                 read,
-                content.size,
+                content.size + more,
                 content.wire_size,
                 content.digest,
                 frozenset(flags),
                 utf8_head=content.utf8_head,
                 arrived=change,
                 content=change,
+                beside=dict(beside) if beside else None,
             )
             return self._enter(box, state, item, "created", delivered=delivered)
 
@@ -325,14 +329,60 @@ class MemoryMailStore:
             return item if item.flags == flags else self._replace(item, flags=frozenset(flags))
 
     def set_properties(self, uid: int, properties: Mapping[str, Any]) -> Item:
+        return self.alter(uid, properties=properties)
+
+    def alter(
+        self,
+        uid: int,
+        *,
+        properties: Mapping[str, Any] | None = None,
+        beside: Mapping[str, Any] | None = None,
+        read: bool | None = None,
+        flags: frozenset[str] | None = None,
+        item_class: str | None = None,
+        received: datetime | None = None,
+        created: datetime | None = None,
+    ) -> Item:
+        values: dict[str, Any] = {
+            "read": read,
+            "flags": flags,
+            "item_class": item_class,
+            "received": received.astimezone(UTC) if received is not None else None,
+            "created": created.astimezone(UTC) if created is not None else None,
+        }
+        values = {name: value for name, value in values.items() if value is not None}
         with self._lock:
             item = self.item(uid)
-            size = _weight(properties)
-            self._check_quota(self._boxes[item.account], size - item.size)
-            changed = self._replace(item, properties=dict(properties), size=size, wire_size=0, digest="", utf8_head=False)
-            if item.digest:
+            if properties is not None:
+                values |= {
+                    "properties": dict(properties),
+                    "beside": None,
+                    "size": _weight(properties),
+                    "wire_size": 0,
+                    "digest": "",
+                    "utf8_head": False,
+                }
+            elif beside is not None:
+                if not item.digest:
+                    raise StoreError(f"item {uid} has properties, and nothing beside them")
+                octets = item.size - (_weight(item.beside) if item.beside else 0)
+                values |= {"beside": dict(beside) or None, "size": octets + (_weight(beside) if beside else 0)}
+            if not values:
+                return item
+            self._check_quota(self._boxes[item.account], values.get("size", item.size) - item.size)
+            if set(values) == {"read"}:
+                if item.read == read:
+                    return item
+                values["content"] = item.content
+            changed = self._replace(item, **values)
+            if item.digest and not changed.digest:
                 self._contents.release(item.digest)
             return changed
+
+    def rendered(self, item: Item) -> bytes | None:
+        if item.properties is not None:
+            return self.renderer(item) if self.renderer is not None else None
+        return self.octets(item.uid)
 
     def replace_octets(self, uid: int, octets: bytes) -> Item:
         with self._lock:
@@ -342,6 +392,7 @@ class MemoryMailStore:
             changed = self._replace(
                 item,
                 properties=None,
+                beside=None,
                 size=content.size,
                 wire_size=content.wire_size,
                 digest=content.digest,
