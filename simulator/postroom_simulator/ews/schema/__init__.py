@@ -249,6 +249,9 @@ def _add(into: Type, words: list[str]) -> None:
     child = Child(
         local, resolved, prefix or into.namespace, mark in ("", "+"), mark in ("*", "+"), since, restriction, group, mark == "~"
     )
-    (into.attributes if attribute else into.children)[local] = child
+    table = into.attributes if attribute else into.children
+    if local in table:
+        raise SyntaxError(f"{into.name}: {local} is there already")
+    table[local] = child
     if group:
         into.groups.setdefault(group, ([], not mark.endswith("?")))[0].append(local)
