@@ -1,0 +1,432 @@
+"""iCalendar text as appointments (RFC 5545, MS-OXCICAL): MimeContent of a request, meeting notices, files (ews reference 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from postroom_simulator.ews.calendar import recurrence
+from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, Dates, seconds
+from postroom_simulator.ews.calendar.recurrence import Pattern, Series
+from postroom_simulator.ews.calendar.zone_rules import Change, YearRule
+from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, definition, from_rules, named
+from postroom_simulator.ews.errors import EwsError
+
+__all__ = ["Event", "ICalendar", "merged", "read_calendar"]
+
+Value = dict[str, Any]
+Component = Any
+"""One of icalendar's: a mapping from property names to values of many types, lists where a property repeats."""
+TEXT_LIMIT = 8 * 1024 * 1024
+EVENT_LIMIT = 20_000
+"""Octets and components of one text that are read (our choice)."""
+_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+_SENSITIVITY = {"PRIVATE": "Private", "CONFIDENTIAL": "Confidential", "X-PERSONAL": "Personal"}
+_BUSY = {"FREE": "Free", "TENTATIVE": "Tentative", "BUSY": "Busy", "OOF": "OOF", "WORKINGELSEWHERE": "WorkingElsewhere"}
+_RESPONSES = {"ACCEPTED": "Accept", "TENTATIVE": "Tentative", "DECLINED": "Decline"}
+
+
+@dataclass(slots=True)
+class Event:
+    """properties  of an appointment, with its deleted dates
+    recurrence_id  of a single date of a series, None for all others
+    sequence       of the event
+    comment        what somebody wrote with a reply
+    """
+
+    properties: Value
+    recurrence_id: datetime | None = None
+    sequence: int = 0
+    comment: str = ""
+
+    @property
+    def uid(self) -> str:
+        return str(self.properties.get("UID") or "")
+
+
+@dataclass(slots=True)
+class ICalendar:
+    """method in upper case, "" for none."""
+
+    method: str
+    events: list[Event] = field(default_factory=list)
+
+
+def read_calendar(octets: bytes, zone: Zone = UTC_ZONE) -> ICalendar:
+    """Every event of a text; `zone` is that of times without one. Raises EwsError: ErrorMimeContentInvalid for what is no iCalendar,
+    ErrorUnsupportedRecurrence for a rule that appointments here cannot have."""
+    from icalendar import Calendar
+
+    if len(octets) > TEXT_LIMIT:
+        raise EwsError("ErrorMimeContentInvalid", f"The calendar has more than {TEXT_LIMIT} octets.")
+    try:
+        found = Calendar.from_ical(octets.decode("utf-8", "replace").lstrip("\ufeff"), multiple=True)
+        calendars = [one for one in found if one.name == "VCALENDAR"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as wrong:
+        raise EwsError("ErrorMimeContentInvalid", f"The content is no iCalendar: {str(wrong)[:200]}") from None
+    if not calendars:
+        raise EwsError("ErrorMimeContentInvalid", "The content has no VCALENDAR.")
+    made = ICalendar(_string(calendars[0], "METHOD").upper())
+    for calendar in calendars:
+        zones = {_string(one, "TZID"): one for one in calendar.walk("VTIMEZONE")}
+        reader = _Reader(zones, zone)
+        for component in calendar.walk("VEVENT"):
+            if len(made.events) >= EVENT_LIMIT:
+                raise EwsError("ErrorMimeContentInvalid", f"The calendar has more than {EVENT_LIMIT} events.")
+            try:
+                made.events.append(reader.event(component))
+            except EwsError:
+                raise
+            except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as wrong:
+                raise EwsError("ErrorMimeContentInvalid", f"An event is not understood: {str(wrong)[:200]}") from None
+    return made
+
+
+def merged(events: list[Event]) -> list[Event]:
+    """Masters with the single dates of theirs as exceptions; a date whose master is not there stays alone."""
+    masters = {one.uid: one for one in events if one.recurrence_id is None and one.properties.get("Recurrence")}
+    kept = []
+    for one in events:
+        master = masters.get(one.uid) if one.recurrence_id is not None else None
+        if master is None or one.recurrence_id is None:
+            kept.append(one)
+            continue
+        dates = Dates(master.properties)
+        key = seconds(one.recurrence_id)
+        if dates.day_of(key) is None:
+            continue
+        changed = {
+            name: value
+            for name, value in one.properties.items()
+            if name not in _OF_THE_SERIES and _differs(master, name, value)
+        }
+        changed |= {"Start": one.properties["Start"], "End": one.properties["End"]}
+        master.properties.setdefault(EXCEPTIONS, {})[key] = changed
+    return kept
+
+
+_OF_THE_SERIES = frozenset(
+    {"UID", "StartTimeZone", "EndTimeZone", "Recurrence", "DateTimeStamp", "RecurrenceId", "Organizer", DELETED, EXCEPTIONS}
+)
+
+
+def _differs(master: Event, name: str, value: Any) -> bool:
+    return bool(master.properties.get(name) != value)
+
+
+def _string(component: Component, name: str) -> str:
+    found = component.get(name)
+    if isinstance(found, list):
+        found = found[0] if found else None
+    return "" if found is None else str(found)
+
+
+class _Reader:
+    def __init__(self, zones: Mapping[str, Component], otherwise: Zone) -> None:
+        self._described = zones
+        self._otherwise = otherwise
+        self._known: dict[str, Zone] = {}
+
+    def event(self, component: Component) -> Event:
+        properties: Value = {}
+        zone = self._times(component, properties)
+        self._text(component, properties)
+        _people(component, properties)
+        _reminder(component, properties)
+        if component.get("RRULE") is not None:
+            self._series(component, properties, zone)
+        found = component.get("RECURRENCE-ID")
+        made = Event(properties, None, _number(_string(component, "SEQUENCE")), _string(component, "COMMENT"))
+        if found is not None:
+            made.recurrence_id = self._moment(found, zone)[0]
+        if made.sequence:
+            properties["AppointmentSequenceNumber"] = made.sequence
+        return made
+
+    # -- times
+
+    def _times(self, component: Component, properties: Value) -> Zone:
+        """Start, end, zone, whole days."""
+        begin = component.get("DTSTART")
+        if begin is None:
+            raise ValueError("there is no DTSTART")
+        zone = self._zone_of(begin)
+        start, whole = self._moment(begin, zone)
+        if component.get("DTEND") is not None:
+            end, _ = self._moment(component["DTEND"], zone)
+        elif component.get("DURATION") is not None:
+            end = start + component["DURATION"].dt
+        else:
+            end = zone.instant(zone.local(start) + timedelta(days=1)) if whole else start
+        properties |= {"Start": start, "End": end}
+        if whole or _string(component, "X-MICROSOFT-CDO-ALLDAYEVENT").upper() == "TRUE":
+            properties["IsAllDayEvent"] = True
+        properties["StartTimeZone"] = definition(zone)
+        ended = self._zone_of(component["DTEND"]) if component.get("DTEND") is not None else zone
+        properties["EndTimeZone"] = definition(ended)
+        if component.get("DTSTAMP") is not None:
+            properties["DateTimeStamp"] = self._moment(component["DTSTAMP"], UTC_ZONE)[0]
+        return zone
+
+    def _zone_of(self, value: Any) -> Zone:
+        name = str(value.params.get("TZID", ""))
+        moment = value.dt
+        if not name:
+            utc = isinstance(moment, datetime) and moment.tzinfo is not None
+            return UTC_ZONE if utc else self._otherwise
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = named(name) or self._from_rules(name)
+        return known
+
+    def _from_rules(self, name: str) -> Zone:
+        component = self._described.get(name)
+        if component is None:
+            return named(name.rpartition("/")[2]) or self._otherwise
+        return _zone_from(name, component)
+
+    def _moment(self, value: Any, zone: Zone) -> tuple[datetime, bool]:
+        """The instant, and whether only a day was said."""
+        given = value.dt
+        if isinstance(given, datetime):
+            if given.tzinfo is UTC or (given.tzinfo is not None and "TZID" not in value.params):
+                return given.astimezone(UTC).replace(microsecond=0), False
+            local = given.replace(tzinfo=None, microsecond=0)
+            return (self._zone_of(value) if "TZID" in value.params else zone).instant(local), False
+        return zone.instant(datetime.combine(given, datetime.min.time())), True
+
+    # -- what is shown
+
+    def _text(self, component: Component, properties: Value) -> None:
+        plain = {
+            "UID": _string(component, "UID"),
+            "Subject": _string(component, "SUMMARY"),
+            "Location": _string(component, "LOCATION"),
+        }
+        properties |= {name: text for name, text in plain.items() if text}
+        html, text = _string(component, "X-ALT-DESC"), _string(component, "DESCRIPTION")
+        if html and "html" in html.lower():
+            html = html.replace("\\n", "\n").replace("\\,", ",").replace("\\;", ";").replace("\\\\", "\\")
+            properties["Body"] = {"@BodyType": "HTML", "": html}
+        elif text:
+            properties["Body"] = {"@BodyType": "Text", "": text}
+        properties["Sensitivity"] = _SENSITIVITY.get(_string(component, "CLASS").upper(), "Normal")
+        busy = _BUSY.get(_string(component, "X-MICROSOFT-CDO-BUSYSTATUS").upper())
+        if busy is None and component.get("TRANSP") is not None:
+            busy = "Free" if _string(component, "TRANSP").upper() == "TRANSPARENT" else "Busy"
+        if busy is not None:
+            properties["LegacyFreeBusyStatus"] = busy
+        intended = _BUSY.get(_string(component, "X-MICROSOFT-CDO-INTENDEDSTATUS").upper())
+        if intended is not None:
+            properties["IntendedFreeBusyStatus"] = intended
+        priority = _number(_string(component, "PRIORITY"))
+        if priority:
+            properties["Importance"] = "High" if priority < 5 else "Low" if priority > 5 else "Normal"
+        if _string(component, "STATUS").upper() == "CANCELLED":
+            properties["IsCancelled"] = True
+        if _string(component, "X-MICROSOFT-DISALLOW-COUNTER").upper() == "TRUE":
+            properties["AllowNewTimeProposal"] = False
+        categories = _categories(component)
+        if categories:
+            properties["Categories"] = {"String": categories}
+
+    # -- recurrence
+
+    def _series(self, component: Component, properties: Value, zone: Zone) -> None:
+        rules = component["RRULE"]
+        if isinstance(rules, list):
+            raise EwsError("ErrorUnsupportedRecurrence", "An event has one RRULE.")
+        local = zone.local(properties["Start"])
+        series = _series_from({key.upper(): list(value) for key, value in rules.items()}, local, zone)
+        properties["Recurrence"] = recurrence.write(series)
+        recurrence.parse(properties["Recurrence"])
+        gone = set()
+        given = component.get("EXDATE")
+        at = local - datetime.combine(local.date(), datetime.min.time())
+        for block in given if isinstance(given, list) else [given] if given is not None else []:
+            for one in block.dts:
+                if "TZID" in block.params and "TZID" not in one.params:
+                    one.params["TZID"] = block.params["TZID"]
+                moment, whole = self._moment(one, zone)
+                gone.add(seconds(zone.instant(zone.local(moment) + at) if whole else moment))
+        dates = Dates(properties)
+        kept = sorted(key for key in gone if dates.day_of(key) is not None)
+        if kept:
+            properties[DELETED] = kept
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        return 0
+
+
+def _categories(component: Component) -> list[str]:
+    given = component.get("CATEGORIES")
+    found: list[str] = []
+    for block in given if isinstance(given, list) else [given] if given is not None else []:
+        found += [str(one).strip() for one in getattr(block, "cats", [block])]
+    return [one for one in dict.fromkeys(found) if one]
+
+
+def _zone_from(name: str, component: Component) -> Zone:
+    """By the last rule of each kind that a VTIMEZONE has."""
+    standard = daylight = None
+    for one in component.subcomponents:
+        if one.name == "STANDARD":
+            standard = one
+        elif one.name == "DAYLIGHT":
+            daylight = one
+    winter = standard["TZOFFSETTO"].td if standard is not None else timedelta(0)
+    if daylight is None or standard is None or not daylight.get("RRULE") or not standard.get("RRULE"):
+        return from_rules(
+            name, ((1, YearRule(winter if standard is not None or daylight is None else daylight["TZOFFSETTO"].td)),)
+        )
+    summer = daylight["TZOFFSETTO"].td
+    return from_rules(name, ((1, YearRule(winter, summer, _change(daylight), _change(standard))),))
+
+
+def _change(component: Component) -> Change:
+    rule, start = component["RRULE"], component["DTSTART"].dt
+    at = timedelta(hours=start.hour, minutes=start.minute, seconds=start.second)
+    month = int(rule.get("BYMONTH", [start.month])[0])
+    day = rule.get("BYDAY")
+    if not day:
+        return Change(month, None, int(rule.get("BYMONTHDAY", [start.day])[0]), at)
+    nth, weekday = _weekday(str(day[0]))
+    return Change(month, weekday, nth if nth in (1, 2, 3, 4) else -1, at)
+
+
+def _weekday(text: str) -> tuple[int, int]:
+    """ "2MO" -> (2, 0); "MO" -> (0, 0)."""
+    return int(text[:-2] or 0), _DAYS.index(text[-2:].upper())
+
+
+def _series_from(rule: Mapping[str, list[Any]], local: datetime, zone: Zone) -> Series:
+    unknown = set(rule) - {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST"}
+    if unknown or not rule.get("FREQ"):
+        raise EwsError(
+            "ErrorUnsupportedRecurrence", f"Appointments have no {', '.join(sorted(unknown)) or 'rule without FREQ'}."
+        )
+    pattern = _pattern(rule, str(rule["FREQ"][0]).upper(), local.date())
+    if rule.get("COUNT"):
+        return Series(pattern, local.date(), count=min(int(rule["COUNT"][0]), recurrence.MAX_COUNT))
+    if rule.get("UNTIL"):
+        until = rule["UNTIL"][0]
+        if isinstance(until, datetime):
+            until = (zone.local(until) if until.tzinfo is not None else until).date()
+        return Series(pattern, local.date(), end=min(until, recurrence.END_OF_TIME))
+    return Series(pattern, local.date())
+
+
+def _pattern(rule: Mapping[str, list[Any]], frequency: str, start: date) -> Pattern:
+    interval = int((rule.get("INTERVAL") or [1])[0])
+    days = [_weekday(str(one)) for one in rule.get("BYDAY") or ()]
+    months = [int(one) for one in rule.get("BYMONTH") or ()]
+    if interval < 1 or len(months) > 1 or (months and frequency != "YEARLY"):
+        raise _unsupported()
+    if frequency == "DAILY":
+        if not days:
+            return Pattern("daily", interval)
+        if interval > 1:
+            raise _unsupported()
+        frequency = "WEEKLY"
+    if frequency == "WEEKLY":
+        first = _DAYS.index(str((rule.get("WKST") or ["MO"])[0]).upper())
+        return Pattern("weekly", interval, tuple(sorted({day for _, day in days})) or (start.weekday(),), first_day=first)
+    if frequency not in ("MONTHLY", "YEARLY"):
+        raise _unsupported()
+    pattern = _in_month(rule, days, start)
+    month = months[0] if months else start.month
+    if frequency == "MONTHLY":
+        return Pattern(pattern.kind, interval, pattern.days, pattern.nth, pattern.day)
+    if interval > 1:  # every so-many years is every so-many months
+        if month != start.month:
+            raise _unsupported()
+        return Pattern(pattern.kind, interval * 12, pattern.days, pattern.nth, pattern.day)
+    kind = "relative-yearly" if pattern.nth else "yearly"
+    return Pattern(kind, 1, pattern.days, pattern.nth, pattern.day, month)
+
+
+def _in_month(rule: Mapping[str, list[Any]], days: list[tuple[int, int]], start: date) -> Pattern:
+    """Which day of its month."""
+    position = int((rule.get("BYSETPOS") or [0])[0])
+    if days:
+        chosen = tuple(sorted({day for _, day in days}))
+        nth = position or days[0][0]
+        if (
+            nth not in (1, 2, 3, 4, 5, -1)
+            or (len(days) > 1 and not position)
+            or chosen not in _CHOICES
+            or rule.get("BYMONTHDAY")
+        ):
+            raise _unsupported()
+        return Pattern("relative-monthly", 1, chosen, -1 if nth == 5 else nth)
+    numbers = sorted(int(one) for one in rule.get("BYMONTHDAY") or [start.day])
+    if numbers == [-1]:
+        return Pattern("monthly", day=31)
+    if len(numbers) == 1 and 1 <= numbers[0] <= 31:
+        return Pattern("monthly", day=numbers[0])
+    if position == -1 and numbers == list(range(28, numbers[-1] + 1)):
+        return Pattern("monthly", day=numbers[-1])
+    raise _unsupported()
+
+
+_CHOICES = frozenset([*((day,) for day in range(7)), tuple(range(7)), tuple(range(5)), (5, 6)])
+
+
+def _unsupported() -> EwsError:
+    return EwsError("ErrorUnsupportedRecurrence", "Appointments do not recur by such a rule.")
+
+
+# -- people, reminders
+
+
+def _people(component: Component, properties: Value) -> None:
+    organizer = component.get("ORGANIZER")
+    if isinstance(organizer, list):
+        organizer = organizer[0]
+    if organizer is not None and _box(organizer):
+        properties["Organizer"] = {"Mailbox": _box(organizer)}
+    given = component.get("ATTENDEE")
+    lists: dict[str, list[Value]] = {}
+    for one in given if isinstance(given, list) else [given] if given is not None else []:
+        box = _box(one)
+        if not box:
+            continue
+        role, kind = str(one.params.get("ROLE", "")).upper(), str(one.params.get("CUTYPE", "")).upper()
+        name = "OptionalAttendees" if role == "OPT-PARTICIPANT" else "RequiredAttendees"
+        name = "Resources" if role == "NON-PARTICIPANT" or kind in ("RESOURCE", "ROOM") else name
+        attendee: Value = {
+            "Mailbox": box,
+            "ResponseType": _RESPONSES.get(str(one.params.get("PARTSTAT", "")).upper(), "Unknown"),
+        }
+        lists.setdefault(name, []).append(attendee)
+        if str(one.params.get("RSVP", "")).upper() == "FALSE":
+            properties.setdefault("IsResponseRequested", False)
+    properties |= {name: {"Attendee": found} for name, found in lists.items()}
+
+
+def _box(value: Any) -> Value:
+    text = str(value).strip()
+    address = text[7:] if text[:7].lower() == "mailto:" else text
+    if "@" not in address:
+        return {}
+    name = str(value.params.get("CN", "")).strip('"') or address
+    return {"Name": name, "EmailAddress": address, "RoutingType": "SMTP", "MailboxType": "Mailbox"}
+
+
+def _reminder(component: Component, properties: Value) -> None:
+    properties["ReminderIsSet"] = False
+    for alarm in component.walk("VALARM"):
+        trigger = alarm.get("TRIGGER")
+        given = trigger.dt if trigger is not None else None
+        if isinstance(given, datetime):
+            given = given.astimezone(UTC) - properties["Start"] if given.tzinfo is not None else timedelta(0)
+        if isinstance(given, timedelta):
+            properties["ReminderIsSet"] = True
+            properties["ReminderMinutesBeforeStart"] = str(max(0, min(round(-given.total_seconds() / 60), 2_000_000)))
+            return
