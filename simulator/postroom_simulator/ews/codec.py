@@ -34,6 +34,9 @@ NAMESPACES = {
 }
 _PREFIXES = {NAMESPACES["xsi"]: "xsi:", "http://www.w3.org/XML/1998/namespace": "xml:"}
 _PREFIXED = re.compile(r"^\{([^}]*)\}")
+DEPTH_LIMIT = 120
+"""Elements inside elements that are read (our choice): room for thirty items attached to one another, and for any restriction that a person
+would write."""
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _MOMENT = re.compile(r"(-?\d{4,5})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?)?\s*(Z|[+-]\d\d:?\d\d)?")
@@ -295,12 +298,22 @@ def read(element: etree._Element, version: Version | None = None) -> Any:
     kind = element_type(name)
     if kind is None:
         raise KeyError(name)
-    return _read(element, kind, max(Version) if version is None else version)
+    return read_as(element, kind, version)
 
 
 def read_as(element: etree._Element, kind: str, version: Version | None = None) -> Any:
     """The value of any element, as that type. Raises SchemaViolation."""
+    _check_depth(element)
     return _read(element, kind, max(Version) if version is None else version)
+
+
+def _check_depth(element: etree._Element) -> None:
+    """Raises SchemaViolation for what would take more of the stack than there is."""
+    depth = 0
+    for event, one in etree.iterwalk(element, events=("start", "end")):
+        depth += 1 if event == "start" else -1
+        if depth > DEPTH_LIMIT:
+            raise _violation(one, f"The elements are nested more than {DEPTH_LIMIT} deep")
 
 
 def _read(element: etree._Element, kind: str, version: Version, restriction: str = "") -> Any:
@@ -411,7 +424,7 @@ def _simple(text: str, kind: str, element: etree._Element, restriction: str = ""
         if kind in ("int", "long"):
             return _integer(text, kind, restriction)
         if kind == "double":
-            return float(text)
+            return _double(text)
         if kind == "base64Binary":
             return base64.b64decode("".join(text.split()), validate=True)
         return moment(text).date() if kind == "date" else moment(text)
@@ -424,6 +437,16 @@ def _outer(element: etree._Element) -> str:
     alone = copy.deepcopy(element)
     etree.cleanup_namespaces(alone)
     return str(etree.tostring(alone, encoding="unicode"))
+
+
+_DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN")
+
+
+def _double(text: str) -> float:
+    """Raises ValueError."""
+    if len(text) > 400 or not _DOUBLE.fullmatch(text):
+        raise ValueError
+    return float(text)
 
 
 _INTEGER = re.compile("[+-]?[0-9]{1,19}")

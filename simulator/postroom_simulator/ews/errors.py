@@ -45,7 +45,8 @@ TEXTS: Mapping[str, str] = {
 class EwsError(Exception):
     """The error of one id, item or folder of a request; or of all of it where the answer has one message.
 
-    `values` are the pairs of MessageXml; `warning` makes it ResponseClass Warning; `payload` replaces the empty payload of the message.
+    `values` are the pairs of MessageXml, `path` the property that it names, as a (FieldURI, IndexedFieldURI or ExtendedFieldURI, value) pair of
+    the schema; `warning` makes it ResponseClass Warning; `payload` replaces the empty payload of the message.
     Raises ValueError for a code that no client knows.
     """
 
@@ -55,6 +56,7 @@ class EwsError(Exception):
         text: str = "",
         *,
         values: Mapping[str, str] | None = None,
+        path: tuple[str, Mapping[str, Any]] | None = None,
         warning: bool = False,
         payload: Mapping[str, Any] | None = None,
     ) -> None:
@@ -64,8 +66,14 @@ class EwsError(Exception):
         self.payload = payload
         self.text = text or TEXTS.get(code, code)
         self.values = dict(values or {})
+        self.path = path
         self.warning = warning
         super().__init__(f"{code}: {self.text}")
+
+    def message_xml(self) -> list[tuple[str, Any]] | None:
+        """The value of MessageXml; None where there is nothing to say."""
+        found: list[tuple[str, Any]] = [("Value", {"@Name": name, "": text}) for name, text in self.values.items()]
+        return ([self.path] if self.path else []) + found or None
 
 
 class Fault(EwsError):
