@@ -20,6 +20,15 @@ def test_due_time_then_least_recently_run_then_arrival() -> None:
     assert scheduler.take(10, 9) == ["a", "b"]
 
 
+def test_a_key_put_again_after_its_removal_waits_for_its_new_time() -> None:
+    scheduler: Scheduler[str] = Scheduler()
+    scheduler.put("a", "a", 0)
+    scheduler.remove("a")
+    scheduler.put("a", "a", 5)
+    assert scheduler.take(0, 9) == []
+    assert scheduler.take(5, 9) == ["a"]
+
+
 def test_nothing_before_its_time() -> None:
     scheduler: Scheduler[str] = Scheduler()
     scheduler.put("a", "a", 5)

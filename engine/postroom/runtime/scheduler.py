@@ -22,7 +22,7 @@ class _Entry(Generic[K]):
     instance: str
     due: float
     last_run: float
-    version: int = 0
+    ticket: int = -1
     running: bool = False
     again: float | None = None
     removed: bool = False
@@ -37,7 +37,7 @@ class Scheduler(Generic[K]):
 
     def __init__(self) -> None:
         self._entries: dict[K, _Entry[K]] = {}
-        self._heap: list[tuple[float, float, int, int, K]] = []
+        self._heap: list[tuple[float, float, int, K]] = []
         self._numbers = itertools.count()
         self._running: set[str] = set()
         self._held: dict[str, list[K]] = {}
@@ -82,13 +82,13 @@ class Scheduler(Generic[K]):
             self._drop_stale()
             if not self._heap or self._heap[0][0] > now:
                 break
-            entry = self._entries[heapq.heappop(self._heap)[4]]
+            entry = self._entries[heapq.heappop(self._heap)[3]]
             if entry.instance in self._running:
                 self._held.setdefault(entry.instance, []).append(entry.key)
-                entry.version += 1
+                entry.ticket = -1
                 continue
             entry.running = True
-            entry.version += 1
+            entry.ticket = -1
             self._running.add(entry.instance)
             taken.append(entry.key)
         return taken
@@ -112,14 +112,15 @@ class Scheduler(Generic[K]):
         self._push(entry)
 
     def _push(self, entry: _Entry[K]) -> None:
-        entry.version += 1
-        # A new number each time: among those due at one moment the one that ran just now comes last.
-        heapq.heappush(self._heap, (entry.due, entry.last_run, next(self._numbers), entry.version, entry.key))
+        # A new number each time, never used again: among those due at one moment the one that ran just now comes last, and what still lies
+        # in the heap of a key that was removed and put again is known to be stale.
+        entry.ticket = next(self._numbers)
+        heapq.heappush(self._heap, (entry.due, entry.last_run, entry.ticket, entry.key))
 
     def _drop_stale(self) -> None:
         while self._heap:
-            _, _, _, version, key = self._heap[0]
+            _, _, ticket, key = self._heap[0]
             entry = self._entries.get(key)
-            if entry is not None and entry.version == version and not entry.running:
+            if entry is not None and entry.ticket == ticket and not entry.running:
                 return
             heapq.heappop(self._heap)
