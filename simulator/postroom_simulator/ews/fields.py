@@ -28,6 +28,7 @@ PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "contacts": ("ContactItemType", "DistributionListType"),
         "distributionlist": ("DistributionListType",),
         "postitem": ("PostItemType",),
+        "persona": ("PersonaType",),
     }
 )
 """The types whose elements each prefix names."""

@@ -30,12 +30,14 @@ class Kind(IntEnum):
     FOLDER = 2
     OCCURRENCE = 3
     ATTACHMENT = 4
+    PERSONA = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Id:
     """`mailbox`: a number for the account (CRC-32 of its folded address); `uid`, `folder`: numbers of the store; `part`: the number of an
-    attachment (from 1), the original start of an occurrence in seconds since 1970 UTC, else 0."""
+    attachment (from 1), the original start of an occurrence in seconds since 1970 UTC, else 0. A persona is an item of contacts (`uid`), or with the
+    uid 0 somebody of the directory (`mailbox`)."""
 
     kind: Kind
     mailbox: int

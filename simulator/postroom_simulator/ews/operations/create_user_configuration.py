@@ -10,7 +10,7 @@ from postroom_simulator.store.interface import ASSOCIATED
 
 def handle(call: Call, request: Value) -> Value:
     def one(given: Value) -> Value:
-        folder, name = named(call, given["UserConfigurationName"])
+        folder, name = named(call, given["UserConfigurationName"], "create")
         parts = checked_parts(given)
         if find(call, folder, name) is not None:
             raise EwsError("ErrorItemSave", f"The folder has a user configuration {name[:60]!r} already.")

@@ -9,7 +9,7 @@ from postroom_simulator.ews.people.settings import find, named
 
 def handle(call: Call, request: Value) -> Value:
     def one(name: Value) -> Value:
-        item = find(call, *named(call, name))
+        item = find(call, *named(call, name, "delete"))
         if item is None:
             raise EwsError("ErrorItemNotFound")
         call.store.delete([item.uid])

@@ -10,7 +10,7 @@ from postroom_simulator.ews.people.settings import find, named, wanted_parts
 
 def handle(call: Call, request: Value) -> Value:
     def one(name: Value) -> Value:
-        item = find(call, *named(call, name))
+        item = find(call, *named(call, name, "read"))
         if item is None:
             raise EwsError("ErrorItemNotFound")
         with_id, parts = wanted_parts(request["UserConfigurationProperties"])

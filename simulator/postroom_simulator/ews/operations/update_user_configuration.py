@@ -9,7 +9,7 @@ from postroom_simulator.ews.people.settings import checked_parts, find, named
 
 def handle(call: Call, request: Value) -> Value:
     def one(given: Value) -> Value:
-        item = find(call, *named(call, given["UserConfigurationName"]))
+        item = find(call, *named(call, given["UserConfigurationName"], "edit"))
         if item is None:
             raise EwsError("ErrorItemNotFound")
         call.store.set_properties(item.uid, dict(item.properties or {}) | checked_parts(given))

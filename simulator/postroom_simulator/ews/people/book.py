@@ -20,7 +20,8 @@ _ADDRESSES = 3
 
 def entries(directory: Directory) -> Iterator[Entry]:
     """Everybody whom searches of the address book find: accounts, then groups, in the order in which they came."""
-    for entry in (*directory.accounts(), *directory.groups()):
+    everybody: list[Entry] = [*directory.accounts(), *directory.groups()]
+    for entry in everybody:
         if not entry.profile.hidden:
             yield entry
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Callable
-from typing import Any
 
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.codec import moment
@@ -27,12 +25,12 @@ def item_class(name: str) -> str:
     return f"{CLASS}.{name}"
 
 
-def named(call: Call, value: Value) -> tuple[Folder, str]:
-    """Folder and name of a UserConfigurationNameType. Raises EwsError."""
+def named(call: Call, value: Value, right: str) -> tuple[Folder, str]:
+    """Folder, with a right in it, and name of a UserConfigurationNameType. Raises EwsError."""
     name = value["@Name"]
     if len(name) > _NAME_LIMIT:
         raise EwsError("ErrorInvalidArgument", f"The name of a user configuration has at most {_NAME_LIMIT} characters.")
-    return target_folder(call, value), name
+    return target_folder(call, value, right), name
 
 
 def find(call: Call, folder: Folder, name: str) -> Item | None:
@@ -56,51 +54,63 @@ def checked_parts(value: Value) -> Value:
     """What a request says of the parts of a configuration; octets as octets. Raises EwsError."""
     parts = {name: value[name] for name in PARTS if value.get(name) is not None}
     if "Dictionary" in parts:
-        _check_dictionary(parts["Dictionary"])
+        parts["Dictionary"] = _checked_dictionary(parts["Dictionary"])
     return parts
 
 
-def _check_dictionary(value: Value) -> None:
+def _checked_dictionary(value: Value) -> Value:
     entries = value.get("DictionaryEntry", ())
     if len(entries) > _ENTRY_LIMIT:
         raise EwsError("ErrorInvalidArgument", f"A dictionary has at most {_ENTRY_LIMIT} entries.")
-    seen = set()
+    kept: dict[tuple[str, tuple[str, ...]], Value] = {}
     for entry in entries:
-        key = entry["DictionaryKey"]
-        _check(key)
-        _check(entry["DictionaryValue"])
-        known = (key["Type"], tuple(key["Value"]))
-        if known in seen:
+        key = _checked(entry["DictionaryKey"])
+        name = (key["Type"], tuple(key["Value"]))
+        if name in kept:
             raise EwsError("ErrorInvalidValueForProperty", f"The dictionary has the key {key['Value'][0][:60]!r} twice.")
-        seen.add(known)
+        kept[name] = {"DictionaryKey": key, "DictionaryValue": _checked(entry["DictionaryValue"])}
+    return {"DictionaryEntry": list(kept.values())}
 
 
-def _check(value: Value) -> None:
+def _checked(value: Value) -> Value:
+    """A typed value in the one spelling of it: clients read answers more strictly than they write (ews reference 3)."""
     kind, texts = value["Type"], value["Value"]
     if kind != "StringArray" and len(texts) != 1:
         raise EwsError("ErrorInvalidValueForProperty", f"A value of type {kind} is one text.")
     try:
-        for text in texts:
-            _READERS[kind](text.strip() if kind not in ("String", "StringArray") else text)
-    except (ValueError, binascii.Error):
+        return {"Type": kind, "Value": [_READERS[kind](text) for text in texts]}
+    except ValueError:
         raise EwsError("ErrorInvalidValueForProperty", f"{texts[0][:60]!r} is no {kind}.") from None
 
 
-def _truth(text: str) -> None:
-    if text.lower() not in ("true", "false", "1", "0"):
+def _truth(text: str) -> str:
+    folded = text.strip().lower()
+    if folded not in ("true", "false", "1", "0"):
         raise ValueError
+    return "true" if folded in ("true", "1") else "false"
 
 
-def _within(low: int, high: int) -> Callable[[str], Any]:
-    def check(text: str) -> None:
+def _moment(text: str) -> str:
+    found = moment(text)
+    zone = "Z" if found.tzinfo is not None else ""
+    return found.replace(tzinfo=None).isoformat(timespec="seconds") + zone
+
+
+def _octets(text: str) -> str:
+    return base64.b64encode(base64.b64decode("".join(text.split()), validate=True)).decode("ascii")
+
+
+def _within(low: int, high: int) -> Callable[[str], str]:
+    def check(text: str) -> str:
         if len(text) > 40 or not low <= int(text) <= high:
             raise ValueError
+        return str(int(text))
 
     return check
 
 
-_READERS: dict[str, Callable[[str], Any]] = {
-    "DateTime": moment,
+_READERS: dict[str, Callable[[str], str]] = {
+    "DateTime": _moment,
     "Boolean": _truth,
     "Byte": _within(0, 2**8 - 1),
     "String": str,
@@ -109,6 +119,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "UnsignedInteger32": _within(0, 2**32 - 1),
     "Integer64": _within(-(2**63), 2**63 - 1),
     "UnsignedInteger64": _within(0, 2**64 - 1),
-    "ByteArray": lambda text: base64.b64decode(text, validate=True),
+    "ByteArray": _octets,
 }
-"""Raise ValueError for a text that is none of the type."""
+"""The text as it is kept. Raise ValueError for one that is none of the type (binascii.Error is one)."""

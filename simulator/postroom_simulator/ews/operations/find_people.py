@@ -1,0 +1,88 @@
+"""FindPeople (MS-OXWSPERS 3.1.4.1, ews reference 12): people of a contacts folder, or of the directory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from postroom_simulator.ews.call import Call, Value, failure, success
+from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.fields import Field
+from postroom_simulator.ews.folders import folder_element, target_folder
+from postroom_simulator.ews.people.filtering import matches, ordered
+from postroom_simulator.ews.people.names import matcher
+from postroom_simulator.ews.people.personas import ALL, DEFAULT, of_contacts, of_directory, shaped
+from postroom_simulator.ews.shapes import paths_of
+from postroom_simulator.store.interface import Role
+
+
+def handle(call: Call, request: Value) -> Value:
+    try:
+        found = _find(call, request)
+        page, offset = _page(found, request["IndexedPageItemView"])
+        names = _names(request.get("PersonaShape") or {"BaseShape": "Default"})
+    except EwsError as error:
+        return failure(error, People={}, TotalNumberOfPeopleInView=0, FirstMatchingRowIndex=0, FirstLoadedRowIndex=0)
+    return success(
+        People={"Persona": [shaped(one, names) for one in page]},
+        TotalNumberOfPeopleInView=len(found),
+        FirstMatchingRowIndex=offset,
+        FirstLoadedRowIndex=offset,
+    )
+
+
+def _find(call: Call, request: Value) -> list[Value]:
+    found: Iterable[Value] = _everybody(call, request)
+    if request.get("QueryString"):
+        fits = matcher(request["QueryString"])
+        found = [one for one in found if fits(*_texts(one))]
+    for restriction in (request.get("Restriction"), request.get("AggregationRestriction")):
+        if restriction is not None:
+            found = [one for one in found if matches(restriction, one)]
+    return ordered(request.get("SortOrder"), found)
+
+
+def _everybody(call: Call, request: Value) -> Iterable[Value]:
+    """Of the folder; of the directory where the folder is that ("directory"), or where none is named (2016: as the sources say)."""
+    parent = request.get("ParentFolderId")
+    if parent is not None and (parent.get("DistinguishedFolderId") or {}).get("@Id") != "directory":
+        folder = target_folder(call, parent, "read")
+        if folder_element(folder) != "ContactsFolder" and folder.role not in (Role.ROOT, Role.TOP, Role.MY_CONTACTS):
+            raise EwsError("ErrorInvalidFolderTypeForOperation")
+        if folder_element(folder) != "ContactsFolder":
+            return _of_all_contacts(call, folder.account)
+        return of_contacts(call, folder)
+    sources = (request.get("QuerySources") or {}).get(
+        "Source", ["Directory"] if parent is not None else ["Mailbox", "Directory"]
+    )
+    found: list[Value] = list(_of_all_contacts(call, call.account.address)) if "Mailbox" in sources else []
+    return [*found, *of_directory(call)] if "Directory" in sources else found
+
+
+def _of_all_contacts(call: Call, account: str) -> Iterable[Value]:
+    for folder in call.store.folders(account):
+        if folder_element(folder) == "ContactsFolder":
+            yield from of_contacts(call, folder)
+
+
+def _texts(persona: Value) -> tuple[list[str], list[str]]:
+    names = [
+        str(persona.get(name) or "") for name in ("DisplayName", "FileAs", "DisplayNameFirstLast", "Nickname", "CompanyName")
+    ]
+    return names, [one["EmailAddress"] for one in (persona.get("EmailAddresses") or {}).get("Address", ())]
+
+
+def _page(found: list[Value], view: Value) -> tuple[list[Value], int]:
+    offset, most = view["@Offset"], view.get("@MaxEntriesReturned", 1000)
+    if offset < 0 or most < 1:
+        raise EwsError("ErrorInvalidIndexedPagingParameters")
+    if view.get("@BasePoint") == "End":
+        end = max(len(found) - offset, 0)
+        return found[max(end - most, 0) : end], max(end - most, 0)
+    return found[offset : offset + most], offset
+
+
+def _names(shape: Value) -> frozenset[str] | None:
+    if shape["BaseShape"] == ALL:
+        return None
+    asked = {path.element for path in paths_of(shape.get("AdditionalProperties")) if isinstance(path, Field)}
+    return frozenset(asked | set(DEFAULT if shape["BaseShape"] == "Default" else ()))
