@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from postroom_simulator.ews.codes import CODES
+from postroom_simulator.ews.operations import OPERATIONS
 from postroom_simulator.faults import (
     AcceptThenReset,
     Cut,
@@ -31,6 +33,7 @@ from postroom_simulator.faults import (
 )
 
 __all__ = [
+    "ARGUED_PHASES",
     "BEFORE_THE_HANDSHAKE",
     "PHASES",
     "REPLY_TEXT_LIMIT",
@@ -84,14 +87,19 @@ VERBS: Mapping[str, tuple[str, ...]] = {
         "AUTH",
         "STARTTLS",
     ),
+    "ews": tuple(OPERATIONS),
 }
-"""The commands that a fault can name, by protocol."""
+"""The commands that a fault can name, by protocol; those of Exchange Web Services are its operations."""
 
 PHASES: Mapping[str, tuple[str, ...]] = {
     "pop3": ("connect", "tls", "greeting", "auth"),
     "smtp": ("connect", "tls", "greeting", "auth", "text", "end-of-data"),
+    "ews": ("connect", "tls", "request", "auth", "envelope", "item", "stream"),
 }
 """The steps that are no commands, by protocol."""
+
+ARGUED_PHASES = ("item",)
+"""Phases that have an argument: the operation and the number of the item, "GetItem 3"."""
 
 TLS_TROUBLES: Mapping[str, str] = {
     "expired": "the certificate was valid until the year 2001",
@@ -121,7 +129,7 @@ BEFORE_THE_HANDSHAKE = ("refused", "stripped")
 """Troubles that are over when a handshake would begin: a fault at "tls" comes too late for them."""
 _CUTS = tuple(name for name in TLS_TROUBLES if name.startswith("cut-"))
 
-BEFORE_LOGIN = ("connect", "tls", "greeting")
+BEFORE_LOGIN = ("connect", "tls", "greeting", "request")
 """Phases where nobody can know yet whose connection it is."""
 
 _EFFECTS: tuple[type, ...] = get_args(Effect)
@@ -130,12 +138,19 @@ _POSSIBLE: Mapping[str, tuple[type, ...]] = {
     "connect": (Refuse, AcceptThenReset, Delay, Stall, Cut, Drop, TlsTrouble),
     "tls": (Delay, Stall, Cut, Drop, TlsTrouble),
     "text": (Stall, Cut, Drop),
+    "item": (Reply, Delay, Cut, Drop, LoseReply, Lie, Garble, Drip),
+    "stream": (Delay, Stall, Cut, Drop, Garble, Drip),
 }
-"""What can happen at the phases where the server says nothing of its own; everywhere else: `_SPOKEN`."""
+"""What can happen at the phases where the server says nothing of its own; everywhere else: `_SPOKEN`. An item of a batch cannot wait by itself
+(Stall): those before it were acted on; a stream has said its answer already."""
 
 _CODES: Mapping[str, tuple[re.Pattern[str], str]] = {
     "pop3": (re.compile(r"-ERR|\+OK"), '"-ERR" or "+OK"'),
     "smtp": (re.compile(r"[2-5][0-5][0-9]"), "three digits, 200 to 559 (RFC 5321 §4.2.1)"),
+    "ews": (
+        re.compile(r"[2-5][0-9][0-9]|Error[A-Za-z0-9]+"),
+        'a status of HTTP ("503") or a response code ("ErrorServerBusy")',
+    ),
 }
 
 REPLY_TEXT_LIMIT = 400
@@ -168,7 +183,8 @@ def find_problems(when: When, effect: Effect) -> list[Problem]:
         return [Problem("effect", f"{effect!r} is no effect")]
     protocols, _ = _protocols(when)
     found = find_when_problems(when) + _place(when, effect)
-    return found + [Problem("effect", text) for text in (*_values(effect), *_reply(effect, protocols), *_trouble(effect))]
+    texts = (*_values(effect), *_reply(effect, protocols), *_code(when, effect, protocols), *_trouble(effect))
+    return found + [Problem("effect", text) for text in texts]
 
 
 def find_when_problems(when: When) -> list[Problem]:
@@ -231,7 +247,7 @@ def _place(when: When, effect: Effect) -> list[Problem]:
     argument: object = when.argument
     if argument is not None and not isinstance(argument, str):
         found.append(Problem("argument", f"argument must be text, not {argument!r}."))
-    elif argument is not None and any(when.at in phases for phases in PHASES.values()):
+    elif argument is not None and when.at not in ARGUED_PHASES and any(when.at in phases for phases in PHASES.values()):
         found.append(Problem("argument", f'"{when.at}" is no command: nothing follows it that could be compared.'))
     if isinstance(effect, Refuse | AcceptThenReset) and when.at != "connect":
         found.append(Problem("effect", f'{kind} is possible at "connect" only.'))
@@ -290,6 +306,19 @@ def _reply(effect: Effect, protocols: list[str]) -> list[str]:
     return found
 
 
+def _code(when: When, effect: Effect, protocols: list[str]) -> list[str]:
+    """A response code that no client knows; a status of HTTP for one item of a batch."""
+    if "ews" not in protocols or not isinstance(effect, Reply | Lie) or not isinstance(effect.code, str):
+        return []
+    if effect.code.isdigit():
+        kind = type(effect).__name__
+        text = f'{kind}.code {effect.code!r} is a status of HTTP; at "item" the answer to one item has a response code ("ErrorItemNotFound").'
+        return [text] if when.at == "item" else []
+    if effect.code.startswith("Error") and effect.code not in CODES:
+        return [f"no response code is called {effect.code!r}.{nearest(effect.code, CODES)}"]
+    return []
+
+
 def _trouble(effect: Effect) -> list[str]:
     if not isinstance(effect, TlsTrouble):
         return []
@@ -317,5 +346,7 @@ def effects_at(at: str) -> tuple[type, ...]:
 def possible_at(effect: Effect, at: str) -> bool:
     """For faults at "*": whether the effect can happen at this step. What counts a whole connection is for "connect" by name."""
     if at == "connect" and isinstance(effect, Cut):
+        return False
+    if at == "item" and isinstance(effect, Reply | Lie) and effect.code.isdigit():
         return False
     return isinstance(effect, effects_at(at))

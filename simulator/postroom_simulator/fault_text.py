@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -27,13 +28,19 @@ from postroom_simulator.faults import (
 
 __all__ = ["COMMAND_WORDS", "EFFECT_LINES", "PHASE_WORDS", "in_words", "reference"]
 
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
 PHASE_WORDS: Mapping[str, str] = {
     "connect": "a client connects",
     "tls": "a TLS handshake begins",
     "greeting": "the greeting is due",
-    "auth": "the client answers inside an AUTH exchange",
+    "auth": "the client answers inside an AUTH exchange, or shows its credentials",
     "text": "the text of a message is received",
     "end-of-data": "the final dot of a message was received",
+    "request": "the head of an HTTP request was read",
+    "envelope": "the envelope of a request is there and its login is good",
+    "item": "one item of a batch is next",
+    "stream": "an envelope of a stream is due",
 }
 """Each phase as the moment that it is."""
 
@@ -65,6 +72,7 @@ COMMAND_WORDS: Mapping[str, str] = {
     "EXPN": "who is on a list",
     "HELP": "help",
     "STARTTLS": "begin TLS",
+    **{name: _CAPITAL.sub(" ", name).lower() for name in VERBS["ews"]},
 }
 
 EFFECT_LINES: Mapping[type[Effect], tuple[str, str]] = {
@@ -129,7 +137,7 @@ def _when(when: When) -> str:
 
 def _moment(when: When) -> str:
     which = _which(when)
-    of = {"*": "", "pop3": " of POP3", "smtp": " of SMTP"}.get(when.protocol, f" of {when.protocol}")
+    of = {"*": "", "pop3": " of POP3", "smtp": " of SMTP", "ews": " of EWS"}.get(when.protocol, f" of {when.protocol}")
     if when.at == "*":
         return f"at {which} step{of} where it is possible"
     if when.at in PHASE_WORDS:

@@ -49,7 +49,11 @@ Close = Literal["fin", "rst"]
 @dataclass(frozen=True, slots=True)
 class Reply:
     """Say this instead of acting. `code`: "-ERR" or "+OK" for POP3, "451" for SMTP; `text` may begin with an enhanced or
-    response code. The command is not carried out. An SMTP 421 also ends the connection."""
+    response code. The command is not carried out. An SMTP 421 also ends the connection.
+
+    For EWS `code` is a status of HTTP ("503") or a response code ("ErrorServerBusy"): a SOAP fault, or at "item" the message of that item.
+    `text` may begin with values in brackets, header fields of the one and values of MessageXml of the other:
+    Reply("ErrorServerBusy", "[BackOffMilliseconds=5000]"), Reply("503", "[Retry-After=30]")."""
 
     code: str
     text: str = "simulated failure"
@@ -153,13 +157,15 @@ Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Lie | Garble | Drip | 
 class When:
     """Which steps a fault concerns. Everything left out matches everything.
 
-    protocol     "pop3", "smtp" (more later), or "*"
-    at           a command in upper case ("RETR", "RCPT", "QUIT", "AUTH") or a phase in lower case:
-                 "connect", "tls" (handshake), "greeting", "auth" (each client answer in an exchange),
-                 "text" (SMTP: the message text being received), "end-of-data" (SMTP: the final dot), or "*"
+    protocol     "pop3", "smtp", "ews", or "*"
+    at           a command in upper case ("RETR", "RCPT", "QUIT", "AUTH"), an operation of EWS ("GetItem") or a phase in lower case:
+                 "connect", "tls" (handshake), "greeting", "auth" (each client answer in an exchange; EWS: credentials are shown),
+                 "text" (SMTP: the message text being received), "end-of-data" (SMTP: the final dot),
+                 EWS: "request" (the head was read), "envelope" (the body is there), "item" (one of a batch), "stream" (an envelope of a
+                 stream), or "*"
     account      address of the account of the connection; matches only once it is known
     argument     what follows the command, as the journal shows it (passwords are not there); "*" stands for anything, "?" for any
-                 one character, upper and lower case are alike: "*<bob@*", "1". No phase has one
+                 one character, upper and lower case are alike: "*<bob@*", "1". No phase has one but "item" ("GetItem 3")
     nth          the nth matching step only, counted from 1 over the whole world
     first, last  the first and last matching step, counted likewise; both included
     after, until window of the world's clock; `until` excluded

@@ -6,13 +6,15 @@ needs the outside (a handshake, a close, a wait) and never does it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from postroom_simulator.faults import AcceptThenReset, Cut, Drop, Effect, Garble, Lie, LoseReply, Point, Stall
 from postroom_simulator.journal import Kind
 
 if TYPE_CHECKING:
+    from postroom_simulator.net.registry import Cancellable
     from postroom_simulator.world import World
 
 __all__ = ["Outgoing", "Session", "SessionContext", "spoiling"]
@@ -100,12 +102,17 @@ class SessionContext:
     client_address: str = "127.0.0.1"
     argument: str | None = None
     """What followed the last command, as journalled."""
+    wake: Callable[[], None] | None = field(default=None, repr=False)
+    """Tells the connection, from any thread, that its session has something to say by itself."""
+    call_later: Callable[[float, Callable[[], None]], Cancellable] | None = field(default=None, repr=False)
+    """Timers that fire where the connection lives."""
 
-    def fault(self, at: str, account: str | None = None) -> Effect | None:
-        """Ask the fault table what happens at this step; an acting fault is journalled here."""
+    def fault(self, at: str, account: str | None = None, argument: str | None = None) -> Effect | None:
+        """Ask the fault table what happens at this step; an acting fault is journalled here. `argument`: of a phase that has one."""
         if not self.world.faults:  # the usual case, asked at every step
             return None
-        argument = self.argument if at.isupper() else None  # phases have none
+        if argument is None and at[:1].isupper():
+            argument = self.argument  # most phases have none
         fault = self.world.faults.pick(Point(self.protocol, at, account, argument))
         if fault is None:
             return None

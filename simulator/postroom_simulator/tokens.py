@@ -251,6 +251,11 @@ class TokenAuthority:
         known = self._access.get(_digest(token))
         return known.account if known is not None else None
 
+    def acts_for_itself(self, token: str) -> bool:
+        """Whether it was issued to a client that acts for itself, good or not: who shows it says for which account."""
+        known = self._access.get(_digest(token))
+        return known is not None and known.account is None
+
     def _verify(self, token: str, audience: str, scope: str, login: str | None) -> Account | TokenFailure:
         known = self._access.get(_digest(token))
         if known is None:

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVICES", "World"]
 
-SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "pop3": 110, "pop3s": 995}
-"""The services of a world and the ports that they have in memory (over TCP: any free port). "smtps" and "pop3s" are implicit
-TLS, the others offer STARTTLS or STLS."""
+SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "pop3": 110, "pop3s": 995, "ews": 80, "ewss": 443}
+"""The services of a world and the ports that they have in memory (over TCP: any free port). "smtps", "pop3s" and "ewss" (Exchange Web
+Services over HTTPS) are implicit TLS, "ews" (over HTTP) has none, the others offer STARTTLS or STLS."""
 
 
 class World:

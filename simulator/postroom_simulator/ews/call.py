@@ -12,7 +12,9 @@ from postroom_simulator.ews.versions import Server, Version
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
+    from postroom_simulator.ews.exchange import Exchange
     from postroom_simulator.ews.service import EwsService
+    from postroom_simulator.ews.stream import Stream
     from postroom_simulator.store.interface import MailStore
     from postroom_simulator.world import World
 
@@ -31,6 +33,7 @@ class Call:
     time_zone   Id of TimeZoneContext, "" where none was sent
     version     of the schema that the request named; answers are written in it
     base_url    scheme and host as the client wrote them, for URLs in answers
+    exchange    the request on its way: its connection, its faults
     headers     of the HTTP request, names in lower case
     """
 
@@ -45,6 +48,23 @@ class Call:
     connection: str = ""
     base_url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    exchange: Exchange | None = field(default=None, repr=False)
+    stream: Stream | None = field(default=None, repr=False)
+
+    def open_stream(self) -> Stream:
+        """The answer goes on: what the operation returns is its first envelope, `Stream.send` makes each further one."""
+        from postroom_simulator.ews.answering import stream_writer
+        from postroom_simulator.ews.stream import Stream
+
+        if self.exchange is None:
+            raise RuntimeError("a call that belongs to no request cannot stream")
+        self.stream = Stream(self.exchange.link.context, stream_writer(self))
+        return self.stream
+
+    def begin_item(self, number: int) -> EwsError | None:
+        """One of a batch is next, counted from 1: a step at which faults may act. Raises EwsError in its place; returns the error that is said
+        behind it, where a fault lies."""
+        return self.exchange.begin_item(number) if self.exchange is not None else None
 
     @property
     def store(self) -> MailStore:
@@ -66,7 +86,7 @@ def failure(error: EwsError, **payload: Any) -> Value:
         "MessageText": error.text,
         "ResponseCode": error.code,
         "DescriptiveLinkKey": 0,
-        "MessageXml": [("Value", {"@Name": name, "": text}) for name, text in error.values.items()] or None,
+        "MessageXml": error.message_xml(),
         **payload,
     }
 
@@ -76,9 +96,13 @@ def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, me
     `empty` as payload."""
     name = message or f"{call.operation}ResponseMessage"
     found = []
-    for one in inputs:
+    for number, one in enumerate(inputs, 1):
         try:
-            found.append((name, success(**act(one))))
+            lie = call.begin_item(number)
+            payload = act(one)
+            if lie is not None:
+                raise lie
+            found.append((name, success(**payload)))
         except EwsError as error:
             found.append((name, failure(error, **(error.payload or empty))))
     return {"ResponseMessages": found}

@@ -1,19 +1,93 @@
-"""Who asks: the mechanisms of HTTP authentication, and impersonation (ews reference 16)."""
+"""Who asks: the mechanisms of HTTP authentication, lock-outs, and impersonation (ews reference 16)."""
 
 from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.errors import Fault
-from postroom_simulator.ews.http import Request
+from postroom_simulator.ews.http import HTML, Response
+from postroom_simulator.tokens import TokenFailure
 
 if TYPE_CHECKING:
-    from postroom_simulator.directory import Account
+    from postroom_simulator.ews.exchange import Exchange
     from postroom_simulator.world import World
 
-__all__ = ["authenticate_basic", "impersonated", "login_name"]
+__all__ = ["MECHANISMS", "Lockouts", "Unauthorized", "identify", "impersonated", "login_name", "of_application", "sid_of"]
+
+MECHANISMS = ("Basic", "NTLM", "Negotiate", "Bearer")
+"""What `EwsService.challenges` may offer. "Negotiate" takes bare NTLM messages, as Windows does, and no SPNEGO around them (our limit)."""
+
+EXCHANGE_APPLICATION = "00000002-0000-0ff1-ce00-000000000000"
+"""What Exchange is called among the applications of a directory service."""
+LOCKED = "The referenced account is currently locked out and may not be logged on to."
+
+_DIAGNOSTICS = {
+    TokenFailure.EXPIRED: '2000001;reason="The token has expired.";error_category="token_expired"',
+    TokenFailure.WRONG_AUDIENCE: '2000003;reason="The audience claim value is invalid.";error_category="invalid_resource"',
+    TokenFailure.WRONG_SCOPE: '2000008;reason="The token contains not enough scope to make this call.";error_category="invalid_grant"',
+    TokenFailure.WRONG_USER: '2000006;reason="The user specified by the user-context in the token does not match.";error_category="invalid_user"',
+}
+_OTHER_DIAGNOSTICS = '2000010;reason="The token is invalid.";error_category="invalid_token"'
+"""Header x-ms-diagnostics; numbers and words are ours where they differ from real servers, whose list is not published."""
+
+
+class Unauthorized(Exception):
+    """The answer is 401."""
+
+    def __init__(self, response: Response) -> None:
+        super().__init__("401")
+        self.response = response
+
+
+@dataclass(slots=True)
+class Lockouts:
+    """Accounts that are shut for a while.
+
+    after    failed logins in a row, within `seconds`, that lock an account; None: never
+    seconds  how long it stays locked
+    """
+
+    world: World
+    after: int | None = None
+    seconds: float = 1800.0
+    _until: dict[str, float] = field(default_factory=dict, repr=False)
+    _failed: dict[str, list[float]] = field(default_factory=dict, repr=False)
+
+    def lock(self, address: str, seconds: float | None = None) -> None:
+        """From now on, for so long (None: as `seconds` says). Raises UnknownAccount."""
+        account = self.world.directory.account(address)
+        self._until[canonical(account.address)] = self.world.clock.monotonic() + (self.seconds if seconds is None else seconds)
+
+    def unlock(self, address: str) -> None:
+        self._until.pop(canonical(address), None)
+        self._failed.pop(canonical(address), None)
+
+    def locked(self, account: Account | None) -> bool:
+        if account is None:
+            return False
+        until = self._until.get(canonical(account.address))
+        return until is not None and self.world.clock.monotonic() < until
+
+    def count(self, account: Account | None, *, ok: bool) -> None:
+        """A login went well or not."""
+        if account is None or self.after is None:
+            return
+        key = canonical(account.address)
+        if ok:
+            self._failed.pop(key, None)
+            return
+        now = self.world.clock.monotonic()
+        recent = [at for at in self._failed.get(key, ()) if at > now - self.seconds]
+        recent.append(now)
+        self._failed[key] = recent[-self.after :]
+        if len(recent) >= self.after:
+            self.lock(account.address)
+            self._failed.pop(key, None)
 
 
 def login_name(name: str) -> str:
@@ -21,29 +95,174 @@ def login_name(name: str) -> str:
     return name.rpartition("\\")[2]
 
 
-def authenticate_basic(world: World, request: Request) -> Account | None:
-    """RFC 7617. None: no credentials of this kind, or wrong ones."""
-    scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "basic":
-        return None
+def identify(exchange: Exchange) -> Account | None:
+    """Who is behind the request; None: an application that acts for itself, and says later for whom. Raises Unauthorized, Halted, Instead."""
+    service, given = exchange.service, exchange.request.headers.get("authorization", "")
+    scheme, _, token = given.partition(" ")
+    offered = {one.lower(): one for one in service.challenges}
+    if not given:
+        if exchange.link.account is not None:
+            return exchange.link.account
+        if service.anonymous is not None:
+            return service.world.directory.account(service.anonymous)
+        raise challenge(exchange)
+    mechanism = offered.get(scheme.lower())
+    if mechanism == "Basic":
+        return _basic(exchange, token)
+    if mechanism == "Bearer":
+        return _bearer(exchange, token.strip())
+    if mechanism in ("NTLM", "Negotiate"):
+        return _ntlm(exchange, mechanism, token)
+    raise challenge(exchange)
+
+
+def challenge(exchange: Exchange, *, error: str = "", diagnostics: str = "", body: str = "") -> Unauthorized:
+    """The 401 with all that is offered. error: RFC 6750 §3.1, of a bearer token that was shown."""
+    service = exchange.service
+    exchange.link.ntlm = None
+    headers = []
+    for one in service.challenges:
+        if one == "Basic":
+            headers.append(("WWW-Authenticate", f'Basic realm="{service.world.hostname}"'))
+        elif one == "Bearer":
+            problem = f', error="{error}"' if error else ""
+            issuers = f'client_id="{EXCHANGE_APPLICATION}", trusted_issuers="{EXCHANGE_APPLICATION}@*"'
+            headers.append(("WWW-Authenticate", f"Bearer {issuers}{problem}"))
+        else:
+            headers.append(("WWW-Authenticate", one))
+    if diagnostics:
+        headers.append(("x-ms-diagnostics", diagnostics))
+    text = body or "401 - Unauthorized: Access is denied due to invalid credentials."
+    return Unauthorized(Response(401, [*headers, ("Content-Type", HTML)], f"<html><body>{text}</body></html>".encode()))
+
+
+def _basic(exchange: Exchange, token: str) -> Account:
+    """RFC 7617."""
     try:
-        name, colon, password = base64.b64decode(given.strip(), validate=True).decode("utf-8").partition(":")
-    except (binascii.Error, UnicodeDecodeError):
+        name, colon, password = base64.b64decode(token.strip(), validate=True).decode("utf-8").partition(":")
+    except (binascii.Error, ValueError):
+        name = colon = password = ""
+    world, name = exchange.service.world, login_name(name)
+    known = world.directory.find_login(name) if colon else None
+    exchange.pass_step("auth", known.address if known is not None else None)
+    found = world.authenticate(name, password) if colon else None
+    return _decided(exchange, "Basic", known or found, ok=found is not None)
+
+
+def _decided(exchange: Exchange, way: str, account: Account | None, *, ok: bool) -> Account:
+    """What all ways with a password have in common. Raises Unauthorized."""
+    lockouts = exchange.service.lockouts
+    if lockouts.locked(account):
+        exchange.note_login(account, way, "locked out")
+        raise challenge(exchange, body=LOCKED)
+    lockouts.count(account, ok=ok)
+    if not ok or account is None:
+        exchange.note_login(account, way, "wrong credentials")
+        raise challenge(exchange)
+    exchange.note_login(account, way)
+    return account
+
+
+def _bearer(exchange: Exchange, token: str) -> Account | None:
+    """RFC 6750."""
+    tokens = exchange.service.world.tokens
+    owner = tokens.owner(token)
+    exchange.pass_step("auth", owner.address if owner is not None else None)
+    if tokens.acts_for_itself(token):
         return None
-    return world.directory.authenticate(login_name(name), password) if colon else None
+    found = tokens.verify(token, tokens.audience, tokens.scopes["ews"])
+    if isinstance(found, TokenFailure):
+        raise _bad_token(exchange, owner, found)
+    exchange.note_login(found, "Bearer")
+    return found
+
+
+def _bad_token(exchange: Exchange, owner: Account | None, failure: TokenFailure) -> Unauthorized:
+    exchange.note_login(owner, "Bearer", str(failure))
+    return challenge(exchange, error="invalid_token", diagnostics=_DIAGNOSTICS.get(failure, _OTHER_DIAGNOSTICS))
+
+
+def of_application(exchange: Exchange, wanted: tuple[str, str] | None) -> Account:
+    """The account for which an application's token is shown: whom the impersonation header names. Raises Fault, Unauthorized."""
+    token = exchange.request.headers.get("authorization", "").partition(" ")[2].strip()
+    if wanted is None:
+        raise Fault("ErrorImpersonationFailed", "An application's token needs the ExchangeImpersonation header.")
+    account = named_account(exchange.service.world, wanted)
+    tokens = exchange.service.world.tokens
+    found = tokens.verify(token, tokens.audience, tokens.scopes["ews"], account.address)
+    if found is TokenFailure.WRONG_USER:
+        raise Fault("ErrorImpersonateUserDenied")
+    if isinstance(found, TokenFailure):
+        raise _bad_token(exchange, None, found)
+    exchange.note_login(found, "Bearer")
+    return found
+
+
+def _ntlm(exchange: Exchange, mechanism: str, token: str) -> Account:
+    """MS-NTHT: the connection is logged in, not the request."""
+    from postroom_simulator.ews import ntlm
+
+    link, world = exchange.link, exchange.service.world
+    link.account = None
+    try:
+        message = base64.b64decode(token.strip(), validate=True)
+        if len(message) > ntlm.TOKEN_LIMIT:
+            raise ValueError
+    except (binascii.Error, ValueError):
+        exchange.pass_step("auth")
+        raise challenge(exchange) from None
+    if ntlm.is_negotiate(message):
+        exchange.pass_step("auth")
+        link.ntlm = ntlm.Acceptor(world)
+        try:
+            answer = base64.b64encode(link.ntlm.challenge(message)).decode("ascii")
+        except ValueError:
+            raise challenge(exchange) from None
+        headers = [("WWW-Authenticate", f"{mechanism} {answer}"), ("Content-Type", HTML)]
+        raise Unauthorized(Response(401, headers))
+    acceptor = link.ntlm
+    known = world.directory.find_login(login_name(acceptor.named(message))) if acceptor is not None else None
+    exchange.pass_step("auth", known.address if known is not None else None)
+    link.ntlm = None
+    good = acceptor is not None and known is not None and not known.disabled and acceptor.check(message, known)
+    link.account = _decided(exchange, mechanism, known, ok=good)
+    return link.account
+
+
+# -- impersonation
+
+
+def sid_of(account: Account) -> str:
+    """The security identifier of an account: made from its address, so that it is the same in every run (our choice)."""
+    digest = sha256(canonical(account.address).encode("utf-8", "surrogatepass")).digest()
+    numbers = [int.from_bytes(digest[at : at + 4], "big") for at in (0, 4, 8)]
+    return f"S-1-5-21-{'-'.join(map(str, numbers))}-{1000 + int.from_bytes(digest[12:14], 'big')}"
+
+
+def named_account(world: World, wanted: tuple[str, str]) -> Account:
+    """Whom a ConnectingSID names. Raises Fault: ErrorNonExistentMailbox, ErrorInvalidExchangeImpersonationHeaderData."""
+    kind, text = wanted
+    if kind not in ("PrincipalName", "SID", "PrimarySmtpAddress", "SmtpAddress") or not text:
+        raise Fault("ErrorInvalidExchangeImpersonationHeaderData", f"{kind[:60]} is no way to name an account, or it is empty.")
+    if kind == "SID":
+        if not text.upper().startswith("S-1-"):
+            raise Fault("ErrorInvalidExchangeImpersonationHeaderData", "The SID is malformed.")
+        found = next((one for one in world.directory.accounts() if sid_of(one) == text.upper()), None)
+    elif kind == "PrincipalName":
+        found = world.directory.find_login(login_name(text))
+    else:
+        entry = world.directory.get(text)
+        found = entry if isinstance(entry, Account) else None
+        if kind == "PrimarySmtpAddress" and found is not None and canonical(found.address) != canonical(text):
+            raise Fault("ErrorNonPrimarySmtpAddress", values={"Primary": found.address})
+    if found is None or found.disabled:
+        raise Fault("ErrorNonExistentMailbox")
+    return found
 
 
 def impersonated(world: World, principal: Account, wanted: tuple[str, str]) -> Account:
-    """Whom the principal acts for. Raises Fault: ErrorNonExistentMailbox, ErrorImpersonateUserDenied,
-    ErrorInvalidExchangeImpersonationHeaderData."""
-    from postroom_simulator.directory import Account
-
-    kind, text = wanted
-    if kind not in ("PrincipalName", "SID", "PrimarySmtpAddress", "SmtpAddress") or not text:
-        raise Fault("ErrorInvalidExchangeImpersonationHeaderData", f"{kind} is no way to name an account.")
-    found = world.directory.get(text)
-    if not isinstance(found, Account):
-        raise Fault("ErrorNonExistentMailbox")
+    """Whom the principal acts for. Raises Fault: as `named_account`, and ErrorImpersonateUserDenied."""
+    found = named_account(world, wanted)
     if found is not principal and not world.ews.may_impersonate(principal, found):
         raise Fault("ErrorImpersonateUserDenied")
     return found

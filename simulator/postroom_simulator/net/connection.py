@@ -123,6 +123,8 @@ class Connection:
                 self.world, protocol, self.name, client_address=self.client_address, service=self.service
             )
             self._context.trouble = self.world.tls.get(self.service)
+            self._context.wake = lambda: self._transport.call_soon(self.poke)
+            self._context.call_later = self._timers.call_later
             fits = self.world.connections.admit(self)
             self._context.note(Kind.CONNECTED, data={"service": self.service})
             self._run(self._answer_connect if fits else self._turn_away)
@@ -163,6 +165,13 @@ class Connection:
             self._peer_slow = False
             self._idle.touch()
             self._run()
+
+    def poke(self) -> None:
+        """The session has something to say by itself."""
+        with self.world.lock:
+            if not self._ended:
+                self._idle.touch()
+                self._run()
 
     # -- what others ask
 
@@ -291,6 +300,8 @@ class Connection:
         if said:  # something was carried out, or begun
             self._be_active()
             self._outgoing.extend(said)
+            if self._greeting_cut is not None:
+                self._cut_greeting()
         return True
 
     def _be_active(self) -> None:
@@ -503,7 +514,12 @@ class Connection:
         session.start()
         self._outgoing.extend(session.take())
         if self._greeting_cut is not None and self._outgoing:
-            self._outgoing[0] = Outgoing(self._outgoing[0].octets, self._greeting_cut)
+            self._cut_greeting()
+
+    def _cut_greeting(self) -> None:
+        """Whatever the server says first: in HTTP that is its first answer."""
+        self._outgoing[0] = Outgoing(self._outgoing[0].octets, self._greeting_cut)
+        self._greeting_cut = None
 
     # -- TLS
 

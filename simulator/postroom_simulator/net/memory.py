@@ -83,6 +83,9 @@ class _Line:
     def abort(self) -> None:
         self.server_end = self.server_end or "rst"
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        callback()
+
     def pause_reading(self) -> None:
         self.paused = True
 

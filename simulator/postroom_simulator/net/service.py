@@ -17,6 +17,7 @@ __all__ = [
     "CLEAR",
     "DISCARD_LIMIT",
     "IMPLICIT_TLS",
+    "NEVER_TLS",
     "PROTOCOLS",
     "ConnectionContext",
     "SessionFactory",
@@ -25,16 +26,34 @@ __all__ = [
     "troubles_by_service",
 ]
 
-PROTOCOLS = {"pop3": "pop3", "pop3s": "pop3", "smtp": "smtp", "submission": "smtp", "smtps": "smtp"}
+PROTOCOLS = {
+    "pop3": "pop3",
+    "pop3s": "pop3",
+    "smtp": "smtp",
+    "submission": "smtp",
+    "smtps": "smtp",
+    "ews": "ews",
+    "ewss": "ews",
+}
 """The protocol of each service; connections are counted and journalled by it."""
 
-IMPLICIT_TLS = frozenset({"pop3s", "smtps"})
+IMPLICIT_TLS = frozenset({"pop3s", "smtps", "ewss"})
+NEVER_TLS = frozenset({"ews"})
+"""Services that have no TLS, and so no trouble with it."""
 DISCARD_LIMIT = 1024 * 1024
 """Octets that a client may still send after the server's orderly end before it is reset (our choice)."""
-BUSY = {"pop3": b"-ERR [SYS/TEMP] too many connections\r\n", "smtp": b"421 4.7.0 too many connections\r\n"}
-"""Said instead of a greeting when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8)."""
+BUSY = {
+    "pop3": b"-ERR [SYS/TEMP] too many connections\r\n",
+    "smtp": b"421 4.7.0 too many connections\r\n",
+    "ews": b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+}
+"""Said instead of a greeting (HTTP: of an answer) when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8, RFC 9110 §15.6.4)."""
 
-CLEAR = {"pop3": b"+OK this is in the clear\r\n", "smtp": b"250 2.0.0 this is in the clear\r\n"}
+CLEAR = {
+    "pop3": b"+OK this is in the clear\r\n",
+    "smtp": b"250 2.0.0 this is in the clear\r\n",
+    "ews": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+}
 """Replies in the clear where none may be: "plain-text" and "injected"."""
 _REFUSED = {
     "STLS": Reply("-ERR", "[SYS/TEMP] TLS is not available now"),
@@ -56,6 +75,10 @@ class Transport(Protocol):
         """By reset, after what was written has been sent where that is possible."""
         ...
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """Call back in the thread where the connection lives, whichever thread asks."""
+        ...
+
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
 
@@ -68,10 +91,10 @@ class ConnectionContext(SessionContext):
     last_command: str = ""
     trouble: TlsTrouble | None = None
 
-    def fault(self, at: str, account: str | None = None) -> Effect | None:
+    def fault(self, at: str, account: str | None = None, argument: str | None = None) -> Effect | None:
         if self.trouble is None and not self.world.faults:  # the usual case, asked at every step
             return None
-        effect = SessionContext.fault(self, at, account)  # no super(): a class with slots is made twice
+        effect = SessionContext.fault(self, at, account, argument)  # no super(): a class with slots is made twice
         if effect is None and self.trouble is not None and self.trouble.name == "refused" and at in _REFUSED:
             self.note_trouble(self.trouble, at)
             return _REFUSED[at]
@@ -100,15 +123,21 @@ def troubles_by_service(troubles: TlsTrouble | Mapping[str, TlsTrouble] | None) 
         return {}
     if isinstance(troubles, TlsTrouble):
         wrong = tls_trouble_problems(troubles)
-        found = {name: troubles for name in PROTOCOLS if not tls_trouble_problems(troubles, implicit=name in IMPLICIT_TLS)}
+        found = {name: troubles for name in PROTOCOLS if not _troubles(name, troubles)}
     else:
         wrong = [f'there is no service "{name}".{nearest(name, PROTOCOLS)}' for name in troubles if name not in PROTOCOLS]
         for name, trouble in troubles.items():
-            wrong += [f"{name}: {text}" for text in tls_trouble_problems(trouble, implicit=name in IMPLICIT_TLS)]
+            wrong += [f"{name}: {text}" for text in _troubles(name, trouble)]
         found = dict(troubles)
     if wrong:
         raise FaultError(" ".join(wrong))
     return found
+
+
+def _troubles(service: str, trouble: TlsTrouble) -> list[str]:
+    if service in NEVER_TLS:
+        return [f'"{service}" has no TLS; "{service}s" has.']
+    return tls_trouble_problems(trouble, implicit=service in IMPLICIT_TLS)
 
 
 SessionFactory = Callable[[str, SessionContext], Session]
@@ -121,6 +150,10 @@ def make_session(service: str, context: SessionContext) -> Session:
         from postroom_simulator.pop3.session import Pop3Session
 
         return Pop3Session(context)
+    if PROTOCOLS[service] == "ews":
+        from postroom_simulator.ews.session import EwsSession
+
+        return EwsSession(context)
     from postroom_simulator.smtp.session import SmtpSession
 
     return SmtpSession(context)

@@ -120,6 +120,11 @@ class Servers:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        """On the loop, whichever thread asks. Not after `close`."""
+        if not self._closed:
+            self._loop.call_soon_threadsafe(callback)
+
     # -- on the loop
 
     def _turn(self) -> None:
@@ -291,6 +296,9 @@ class _TcpLine(asyncio.BufferedProtocol):
         if kept or sys.platform != "linux" or sock is None or sock.fileno() < 0:
             return kept
         return int(struct.unpack("i", fcntl.ioctl(sock.fileno(), SIOCOUTQNSD, b"\0\0\0\0"))[0])
+
+    def call_soon(self, callback: Callable[[], None]) -> None:
+        self._servers.call_soon(callback)
 
     def pause_reading(self) -> None:
         if not self._transport.is_closing():
