@@ -151,3 +151,9 @@ def test_messages_name_the_property_and_the_values_of_an_error() -> None:
     text = codec.write("MessageXml", "MessageXmlType", error.message_xml(), NEWEST)
     assert text == '<m:MessageXml><t:FieldURI FieldURI="item:Size"/><t:Value Name="Reason">read-only</t:Value></m:MessageXml>'
     assert EwsError("ErrorItemNotFound").message_xml() is None
+
+
+def test_an_element_that_is_nil_has_no_value() -> None:
+    key = "<t:DictionaryKey><t:Type>String</t:Type><t:Value>k</t:Value></t:DictionaryKey>"
+    entry = read("UserConfigurationDictionaryEntryType", f'<t:X>{key}<t:DictionaryValue xsi:nil="true"/></t:X>')
+    assert entry == {"DictionaryKey": {"Type": "String", "Value": ["k"]}, "DictionaryValue": None}

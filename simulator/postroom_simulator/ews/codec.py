@@ -33,6 +33,7 @@ NAMESPACES = {
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
 }
 _PREFIXES = {NAMESPACES["xsi"]: "xsi:", "http://www.w3.org/XML/1998/namespace": "xml:"}
+_NIL = "{" + NAMESPACES["xsi"] + "}nil"
 _PREFIXED = re.compile(r"^\{([^}]*)\}")
 DEPTH_LIMIT = 120
 """Elements inside elements that are read (our choice): room for thirty items attached to one another, and for any restriction that a person
@@ -302,7 +303,7 @@ def read(element: etree._Element, version: Version | None = None) -> Any:
 
 
 def read_as(element: etree._Element, kind: str, version: Version | None = None) -> Any:
-    """The value of any element, as that type. Raises SchemaViolation."""
+    """The value of any element, as that type; None for one that says it is nil. Raises SchemaViolation."""
     _check_depth(element)
     return _read(element, kind, max(Version) if version is None else version)
 
@@ -317,6 +318,8 @@ def _check_depth(element: etree._Element) -> None:
 
 
 def _read(element: etree._Element, kind: str, version: Version, restriction: str = "") -> Any:
+    if element.get(_NIL, "").strip() in ("true", "1"):
+        return None
     if kind in SIMPLE:
         return _simple(element.text or "", kind, element, restriction)
     spec = type_named(kind)
