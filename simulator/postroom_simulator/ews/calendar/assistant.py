@@ -1,0 +1,232 @@
+"""What a mailbox does by itself with meeting notices that come: invitations appear in the calendar, answers at the organizer's meeting, cancellations
+at the attendee's (ews reference 11)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from postroom_simulator.directory import Account, canonical
+from postroom_simulator.errors import StoreError
+from postroom_simulator.ews.calendar import notices
+from postroom_simulator.ews.calendar.appointments import ATTENDEE_LISTS, attendees_of
+from postroom_simulator.ews.calendar.ical_read import Event, ICalendar, merged
+from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, Dates, seconds
+from postroom_simulator.store.interface import Item, Role
+
+if TYPE_CHECKING:
+    from postroom_simulator.world import World
+
+__all__ = ["Received", "carry_out", "find_meeting", "is_account", "look_at", "sequence_of"]
+
+Value = dict[str, Any]
+RECEIVED = "@received"
+"""In the properties of an appointment: it came as an invitation."""
+_OWN = ("LegacyFreeBusyStatus", "MyResponseType", "AppointmentReplyTime", "ReminderIsSet", "ReminderMinutesBeforeStart", "Categories", "Sensitivity",
+        "ExtendedProperty", "Attachments")  # fmt: skip
+"""What an attendee's own copy keeps when the organizer changes the meeting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A notice on its way into a mailbox: the class of the message, and what is kept beside its octets."""
+
+    calendar: ICalendar
+    item_class: str
+    beside: Mapping[str, Any]
+
+
+def look_at(world: World, account: Account, octets: bytes) -> Received | None:
+    """What a delivered message is; None for all that is no meeting notice. Changes nothing."""
+    if not notices.might_be_notice(octets):
+        return None
+    calendar = notices.calendar_of(octets)
+    if calendar is None:
+        return None
+    item_class = notices.class_of(calendar)
+    if item_class == "IPM.Note":
+        return None
+    beside: Value = {}
+    if calendar.method == "REQUEST":
+        beside = {"MeetingRequestType": _kind_of_request(world, account, calendar.events[0])}
+    return Received(calendar, item_class, beside)
+
+
+def carry_out(world: World, account: Account, received: Received) -> None:
+    """Do to the calendar what the notice says. What does not fit it is passed over."""
+    act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _reply}[received.calendar.method]
+    for event in merged(received.calendar.events):
+        if event.uid:
+            try:
+                act(world, account, event)
+            except StoreError:  # no room for it: the message is there all the same
+                continue
+
+
+def find_meeting(world: World, account: str, uid: str) -> Item | None:
+    """The appointment with this UID in somebody's calendar; `account`: canonical address."""
+    folder = world.store.folder(account, Role.CALENDAR)
+    for item in world.store.items(folder.uid):
+        if item.properties is not None and item.properties.get("UID") == uid:
+            return item
+    return None
+
+
+def sequence_of(properties: Mapping[str, Any]) -> int:
+    return int(properties.get("AppointmentSequenceNumber") or 0)
+
+
+def is_account(world: World, address: str, account: Account) -> bool:
+    return world.directory.resolve(address) is account
+
+
+def _organizer(properties: Mapping[str, Any]) -> str:
+    return str(((properties.get("Organizer") or {}).get("Mailbox") or {}).get("EmailAddress", ""))
+
+
+# -- invitations
+
+
+def _kind_of_request(world: World, account: Account, event: Event) -> str:
+    known = find_meeting(world, canonical(account.address), event.uid)
+    if known is None or known.properties is None:
+        return "NewMeetingRequest"
+    if event.sequence < sequence_of(known.properties):
+        return "Outdated"
+    return "FullUpdate" if _moved(known.properties, event.properties) else "InformationalUpdate"
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    return any(old.get(name) != new.get(name) for name in ("Start", "End", "Recurrence"))
+
+
+def invited(event: Event) -> Value:
+    """The appointment of somebody who is invited and has not answered."""
+    intended = event.properties.get("IntendedFreeBusyStatus") or event.properties.get("LegacyFreeBusyStatus") or "Busy"
+    value = event.properties | {
+        RECEIVED: True,
+        "IntendedFreeBusyStatus": intended,
+        "LegacyFreeBusyStatus": "Free" if intended == "Free" else "Tentative",
+        "MyResponseType": "NoResponseReceived",
+        "MeetingRequestWasSent": True,
+        "AppointmentSequenceNumber": event.sequence,
+    }
+    if event.recurrence_id is not None:
+        value["RecurrenceId"] = event.recurrence_id
+    return value
+
+
+def _request(world: World, account: Account, event: Event) -> None:
+    if is_account(world, _organizer(event.properties), account):
+        return
+    known = find_meeting(world, canonical(account.address), event.uid)
+    if known is None or known.properties is None:
+        folder = world.store.folder(canonical(account.address), Role.CALENDAR)
+        world.store.create(folder.uid, "IPM.Appointment", invited(event))
+        return
+    old = known.properties
+    if event.sequence < sequence_of(old):
+        return
+    if event.recurrence_id is not None and old.get("Recurrence"):
+        _one_date(world, known, event, {"MyResponseType": "NoResponseReceived", "LegacyFreeBusyStatus": "Tentative"})
+        return
+    new = invited(event)
+    kept = [name for name in _OWN if name in old]
+    if _moved(old, event.properties):
+        kept = [name for name in kept if name not in ("LegacyFreeBusyStatus", "MyResponseType", "AppointmentReplyTime")]
+    else:
+        new |= {name: old[name] for name in (EXCEPTIONS, DELETED) if name in old and name not in new}
+    new |= {name: old[name] for name in kept}
+    new.pop("IsCancelled", None)
+    world.store.set_properties(known.uid, new)
+
+
+def _one_date(world: World, known: Item, event: Event, more: Value) -> None:
+    """Change a single date of a series."""
+    properties = dict(known.properties or {})
+    key = seconds(event.recurrence_id) if event.recurrence_id is not None else 0
+    if Dates(properties).day_of(key) is None:
+        return
+    exceptions = dict(properties.get(EXCEPTIONS) or {})
+    names = ("Start", "End", "Subject", "Location", "Body", "Importance")
+    changed = {
+        name: event.properties[name]
+        for name in names
+        if name in event.properties and event.properties[name] != properties.get(name)
+    }
+    exceptions[key] = dict(exceptions.get(key) or {}) | changed | more | {"@change": known.change + 1}
+    properties[EXCEPTIONS] = exceptions
+    properties[DELETED] = [one for one in properties.get(DELETED) or () if one != key]
+    properties.setdefault("@pattern change", known.change)
+    world.store.set_properties(known.uid, properties)
+
+
+# -- cancellations
+
+
+def _cancel(world: World, account: Account, event: Event) -> None:
+    known = find_meeting(world, canonical(account.address), event.uid)
+    if known is None or known.properties is None or is_account(world, _organizer(known.properties), account):
+        return
+    old = dict(known.properties)
+    if event.sequence < sequence_of(old):
+        return
+    gone = {
+        "IsCancelled": True,
+        "LegacyFreeBusyStatus": "Free",
+        "Subject": cancelled_subject(event.properties.get("Subject") or old.get("Subject")),
+    }
+    if event.recurrence_id is not None and old.get("Recurrence"):
+        _one_date(world, known, event, gone)
+        return
+    world.store.set_properties(known.uid, old | gone | {"AppointmentSequenceNumber": event.sequence, "ReminderIsSet": False})
+
+
+def cancelled_subject(subject: str | None) -> str:
+    text = subject or ""
+    return text if text.startswith("Canceled: ") else f"Canceled: {text}"
+
+
+# -- answers
+
+
+def _reply(world: World, account: Account, event: Event) -> None:
+    known = find_meeting(world, canonical(account.address), event.uid)
+    who, how = notices.answer_of(event)
+    if known is None or known.properties is None or who is None or not is_account(world, _organizer(known.properties), account):
+        return
+    old = dict(known.properties)
+    if event.sequence < sequence_of(old):
+        return
+    if how == "Unknown":
+        how = "Tentative"
+    facts: Value = {"ResponseType": how, "LastResponseTime": notices.stamp_of(event, world.clock.now())}
+    proposed = event.properties["Start"], event.properties["End"]
+    if event.recurrence_id is None and how != "Accept" and proposed != (old["Start"], old["End"]):
+        facts |= {"ProposedStart": proposed[0], "ProposedEnd": proposed[1]}
+    if event.recurrence_id is not None and old.get("Recurrence"):
+        key = seconds(event.recurrence_id)
+        exceptions = dict(old.get(EXCEPTIONS) or {})
+        single = dict(exceptions.get(key) or {})
+        lists = _answered(world, {name: single.get(name) or old.get(name) for name in ATTENDEE_LISTS}, who, facts)
+        if Dates(old).day_of(key) is not None:
+            exceptions[key] = single | lists | {"@change": known.change + 1}
+            old.setdefault("@pattern change", known.change)
+            world.store.set_properties(known.uid, old | {EXCEPTIONS: exceptions})
+        return
+    world.store.set_properties(known.uid, old | _answered(world, old, who, facts))
+
+
+def _answered(world: World, properties: Mapping[str, Any], who: Value, facts: Value) -> Value:
+    """The attendee lists with an answer in them; somebody who was not invited joins the optional ones."""
+    address = who["Mailbox"]["EmailAddress"]
+    person = world.directory.resolve(address)
+    for name, one in attendees_of(properties):
+        other = one["Mailbox"].get("EmailAddress", "")
+        if canonical(other) == canonical(address) or (person is not None and world.directory.resolve(other) is person):
+            kept = {part: value for part, value in one.items() if part not in ("ProposedStart", "ProposedEnd")}
+            everybody = [kept | facts if each is one else each for each in properties[name]["Attendee"]]
+            return {name: {"Attendee": everybody}}
+    rest = (properties.get("OptionalAttendees") or {}).get("Attendee") or []
+    return {"OptionalAttendees": {"Attendee": [*rest, {"Mailbox": who["Mailbox"]} | facts]}}
