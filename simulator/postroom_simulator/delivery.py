@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -22,12 +23,17 @@ from postroom_simulator.store.contents import with_line_ends
 from postroom_simulator.store.interface import Folder, Item, Outbound, Role
 
 if TYPE_CHECKING:
+    from postroom_simulator.ews.calendar.assistant import Received
     from postroom_simulator.world import World
 
 __all__ = ["DRAWER", "Delivery", "Outcome", "RecipientStatus", "deliver", "place", "recipient_status", "withdraw"]
 
 DRAWER = "drawer"
 """What the journal calls the outbound drawer where it names a folder."""
+
+_CALENDAR_PART = re.compile(rb"text/calendar", re.IGNORECASE)
+_LOOKED_AT = 262_144
+"""Octets of a message in which a calendar part has to begin (our choice)."""
 
 MAX_SENT_ON = 100
 """Messages that rules and actors may write because of one, at once and when it was held (our choice): many accounts that forward to each other would otherwise
@@ -372,11 +378,14 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
             return Delivery(recipient, Outcome.HELD, recipients, account.address, detail=why), []
     letter = Letter(job.octets) if account.rules else None
     verdict = judge(account.rules, letter) if letter else Verdict()
+    meeting = _meeting(world, account, job.octets)
     try:
-        item, folder = _deposit(world, account, job.delivered(world), verdict, always=always)
+        item, folder = _deposit(world, account, job.delivered(world), verdict, meeting, always=always)
     except StoreError as error:  # over quota, or the disk is full
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
+    if meeting is not None and not verdict.delete:
+        meeting.carry_out(world, account)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}
         world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
@@ -386,13 +395,24 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
     return Delivery(recipient, Outcome.DELIVERED, recipients, account.address, item.uid, folder), sent_on
 
 
-def _deposit(world: World, account: Account, octets: bytes, verdict: Verdict, *, always: bool) -> tuple[Item, str]:
+def _meeting(world: World, account: Account, octets: bytes) -> Received | None:
+    """What the message asks a calendar to do; None for all that is no meeting notice."""
+    if _CALENDAR_PART.search(octets, 0, _LOOKED_AT) is None:
+        return None
+    from postroom_simulator.ews.calendar.assistant import look_at  # heavy: most mail is none
+
+    return look_at(world, account, octets)
+
+
+def _deposit(
+    world: World, account: Account, octets: bytes, verdict: Verdict, meeting: Received | None, *, always: bool
+) -> tuple[Item, str]:
     """`always`: room is made for it, as mail for Postmaster is never refused (RFC 5321 §4.5.1)."""
     quota = world.store.quota(account.address) if always else None
     if quota is not None:
         world.store.set_quota(account.address, None)
         try:
-            return _deposit(world, account, octets, verdict, always=False)
+            return _deposit(world, account, octets, verdict, meeting, always=False)
         finally:
             world.store.set_quota(account.address, quota)
     target = _target(world, account, verdict)

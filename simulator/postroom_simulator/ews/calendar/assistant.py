@@ -18,7 +18,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["Received", "carry_out", "find_meeting", "is_account", "look_at", "sequence_of"]
+__all__ = ["Received", "find_meeting", "is_account", "look_at", "sequence_of"]
 
 Value = dict[str, Any]
 RECEIVED = "@received"
@@ -36,11 +36,19 @@ class Received:
     item_class: str
     beside: Mapping[str, Any]
 
+    def carry_out(self, world: World, account: Account) -> None:
+        """Do to the calendar what the notice says. What does not fit it is passed over."""
+        act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _reply}[self.calendar.method]
+        for event in merged(self.calendar.events):
+            if event.uid:
+                try:
+                    act(world, account, event)
+                except StoreError:  # no room for it: the message is there all the same
+                    continue
+
 
 def look_at(world: World, account: Account, octets: bytes) -> Received | None:
-    """What a delivered message is; None for all that is no meeting notice. Changes nothing."""
-    if not notices.might_be_notice(octets):
-        return None
+    """What a message on its way into a mailbox is; None for all that is no meeting notice. Changes nothing."""
     calendar = notices.calendar_of(octets)
     if calendar is None:
         return None
@@ -51,17 +59,6 @@ def look_at(world: World, account: Account, octets: bytes) -> Received | None:
     if calendar.method == "REQUEST":
         beside = {"MeetingRequestType": _kind_of_request(world, account, calendar.events[0])}
     return Received(calendar, item_class, beside)
-
-
-def carry_out(world: World, account: Account, received: Received) -> None:
-    """Do to the calendar what the notice says. What does not fit it is passed over."""
-    act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _reply}[received.calendar.method]
-    for event in merged(received.calendar.events):
-        if event.uid:
-            try:
-                act(world, account, event)
-            except StoreError:  # no room for it: the message is there all the same
-                continue
 
 
 def find_meeting(world: World, account: str, uid: str) -> Item | None:

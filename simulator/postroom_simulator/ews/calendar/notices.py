@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import email
 import email.policy
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,7 +25,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["CLASSES", "Notice", "calendar_of", "class_of", "might_be_notice", "send"]
+__all__ = ["CLASSES", "Notice", "calendar_of", "class_of", "send"]
 
 Value = dict[str, Any]
 CLASSES: Mapping[str, str] = {
@@ -37,9 +36,6 @@ CLASSES: Mapping[str, str] = {
     "Decline": "IPM.Schedule.Meeting.Resp.Neg",
 }
 """Item classes by method, and of answers by their kind."""
-_MARK = re.compile(rb"text/calendar", re.IGNORECASE)
-_LOOKED_AT = 262_144
-"""Octets of a message in which a calendar part has to begin (our choice)."""
 _SUBMITTED = frozenset({"submitted"})
 
 
@@ -131,11 +127,6 @@ def _boxes(boxes: Iterable[Value]) -> str:
 
 
 # -- recognized
-
-
-def might_be_notice(octets: bytes) -> bool:
-    """Cheaply: whether it is worth looking for a calendar part."""
-    return _MARK.search(octets, 0, _LOOKED_AT) is not None
 
 
 def calendar_of(octets: bytes) -> ICalendar | None:
