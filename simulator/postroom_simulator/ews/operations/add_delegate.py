@@ -13,7 +13,7 @@ def handle(call: Call, request: Value) -> Value:
     except EwsError as error:
         return failure(error)
     users = (request.get("DelegateUsers") or {}).get("DelegateUser", [])
-    messages = answer_each(owner, users, lambda one: add(call, owner, one))
+    messages = answer_each(users, lambda one: add(call, owner, one))
     if request.get("DeliverMeetingRequests"):
         owner.delegation.meeting_requests = request["DeliverMeetingRequests"]
     return success(**messages)

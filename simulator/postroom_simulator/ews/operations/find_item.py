@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from postroom_simulator.ews.call import Call, Value, answer
+from postroom_simulator.ews.call import Call, Value, answer, failure
+from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import find_folder
-from postroom_simulator.ews.items.view import item_value
-from postroom_simulator.ews.shapes import item_shape
+from postroom_simulator.ews.search.items import root_of, search_of
 
 
 def handle(call: Call, request: Value) -> Value:
-    shape = item_shape(request["ItemShape"], light=True)
-    view = request.get("IndexedPageItemView", {})
-    offset, most = view.get("@Offset", 0), view.get("@MaxEntriesReturned", 1000)
+    parents = request["ParentFolderIds"]
+    try:
+        search = search_of(call, request)
+    except EwsError as error:  # wrong for one folder, wrong for all
+        return {"ResponseMessages": [("FindItemResponseMessage", failure(error)) for _ in parents]}
 
     def one(reference: tuple[str, Value]) -> Value:
         folder = find_folder(call, *reference)
-        items = sorted(call.store.items(folder.uid), key=lambda item: (item.received, item.uid), reverse=True)
-        page = items[offset : offset + most]
-        return {
-            "RootFolder": {
-                "@IndexedPagingOffset": offset + len(page),
-                "@TotalItemsInView": len(items),
-                "@IncludesLastItemInRange": offset + len(page) >= len(items),
-                "Items": [item_value(call, item, shape) for item in page],
-            }
-        }
+        call.service.check_access(call, folder, "read")
+        return {"RootFolder": root_of(call, folder, search)}
 
-    return answer(call, request["ParentFolderIds"], one)
+    return answer(call, parents, one)

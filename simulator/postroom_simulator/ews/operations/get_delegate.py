@@ -17,5 +17,5 @@ def handle(call: Call, request: Value) -> Value:
     wanted = (request.get("UserIds") or {}).get("UserId")
     if wanted is None:
         wanted = [{"PrimarySmtpAddress": one} for one in owner.delegation.delegates]
-    messages = answer_each(owner, wanted, lambda one: get(call, owner, one, levels=levels))
+    messages = answer_each(wanted, lambda one: get(call, owner, one, levels=levels))
     return success(**messages, DeliverMeetingRequests=owner.delegation.meeting_requests)

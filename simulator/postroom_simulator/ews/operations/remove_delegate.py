@@ -12,4 +12,4 @@ def handle(call: Call, request: Value) -> Value:
         owner = owner_of(call, request["Mailbox"])
     except EwsError as error:
         return failure(error)
-    return success(**answer_each(owner, request["UserIds"]["UserId"], lambda one: remove(call, owner, one)))
+    return success(**answer_each(request["UserIds"]["UserId"], lambda one: remove(call, owner, one)))

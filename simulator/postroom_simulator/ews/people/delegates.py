@@ -62,7 +62,7 @@ def user_of(call: Call, value: Value) -> Account:
     return found
 
 
-def answer_each(owner: Account, inputs: list[Value], act: Callable[[Value], Value | None]) -> Value:
+def answer_each(inputs: list[Value], act: Callable[[Value], Value | None]) -> Value:
     """The payload of an answer about delegates: one message for each."""
     messages = []
     for one in inputs:
