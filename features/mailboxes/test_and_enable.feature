@@ -46,6 +46,14 @@ Feature: Test and enable
     And the test of the mailbox of "Ben" failed for incoming email
     And the test of the mailbox of "Ben" failed for outgoing email
 
+  Scenario: A test message that is refused for good is no trouble that may pass
+    Given the server answers every "MAIL" with "550 5.7.1 you may not send as this address"
+    When the mailbox of "Ben" is tested and enabled
+    Then the test of the mailbox of "Ben" is over
+    And the test of the mailbox of "Ben" failed for outgoing email
+    And the mailbox of "Ben" is enabled for incoming email
+    And there is an open error alert "MessageError" for "Ben"
+
   Scenario: All mailboxes of a profile at once
     Given the queue "Support" with the address "support@alder.test", approved but not tested
     When all mailboxes of the profile "Alder mail" are tested and enabled

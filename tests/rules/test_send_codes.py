@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postroom.rules.error_classes import Nature, Scope
+from postroom.rules.error_classes import TABLE, Nature, Scope
 from postroom.rules.send_codes import EWS_CODES, EWS_HTTP, Judgement, SmtpStep, judge_ews, judge_smtp
 
 E_T, E_P = Judgement.EMAIL_TRANSIENT, Judgement.EMAIL_PERMANENT
@@ -95,3 +95,11 @@ def test_a_judgement_says_nature_and_scope() -> None:
     assert (E_T.nature, E_T.scope) == (Nature.TRANSIENT, Scope.EMAIL)
     assert len(set(Judgement)) == 4
     assert set(EWS_CODES.values()) <= set(Judgement)
+
+
+def test_both_tables_read_a_code_alike() -> None:
+    """Where an error carries a code of EWS, its class says what the code says: a full quota is waited for, an impersonation that is denied is not."""
+    natures = {row.code: row.nature for row in TABLE if row.code in EWS_CODES}
+    assert len(natures) >= 5
+    assert natures == {code: EWS_CODES[code].nature for code in natures}
+    assert natures["ErrorQuotaExceeded"] is natures["ErrorSubmissionQuotaExceeded"] is Nature.TRANSIENT

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from postroom.errors import Cancelled, ConfigError, RuleViolated, StoreError, TransientError
+from postroom.errors import Cancelled, ConfigError, MessageError, RuleViolated, StoreError, TransientError
 from postroom.model import AuthenticationProtocol, CredentialRetrieval, Mailbox, ServerType
 from postroom.model.deployment import DeploymentSettings
 from postroom.organization import SYSTEM, DueMailbox, GatewayBinding, Operation, Organization, RunFailure
@@ -247,8 +247,10 @@ class ServerSideSync:
                     outcome = provider.run(ctx)
                     if outcome.error is not None:
                         raise outcome.error
+                    if outcome.rejected:
+                        raise MessageError("the test message was refused", permanent=True, reply=outcome.detail)
                     if not outcome.delivered:
-                        raise TransientError("the server did not take the test message")
+                        raise TransientError("the server did not take the test message", reply=outcome.detail)
             finally:
                 provider.close()
 

@@ -277,7 +277,8 @@ class CheckReport:
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
     """Counts of one run. `more`: there is more to do at once. `error`: what ended the run early, its progress kept (an error that
-    ended a run without any progress is raised instead; `Cancelled` is always told here)."""
+    ended a run without any progress is raised instead; `Cancelled` is always told here). `detail`: what was said about the last
+    message that was not sent; "" where all were."""
 
     processed: int = 0
     delivered: int = 0
@@ -286,6 +287,7 @@ class RunOutcome:
     more: bool = False
     retry_after: timedelta | None = None
     error: ProviderError | None = None
+    detail: str = ""
 
 
 @dataclass(slots=True)

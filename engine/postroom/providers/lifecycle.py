@@ -37,6 +37,7 @@ class Tally:
     rejected: int = 0
     failed: int = 0
     more: bool = False
+    detail: str = ""
 
     @property
     def progress(self) -> bool:
@@ -51,6 +52,7 @@ class Tally:
             more=more or self.more,
             retry_after=getattr(error, "retry_after", None),
             error=error,
+            detail=self.detail,
         )
 
 

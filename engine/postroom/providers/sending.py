@@ -138,7 +138,9 @@ class SendProvider(PollingProvider[C, S]):
         if submission.result is SubmissionResult.SENT:
             self.tally.processed += 1
             self.tally.delivered += 1
-        elif submission.result is SubmissionResult.FAILED:
+            return
+        self.tally.detail = submission.reply or next((one.reply for one in submission.recipients if not one.accepted), "")
+        if submission.result is SubmissionResult.FAILED:
             self.tally.processed += 1
             self.tally.rejected += 1
         elif submission.attempted:

@@ -96,8 +96,9 @@ TABLE: tuple[Row, ...] = (
             "*": "AuthenticationError",
         },
     ),
-    Row(errors.PermissionDenied, _P, _M, 21, {"*": "ErrorQuotaExceeded"}, code="ErrorQuotaExceeded"),
-    Row(errors.PermissionDenied, _P, _M, 24, {"*": "ErrorSubmissionQuotaExceeded"}, code="ErrorSubmissionQuotaExceeded"),
+    # sending is blocked until quota frees: that passes (reference 7.4)
+    Row(errors.PermissionDenied, _T, _M, 21, {"*": "ErrorQuotaExceeded"}, code="ErrorQuotaExceeded"),
+    Row(errors.PermissionDenied, _T, _M, 24, {"*": "ErrorSubmissionQuotaExceeded"}, code="ErrorSubmissionQuotaExceeded"),
     Row(errors.PermissionDenied, _P, _M, 25, {"*": "ErrorNonExistentMailbox"}, code="ErrorNonExistentMailbox"),
     Row(errors.PermissionDenied, _P, _F, 26, {"*": "ErrorImpersonateUserDenied"}, code="ErrorImpersonateUserDenied"),
     Row(errors.PermissionDenied, _P, _M, 22, {"*": "Forbidden"}),
