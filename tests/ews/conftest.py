@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from exchangelib_scene import exchange as exchange
 from lxml import etree
 
 from postroom_simulator.ews import answering
