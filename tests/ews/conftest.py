@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from exchangelib_scene import exchange as exchange
 from lxml import etree
 
 from postroom_simulator.ews import answering
