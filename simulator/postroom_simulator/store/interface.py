@@ -151,6 +151,7 @@ class Item:
     content     store-wide number of its last change that was more than its read state
     beside      what a protocol keeps of an item whose octets are the authority, beside them (categories, flags ...); opaque to the store,
                 None where there is nothing
+    origin      uid of the folder that it was moved from last, 0 where it never was
     """
 
     uid: int
@@ -171,6 +172,7 @@ class Item:
     arrived: int = 0
     content: int = 0
     beside: Mapping[str, Any] | None = None
+    origin: int = 0
 
 
 @dataclass(frozen=True, slots=True)

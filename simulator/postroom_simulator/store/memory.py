@@ -422,6 +422,7 @@ class MemoryMailStore:
                 change=change,
                 modified=self._clock.now(),
                 arrived=change,
+                origin=home.folder.uid,
                 content=change,
             )
             return self._enter(box, target, moved, "moved", old_folder=home.folder.uid)
