@@ -20,6 +20,7 @@ Feature: One host works on a mailbox at a time
     When the engine runs again after 40 minutes
     Then the mail "Hello" is still on the server, untouched
     And the lock of the mailbox of "Ada" was broken 0 times
+    And the mailbox of "Ada" is skipped for incoming email because "another host locked the mailbox and did not give it back"
 
   Scenario: Forced unlocking is on: a stale lock is broken and counted
     Given the organization's "IsMailboxForcedUnlockingEnabled" is "on"

@@ -47,6 +47,14 @@ def smart(house: House) -> House:
     return house
 
 
+@pytest.fixture
+def smart_sqlite() -> Iterator[House]:
+    """What is asked can be listened to, and its plan had, where the driver is SQLite's."""
+    house = House(enablesmartmatching=True)
+    yield house
+    house.deployment.close()
+
+
 # -- smart matching ---------------------------------------------------------------------------------------------------
 
 
@@ -118,16 +126,16 @@ def test_equal_hashes_of_other_words_are_no_match(smart: House, monkeypatch: pyt
     assert found(took(smart, ada, 3, Subject="Lamp")) == (M.SMART_MATCHING, first.reference)
 
 
-def test_an_everyday_subject_costs_no_more_than_any(smart: House) -> None:
+def test_an_everyday_subject_costs_no_more_than_any(smart_sqlite: House) -> None:
     """As many emails with the same word as there are: what is read stays bounded."""
-    ada = smart.user("ada")
-    with smart.organization.store.transaction() as tx:
+    ada = smart_sqlite.user("ada")
+    with smart_sqlite.organization.store.transaction() as tx:
         word = smart_matching.hash_of("hello")
         rows = [EmailHash(activityid=Lookup("email", str(n)), hash=word, hashtype=HashType.SUBJECT) for n in range(3_000)]
         tx.create_many(rows)
-    last = took(smart, ada, 1, Subject="Hello")
-    with traced(smart) as asked:
-        assert found(took(smart, ada, 2, Subject="Hello")) == (M.SMART_MATCHING, last.reference)
+    last = took(smart_sqlite, ada, 1, Subject="Hello")
+    with traced(smart_sqlite) as asked:
+        assert found(took(smart_sqlite, ada, 2, Subject="Hello")) == (M.SMART_MATCHING, last.reference)
     reading = [one for one in asked if "FROM emailhash" in one and one.startswith("SELECT")]
     assert len(reading) == 3
     assert all(len(one) < 20_000 for one in reading)
@@ -280,11 +288,11 @@ def traced(house: House) -> Iterator[list[str]]:
         driver.set_trace_callback(None)
 
 
-def test_every_look_up_goes_by_an_index(smart: House) -> None:
+def test_every_look_up_goes_by_an_index(smart_sqlite: House) -> None:
     """All methods in one message; whatever it asks of emails, hashes and addresses is answered without reading a whole table."""
-    smart.settings(orgdborgsettings=switches(PostroomUseReferencesForCorrelation=True))
-    ada = smart.user("ada")
-    took(smart, ada, 1, Subject="The lamp")
+    smart_sqlite.settings(orgdborgsettings=switches(PostroomUseReferencesForCorrelation=True))
+    ada = smart_sqlite.user("ada")
+    took(smart_sqlite, ada, 1, Subject="The lamp")
     headers = {
         "Subject": "RE: The lamp CRM:0001001 the",
         "In_Reply_To": "<a@b.test>",
@@ -292,12 +300,12 @@ def test_every_look_up_goes_by_an_index(smart: House) -> None:
         "Thread_Index": thread(),
         TRACKING_HEADER: "5d0f4cb5-8b33-4e2f-9a34-1f6f2a0d7c11",
     }
-    with traced(smart) as asked:
-        smart.gateway(ada).check_incoming(smart.offer(2, **headers))
-        smart.gateway(ada).check_incoming(smart.offer(3, Subject="The lamp"))
+    with traced(smart_sqlite) as asked:
+        smart_sqlite.gateway(ada).check_incoming(smart_sqlite.offer(2, **headers))
+        smart_sqlite.gateway(ada).check_incoming(smart_sqlite.offer(3, Subject="The lamp"))
     questions = [one for one in asked if one.startswith("SELECT") and " FROM email" in one.replace("\n", " ")]
     assert len(questions) >= 8
-    pooled = smart.organization.store._database.engine.raw_connection()
+    pooled = smart_sqlite.organization.store._database.engine.raw_connection()
     for question in questions:
         plan = [row[3] for row in pooled.cursor().execute(f"EXPLAIN QUERY PLAN {question}").fetchall()]
         scans = [step for step in plan if step.startswith("SCAN") and not re.search("json_each|VIRTUAL|SCAN few", step)]

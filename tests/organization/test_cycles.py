@@ -366,14 +366,14 @@ def test_apply_default_email_settings(house: House) -> None:
 
 
 def test_an_idle_poll_takes_few_statements(house: House) -> None:
-    """Not counted: BEGIN and COMMIT. More mailboxes add nothing to the question who is due."""
+    """Not counted: BEGIN and COMMIT, and PostgreSQL's lock that makes writers take turns. More mailboxes add nothing to the question who is due."""
     ada = house.user("ada")
     for number in range(20):
         house.user(f"other{number}", incomingemaildeliverymethod=0, outgoingemaildeliverymethod=0, ready=False)
     statements: list[str] = []
     observe(
         house.organization.store._database,
-        lambda statement: None if statement in ("COMMIT", "ROLLBACK") else statements.append(statement),
+        lambda told: None if told in ("COMMIT", "ROLLBACK") or "pg_advisory" in told else statements.append(told),
     )
     assert len(house.organization.due_mailboxes()) == 1
     assert len(statements) == 1

@@ -202,6 +202,10 @@ def test_a_stale_lock(house: House, forced: bool, holder: str, taken: bool) -> N
     assert house.organization.begin_run(box, INCOMING, "a/1") is not None
     assert house.organization.begin_run(box, INCOMING, holder) is None
     house.clock.advance(minutes=30)
+    due = [one.mailbox.mailboxid for one in house.organization.due_mailboxes(holder=holder)]
+    speaks_against = [reason.code for reason in house.organization.explain_mailbox(box, INCOMING, holder=holder)]
+    assert (due, speaks_against) == (([box], []) if taken else ([], ["stale-lock"]))
+    assert [one.mailbox.mailboxid for one in house.organization.due_mailboxes()] == [box], "whoever may break it"
     assert (house.organization.begin_run(box, INCOMING, holder) is not None) is taken
     after = house.mailbox(ada)
     assert (after.forcedunlockcount, after.hostid) == ((1, holder) if taken else (0, "a/1"))

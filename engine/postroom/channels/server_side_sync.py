@@ -37,7 +37,7 @@ from postroom.runtime.runtime import Runtime
 from postroom.store.leases import Fence
 from postroom.store.memory import SqlSeenSet, SqlStateCell
 
-__all__ = ["ServerSideSync"]
+__all__ = ["ServerSideSync", "this_host"]
 
 log = logging.getLogger("postroom.server_side_sync")
 
@@ -74,6 +74,11 @@ class NoRoom(Cancelled):
     """As many connections as the server allows this user are open: nothing was done, and nothing went wrong (reference 3.6)."""
 
 
+def this_host() -> str:
+    """What leases call this machine."""
+    return socket.gethostname()
+
+
 class ServerSideSync:
     """The channel of one organization.
 
@@ -100,7 +105,7 @@ class ServerSideSync:
     ) -> None:
         self.organization = organization
         self.connector = connector
-        self.holder = holder or f"{socket.gethostname()}/{os.getpid()}-{id(self):x}"
+        self.holder = holder or f"{this_host()}/{os.getpid()}-{id(self):x}"
         self.runtime = Runtime(organization.clock, executor, reported=reported)
         self._tested = tested
         self._stopping = False
@@ -119,7 +124,7 @@ class ServerSideSync:
         reports: list[JobReport] = []
         done: set[tuple[str, Operation]] = set()
         while True:
-            found = self.organization.due_mailboxes(limit=limit)
+            found = self.organization.due_mailboxes(limit=limit, holder=self.holder)
             if (
                 self._met_others
             ):  # each process has an order of its own, so that they do not follow each other from mailbox to mailbox

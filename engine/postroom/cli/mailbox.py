@@ -268,6 +268,7 @@ def explain(desk: Desk, name: Name) -> None:
 
     postroom mailbox explain ada@alder.example
     """
+    from postroom.channels.server_side_sync import this_host
     from postroom.cli.explaining import shown_skipped
     from postroom.organization import Operation
 
@@ -275,9 +276,9 @@ def explain(desk: Desk, name: Name) -> None:
     box = desk.organization.retrieve(desk.caller, "mailbox", reference.id)
     found: dict[str, list[Skipped]] = {}
     for operation in (Operation.INCOMING, Operation.OUTGOING):
-        found[operation.value] = desk.organization.explain_skipped(desk.caller, reference.id, operation)
+        found[operation.value] = desk.organization.explain_skipped(desk.caller, reference.id, operation, holder=this_host())
     if box.testemailconfigurationscheduled:
-        found["test"] = desk.organization.explain_skipped(desk.caller, reference.id, Operation.TEST)
+        found["test"] = desk.organization.explain_skipped(desk.caller, reference.id, Operation.TEST, holder=this_host())
     shown_skipped(desk, box, found)
 
 

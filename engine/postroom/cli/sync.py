@@ -183,11 +183,13 @@ class _Log:
 
     def _not_processed(self, boxes: Iterable[str] | None) -> tuple[list[dict[str, Any]], tuple[str, datetime] | None]:
         """Mailboxes that no waiting helps, with the reasons; how many are not due yet, and the first moment of those."""
+        from postroom.channels.server_side_sync import this_host
+
         skipped, waits = [], []
         for box in self.desk.organization.retrieve_multiple(self.desk.caller, "mailbox", statecode=0):
             if boxes is not None and box.mailboxid not in boxes:
                 continue
-            found = self.desk.organization.explain_mailbox(box.mailboxid, "incoming")
+            found = self.desk.organization.explain_mailbox(box.mailboxid, "incoming", holder=this_host())
             if all(reason.until is not None for reason in found):
                 waits += [reason.until for reason in found if reason.until is not None]
                 continue

@@ -69,14 +69,18 @@ class DeploymentSettings:
     lease_seconds: int = _ours(1800, 1, _MONTH)  # reference 3.3: a lock is stale after 30 minutes
     maximum_message_size: int = _ours(25 * 1024 * 1024, 1, 2**31 - 1)  # octets; a larger message is parked
     maximum_body_characters: int = _ours(1_073_741_823, 1, 1_073_741_823)  # of a received email; what the column holds
-    allow_anonymous_smtp: bool = switch("", False, stated=False, note="reference 2.6: declared not valid; for simulated servers")
+    allow_anonymous_smtp: bool = switch(
+        "", False, stated=False, note="reference 2.6: declared not valid; for simulated servers"
+    )
     retention_interval: int = _ours(86_400, 60, _MONTH)  # seconds between two removals of what was kept long enough
     keep_traces_days: int = _ours(30, 0, _DAYS)  # where the organization's tracelogmaximumageindays is empty; 0 here: for ever
     keep_statistics_days: int = _ours(30, 0, _DAYS)  # mailboxstatistics; 0: for ever, as in the following
     keep_memory_days: int = _ours(180, 0, _DAYS)  # seen marks and ledger rows of messages that left their source
     keep_outgoing_days: int = _ours(180, 0, _DAYS)  # ledger rows of emails that were sent, failed or canceled
     keep_contents_days: int = _ours(30, 0, _DAYS)  # the octets of received messages, unless parked or pending
-    exchange_online_domains: frozenset[str] = EXCHANGE_ONLINE_DOMAINS  # where an Exchange Online profile may point (reference 9)
+    exchange_online_domains: frozenset[str] = (
+        EXCHANGE_ONLINE_DOMAINS  # where an Exchange Online profile may point (reference 9)
+    )
 
     def __post_init__(self) -> None:
         problems = problems_of(self)

@@ -27,7 +27,7 @@ from postroom.organization.policies import settings_in
 from postroom.organization.run_results import sending_due_since
 from postroom.organization.values import DueMailbox, Operation
 from postroom.rules.eligibility import Reason, explain
-from postroom.rules.locking import may_break
+from postroom.rules.locking import host_of, may_break
 from postroom.rules.operation import COLUMNS
 from postroom.rules.outgoing_state import Mark
 from postroom.store import TABLES, Fence, leases, ledger
@@ -65,7 +65,16 @@ def _approved() -> sa.ColumnElement[bool]:
     return sa.or_(required.is_(False), approved)
 
 
-_UNLOCKED = ~sa.exists().where(lease.c.mailboxid == _m.c.mailboxid, lease.c.holder.is_not(None), lease.c.expires > _NOW)
+_HOST = sa.bindparam("p_host", type_=sa.String())
+_MAY_BREAK = sa.or_(
+    _HOST.is_(None),
+    _o.c.ismailboxforcedunlockingenabled.is_(True),
+    sa.func.substr(sa.func.lower(lease.c.holder) + "/", 1, sa.func.length(_HOST)) == _HOST,
+)
+"""`rules.locking.may_break`: p_host is the asking host with a slash, None where nobody in particular asks."""
+_UNLOCKED = ~sa.exists().where(
+    lease.c.mailboxid == _m.c.mailboxid, lease.c.holder.is_not(None), sa.or_(lease.c.expires > _NOW, sa.not_(_MAY_BREAK))
+)
 _SERVICE = sa.and_(
     _m.c.statecode == int(RecordState.ACTIVE),
     _p.c.statecode == int(RecordState.ACTIVE),
@@ -130,8 +139,8 @@ _FIND_DUE = Prepared(_DUE_NOW, plain=True)
 _FIND_FIRST_DUE = Prepared(_DUE_NOW.limit(sa.bindparam("p_limit", type_=sa.Integer())), plain=True)
 
 
-def due_mailboxes(organization: Organization, now: datetime, *, limit: int | None) -> list[DueMailbox]:
-    parameters = {"p_now": to_micros(now)}
+def due_mailboxes(organization: Organization, now: datetime, *, limit: int | None, holder: str | None) -> list[DueMailbox]:
+    parameters = {"p_now": to_micros(now), "p_host": None if holder is None else f"{host_of(holder)}/"}
     with organization.store.reading() as tx:
         if limit is None:
             rows = tx.execute(_FIND_DUE, parameters).all()
@@ -181,17 +190,29 @@ def next_due(organization: Organization) -> datetime | None:
     return from_micros(min(moments)) if moments else None
 
 
-def explain_mailbox(organization: Organization, mailbox_id: str, operation: Operation) -> list[Reason]:
+def explain_mailbox(organization: Organization, mailbox_id: str, operation: Operation, *, holder: str | None) -> list[Reason]:
     with organization.store.reading() as tx:
         mailbox = tx.get(Mailbox, mailbox_id)
         reference = mailbox.emailserverprofile
         profile = tx.first(EmailServerProfile, emailserverprofileid=reference.id) if reference is not None else None
         now = organization.clock.now()
-        held = sa.select(lease.c.token).where(
-            lease.c.mailboxid == mailbox_id, lease.c.holder.is_not(None), lease.c.expires > to_micros(now)
+        settings = settings_in(tx)
+        held = sa.select(lease.c.holder, lease.c.expires).where(lease.c.mailboxid == mailbox_id, lease.c.holder.is_not(None))
+        locks = tx.execute(held).all()
+        forced = bool(settings.ismailboxforcedunlockingenabled)
+        return explain(
+            operation.value,
+            mailbox,
+            profile,
+            settings,
+            now=now,
+            locked=any(expires > to_micros(now) for _, expires in locks),
+            stale=holder is not None
+            and any(
+                expires <= to_micros(now) and not may_break(holder, previous, forced_unlocking=forced)
+                for previous, expires in locks
+            ),
         )
-        locked = tx.execute(held).first() is not None
-        return explain(operation.value, mailbox, profile, settings_in(tx), now=now, locked=locked)
 
 
 # -- a run ------------------------------------------------------------------------------------------------------------

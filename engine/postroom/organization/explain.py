@@ -496,6 +496,10 @@ _REMEDIES: Mapping[str, tuple[str, Sequence[str]]] = {
     "not-enabled": ("test and enable the mailbox", ("mailbox.{enabled}", "mailbox.{status}")),
     "not-scheduled": ("test and enable the mailbox", ("mailbox.testemailconfigurationscheduled",)),
     "postponed": ("wait, or empty the date", ("mailbox.{scheduled}", "mailbox.{postponed}")),
+    "stale-lock": (
+        "let that host run again, or set ismailboxforcedunlockingenabled",
+        ("mailbox.hostid", "organization.ismailboxforcedunlockingenabled"),
+    ),
     "locked": ("wait until the run that has it ends, or its lease", ("mailbox.processingstatecode", "mailbox.hostid")),
 }
 """Obstacle -> what takes it away, and the attributes that it comes from."""

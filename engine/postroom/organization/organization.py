@@ -397,17 +397,21 @@ class Organization:
         """The `EmailGateway` of one run."""
         return OrganizationGateway(self, binding)
 
-    def due_mailboxes(self, now: datetime | None = None, *, limit: int | None = None) -> list[DueMailbox]:
-        """Mailboxes with work due, in one query: the conjunction of reference 3.1, and scheduled tests. Longest waiting first."""
-        return cycles.due_mailboxes(self, now or self.clock.now(), limit=limit)
+    def due_mailboxes(
+        self, now: datetime | None = None, *, limit: int | None = None, holder: str | None = None
+    ) -> list[DueMailbox]:
+        """Mailboxes with work due, in one query: the conjunction of reference 3.1, and scheduled tests. Longest waiting first. With a `holder`
+        those are left out whose stale lock it may not break."""
+        return cycles.due_mailboxes(self, now or self.clock.now(), limit=limit, holder=holder)
 
     def next_due(self) -> datetime | None:
         """The earliest moment at which a mailbox that is not due now may become due by the passing of time; None: never."""
         return cycles.next_due(self)
 
-    def explain_mailbox(self, mailbox_id: str, direction: Operation | str) -> list[Any]:
-        """Why this mailbox is not processed in this direction now: `rules.eligibility.Reason` values; empty when it is eligible."""
-        return cycles.explain_mailbox(self, mailbox_id, Operation(direction))
+    def explain_mailbox(self, mailbox_id: str, direction: Operation | str, *, holder: str | None = None) -> list[Any]:
+        """Why this mailbox is not processed in this direction now: `rules.eligibility.Reason` values; empty when it is eligible. `holder` as in
+        `due_mailboxes`."""
+        return cycles.explain_mailbox(self, mailbox_id, Operation(direction), holder=holder)
 
     def connection(self, mailbox_id: str | DueMailbox, operation: Operation | str) -> Connection:
         """How to reach the mailbox's server, password included: for the engine only. Raises ConfigError. A DueMailbox instead of an id
@@ -497,11 +501,14 @@ class Organization:
         """Why a message became what it became: the rule, what it saw, the settings that bear on it. Raises RecordNotFound."""
         return explain.explain_mail(self, number)
 
-    def explain_skipped(self, caller: Caller, mailbox_id: str, operation: Operation | str) -> list[explain.Skipped]:
+    def explain_skipped(
+        self, caller: Caller, mailbox_id: str, operation: Operation | str, *, holder: str | None = None
+    ) -> list[explain.Skipped]:
         """`explain_mailbox`, with the attributes that each obstacle comes from and what takes it away."""
         operation = Operation(operation)
         box = self.retrieve(caller, "mailbox", mailbox_id)
-        return explain.skipped(operation, self.explain_mailbox(mailbox_id, operation), box, self.settings)
+        reasons = self.explain_mailbox(mailbox_id, operation, holder=holder)
+        return explain.skipped(operation, reasons, box, self.settings)
 
     def outgoing_log(
         self,

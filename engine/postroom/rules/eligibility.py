@@ -47,6 +47,7 @@ class Obstacle(StrEnum):
     NOT_SCHEDULED = "not-scheduled"
     POSTPONED = "postponed"
     LOCKED = "locked"
+    STALE_LOCK = "stale-lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,19 @@ def explain(
     *,
     now: datetime,
     locked: bool | None = None,
+    stale: bool = False,
 ) -> list[Reason]:
     """Everything that keeps `mailbox` from `operation` ("incoming", "outgoing", "act" or "test"), in a fixed order.
 
     `profile` is the mailbox's, None where it has none. `locked` overrides `processingstatecode`: a lock whose lease has expired
-    does not count.
+    does not count, unless it is `stale`: not to be broken by who asks (`rules.locking`).
     """
     return [
         *_service(mailbox, profile, organization),
         *(_test(mailbox) if operation == "test" else _direction(operation, mailbox, profile)),
         *approval_obstacles(mailbox, profile, organization),
         *_timing(operation, mailbox, now, bool(mailbox.processingstatecode) if locked is None else locked),
+        *([Reason(Obstacle.STALE_LOCK, "another host locked the mailbox and did not give it back")] if stale else ()),
     ]
 
 

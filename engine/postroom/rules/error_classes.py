@@ -111,7 +111,9 @@ TABLE: tuple[Row, ...] = (
     Row(
         errors.TransientError, _T, _M, 35, {"*": "ErrorInternalServerTransientError"}, code="ErrorInternalServerTransientError"
     ),
-    Row(errors.TransientError, _T, _M, 36, {"*": "Http server returned ServiceUnavailable exception"}, code="ServiceUnavailable"),
+    Row(
+        errors.TransientError, _T, _M, 36, {"*": "Http server returned ServiceUnavailable exception"}, code="ServiceUnavailable"
+    ),
     Row(errors.TransientError, _T, _M, 37, {"*": "ServerBusy"}),
     # permanent or not is the message's own affair: its attempts are counted with it (reference 3.5)
     Row(errors.MessageError, _T, _E, 40, {"incoming": "UnknownIncomingEmailIntegrationError", "*": "MessageError"}),

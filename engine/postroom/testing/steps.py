@@ -309,7 +309,9 @@ def test_failed(postroom_scene: Scene, name: str, direction: str) -> None:
 )
 def is_skipped(postroom_scene: Scene, name: str, direction: str, reason: str) -> None:
     party = _owner(postroom_scene, name)
-    reasons = [r.text for r in postroom_scene.organization.explain_mailbox(party.mailbox, DIRECTIONS[direction])]
+    holder = postroom_scene.engine.holder
+    found = postroom_scene.organization.explain_mailbox(party.mailbox, DIRECTIONS[direction], holder=holder)
+    reasons = [reason.text for reason in found]
     assert reason in reasons, f"explained as {reasons}"
 
 
