@@ -51,7 +51,7 @@ class Exchange:
     principal: who logged in. identified, admitted: what was done already."""
 
     def __init__(self, service: EwsService, request: Request, link: Link) -> None:
-        self.service = service
+        self.service: EwsService = service
         self.request = request
         self.link = link
         self.effects: list[faults.Effect] = []

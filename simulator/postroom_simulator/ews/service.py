@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import canonical
 from postroom_simulator.ews.answering import answer
+from postroom_simulator.ews.autodiscover import Autodiscover
 from postroom_simulator.ews.cache import Cache
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.exchange import Exchange, Halted, settle, wait_out
@@ -49,6 +50,7 @@ class EwsService:
     retention_tags: list[RetentionTag] = field(default_factory=list)
     lockouts: Lockouts = field(init=False)
     throttling: Throttling = field(init=False)
+    autodiscover: Autodiscover = field(default_factory=Autodiscover)
     seen: Cache = field(default_factory=lambda: Cache(20_000), repr=False)
     """What is known of items, by uid."""
     contents: Cache = field(default_factory=lambda: Cache(5_000), repr=False)
