@@ -31,6 +31,7 @@ class Kind(IntEnum):
     OCCURRENCE = 3
     ATTACHMENT = 4
     PERSONA = 5
+    CONVERSATION = 6
 
 
 @dataclass(frozen=True, slots=True)

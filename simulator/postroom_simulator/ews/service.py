@@ -37,6 +37,7 @@ class EwsService:
     server          name of a row of `versions.SERVERS`
     challenges      what a 401 offers, in this order, of `identity.MECHANISMS`; a mechanism that is not here is refused
     anonymous       address of the account behind requests that show no credentials; None: they are refused
+    idle_limit      seconds that a connection may be kept open unused, None: any number (120 is our choice)
     impersonators   addresses that may impersonate anybody ("*"), or the addresses that they may
     managed_folders  names of folders that the organization has set up (CreateManagedFolder), with what is said of each
     """
@@ -47,6 +48,7 @@ class EwsService:
     impersonators: dict[str, set[str]] = field(default_factory=dict)
     managed_folders: dict[str, str] = field(default_factory=dict)
     anonymous: str | None = None
+    idle_limit: float | None = 120.0
     retention_tags: list[RetentionTag] = field(default_factory=list)
     lockouts: Lockouts = field(init=False)
     throttling: Throttling = field(init=False)

@@ -13,7 +13,8 @@ __all__ = ["Shape", "folder_shape", "item_shape", "paths_of"]
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """base: IdOnly, Default, AllProperties. body: Best, HTML, Text. light: of FindItem, without bodies, recipients, attachments."""
+    """base: IdOnly, Default, AllProperties. body: Best, HTML, Text. light: of FindItem, without bodies, recipients, attachments.
+    max_body: characters; unique_body, normalized_body: the kind of those bodies, "" where nothing was said; clean: FilterHtmlContent."""
 
     base: str = "IdOnly"
     mime: bool = False
@@ -21,6 +22,11 @@ class Shape:
     paths: tuple[Path, ...] = ()
     light: bool = False
     max_body: int | None = None
+    unique_body: str = ""
+    normalized_body: str = ""
+    clean: bool = False
+    blank_targets: bool = False
+    block_images: bool = False
 
     @property
     def elements(self) -> frozenset[str]:
@@ -47,7 +53,19 @@ def item_shape(value: Mapping[str, Any], *, light: bool = False) -> Shape:
     mime = bool(value.get("IncludeMimeContent")) or any(
         isinstance(one, Field) and one.element == "MimeContent" for one in paths
     )
-    return Shape(value["BaseShape"], mime, value.get("BodyType", "Best"), paths, light, value.get("MaximumBodySize"))
+    return Shape(
+        value["BaseShape"],
+        mime,
+        value.get("BodyType", "Best"),
+        paths,
+        light,
+        value.get("MaximumBodySize"),
+        value.get("UniqueBodyType", ""),
+        value.get("NormalizedBodyType", ""),
+        bool(value.get("FilterHtmlContent")),
+        bool(value.get("AddBlankTargetToLinks")),
+        bool(value.get("BlockExternalImages")),
+    )
 
 
 def folder_shape(value: Mapping[str, Any]) -> Shape:

@@ -1,8 +1,4 @@
-"""Changes of items: which version they are made to, and what each does to the properties (ews reference 8).
-
-A delivered message keeps its octets while only what no message has in its octets is changed (categories, flags, reminders, extended properties ...):
-they lie beside it under `OCTETS`. A change of anything else drops them.
-"""
+"""Changes of items: which version they are made to, and what each does to the properties (ews reference 8)."""
 
 from __future__ import annotations
 
@@ -12,28 +8,41 @@ from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended, Field, Indexed, Path, path_of, path_value
 from postroom_simulator.ews.ids import parse_change_key
+from postroom_simulator.ews.items import mapi
+from postroom_simulator.ews.items.attaching import new_attachment
+from postroom_simulator.ews.items.extended import normalised, path_of_property
+from postroom_simulator.ews.items.hooks import hooks_of
+from postroom_simulator.ews.items.keeping import numbered
 from postroom_simulator.ews.items.kinds import Kind, kind_of
 from postroom_simulator.ews.items.mail import attachments_of, read_message
-from postroom_simulator.ews.items.writing import READ_ONLY
+from postroom_simulator.ews.items.writing import READ_ONLY, completed, mailboxes, octets_given
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.store.interface import Item
 
-__all__ = ["OCTETS", "apply_updates", "check_key", "own_properties"]
+__all__ = ["apply_updates", "check_key"]
 
-OCTETS = "@octets"
-"""Where the properties keep a delivered message's octets; never an element."""
-
-_BESIDE = frozenset(
-    {"Categories", "Flag", "IsRead", "ReminderIsSet", "ReminderMinutesBeforeStart", "ReminderDueBy", "ReminderNextTime", "ExtendedProperty",
-     "ItemClass", "Importance", "Sensitivity", "IsResponseRequested", "Culture", "RetentionDate", "PolicyTag", "ArchiveTag", "IconIndex"}
-)  # fmt: skip
-"""Properties that lie beside a message's octets (our choice)."""
 _OF_THE_TRANSPORT = frozenset(
     {"ToRecipients", "CcRecipients", "BccRecipients", "From", "Sender", "ReplyTo", "IsReadReceiptRequested", "IsDeliveryReceiptRequested",
-     "InternetMessageId", "References", "ConversationIndex", "ConversationTopic", "InternetMessageHeaders"}
+     "InternetMessageId", "References", "InReplyTo"}
 )  # fmt: skip
 """What a message that is no draft any more does not have changed."""
 _REQUIRED = frozenset({"ItemClass", "Sensitivity", "Importance", "IsRead"})
+_APPENDED = frozenset(
+    {
+        "Body",
+        "ToRecipients",
+        "CcRecipients",
+        "BccRecipients",
+        "ReplyTo",
+        "RequiredAttendees",
+        "OptionalAttendees",
+        "Resources",
+        "Attachments",
+    }
+)
+"""What AppendToItemField is for (MS-OXWSCORE 2.2.4.5)."""
+_PATHS = ("FieldURI", "IndexedFieldURI", "ExtendedFieldURI")
+_RECIPIENTS = frozenset({"ToRecipients", "CcRecipients", "BccRecipients", "ReplyTo"})
 
 
 def check_key(item: Item, value: Value, *, missing: str = "", stale: str = "ErrorIrresolvableConflict") -> bool:
@@ -49,118 +58,153 @@ def check_key(item: Item, value: Value, *, missing: str = "", stale: str = "Erro
     return current
 
 
-def own_properties(call: Call, item: Item) -> Value:
-    """What the item itself says, to be changed: a copy. Of octets: what they say, with the octets beside."""
-    if item.properties is not None:
-        return dict(item.properties)
-    octets = call.store.octets(item.uid)
-    return read_message(octets) | {"Attachments": attachments_of(octets), OCTETS: octets}
-
-
-def apply_updates(item: Item, properties: Value, updates: list[tuple[str, Value]]) -> tuple[Value, bool | None]:
-    """The new properties, and the read state where it was set. Raises EwsError."""
+def apply_updates(call: Call, item: Item, properties: Value, updates: list[tuple[str, Value]]) -> Value:
+    """The new properties, with elements that the store keeps where they were set. Raises EwsError."""
     kind = kind_of(item.item_class)
-    changed, read = dict(properties), None
+    changed = dict(properties)
     for action, update in updates:
         path = _path(update)
-        if isinstance(path, Field) and path.element == "IsRead" and action == "SetItemField":
-            read = bool(_given(update, "IsRead", path))
-            continue
         _check(item, kind, path, action)
         if action == "DeleteItemField":
-            _remove(changed, path)
+            changed = _remove(changed, path, kind)
         else:
-            _set(changed, path, update, append=action == "AppendToItemField")
-        if OCTETS in changed and not (isinstance(path, Extended) or (isinstance(path, Field) and path.element in _BESIDE)):
-            del changed[OCTETS]
-    return changed, read
+            changed = _set(call, item, changed, path, update, kind, append=action == "AppendToItemField")
+    return changed
 
 
 def _path(update: Value) -> Path:
-    for name in ("FieldURI", "IndexedFieldURI", "ExtendedFieldURI"):
+    for name in _PATHS:
         if name in update:
             return path_of(name, update[name])
     raise EwsError("ErrorIncorrectUpdatePropertyCount")
 
 
+def _refused(code: str, path: Path) -> EwsError:
+    name, named = path_value(path)
+    return EwsError(code, values={"PropertyPath": str(named.get("@FieldURI", name))})
+
+
 def _check(item: Item, kind: Kind, path: Path, action: str) -> None:
-    if isinstance(path, Extended | Indexed):
+    deleting = action == "DeleteItemField"
+    wrong = "ErrorInvalidPropertyDelete" if deleting else "ErrorInvalidPropertySet"
+    if action == "AppendToItemField" and (not isinstance(path, Field) or path.element not in _APPENDED):
+        raise _refused("ErrorInvalidPropertyAppend", path)
+    if isinstance(path, Extended):
         return
-    known = type_named(kind.type).children
-    if path.element not in known:
-        raise EwsError("ErrorInvalidPropertySet", f"{path.uri} is no property of {kind.element}.")
+    if isinstance(path, Indexed):
+        if path.uri == "item:InternetMessageHeader":
+            raise _refused(wrong, path)
+        return
+    if path.element not in type_named(kind.type).children:
+        raise _refused(wrong, path)
     sent = kind.element == "Message" and "draft" not in item.flags
-    if path.element in READ_ONLY or (sent and path.element in _OF_THE_TRANSPORT):
-        raise EwsError("ErrorInvalidPropertyDelete" if action == "DeleteItemField" else "ErrorInvalidPropertySet")
-    if action == "DeleteItemField" and path.element in _REQUIRED:
-        raise EwsError("ErrorInvalidPropertyDelete")
-    if action == "AppendToItemField" and path.element not in (
-        "Body",
-        "ToRecipients",
-        "CcRecipients",
-        "BccRecipients",
-        "ReplyTo",
-        "RequiredAttendees",
-        "OptionalAttendees",
-        "Resources",
+    if (
+        path.element in READ_ONLY
+        or path.element in hooks_of(kind.element).read_only
+        or (sent and path.element in _OF_THE_TRANSPORT)
     ):
-        raise EwsError("ErrorInvalidPropertyAppend")
+        raise _refused(wrong, path)
+    if deleting and path.element in _REQUIRED:
+        raise _refused("ErrorInvalidPropertyDelete", path)
 
 
 def _given(update: Value, element: str, path: Path) -> Any:
-    """The one property inside the item element of an update. Raises EwsError."""
-    holders = [value for name, value in update.items() if name not in ("FieldURI", "IndexedFieldURI", "ExtendedFieldURI")]
+    """The one property inside the item element of an update; None for an empty collection. Raises EwsError."""
+    holders = [value for name, value in update.items() if name not in _PATHS]
     names = [name for holder in holders for name, value in holder.items() if name[0] != "@" and value != []]
     if len(names) > 1 or not holders:
-        raise EwsError("ErrorIncorrectUpdatePropertyCount")
-    if not names:  # an empty collection clears
-        return None
+        raise _refused("ErrorIncorrectUpdatePropertyCount", path)
+    if not names:
+        raise _refused("ErrorIncorrectUpdatePropertyCount", path)
     if names[0] != element:
-        raise EwsError("ErrorUpdatePropertyMismatch", values={"PropertyPath": str(path_value(path)[1])})
+        raise _refused("ErrorUpdatePropertyMismatch", path)
     return holders[0][names[0]]
 
 
-def _set(changed: Value, path: Path, update: Value, *, append: bool) -> None:
-    if isinstance(path, Field):
-        value = _given(update, path.element, path)
-        if value is None:
-            changed.pop(path.element, None)
-        elif append and path.element in changed:
-            changed[path.element] = _appended(changed[path.element], value)
-        else:
-            changed[path.element] = value
-        return
+def _set(call: Call, item: Item, changed: Value, path: Path, update: Value, kind: Kind, *, append: bool) -> Value:
     if isinstance(path, Extended):
         given = _given(update, "ExtendedProperty", path)
-        kept = [
-            one for one in changed.get("ExtendedProperty", ()) if path_of("ExtendedFieldURI", one["ExtendedFieldURI"]) != path
-        ]
-        changed["ExtendedProperty"] = [*kept, *(given or ())]
-        return
-    collection, entry_key = _collection(path)
+        if len(given) != 1:
+            raise _refused("ErrorIncorrectUpdatePropertyCount", path)
+        if path_of_property(given[0]) != path:
+            raise _refused("ErrorUpdatePropertyMismatch", path)
+        draft = changed.get("IsDraft")
+        mapi.write(changed, normalised(given[0]), hooks_of(kind.element).mirrors)
+        if (
+            changed.get("IsDraft") != draft
+        ):  # whether a message is a draft is settled when it is first stored (MS-OXCMSG 2.2.1.6)
+            changed.pop("IsDraft", None)
+        return changed
+    if isinstance(path, Indexed):
+        return _set_indexed(changed, path, update)
+    value = _prepared(call, item, path, _given(update, path.element, path), kind)
+    if path.element == "MimeContent":
+        return {name: one for name, one in changed.items() if name not in value} | value
+    if value is None or value in ({}, []):
+        changed.pop(path.element, None)
+        return changed
+    changed[path.element] = _appended(changed[path.element], value) if append and path.element in changed else value
+    return numbered(changed) if path.element == "Attachments" else changed
+
+
+def _prepared(call: Call, item: Item, path: Field, value: Any, kind: Kind) -> Any:
+    """A value of a request as it is kept."""
+    if path.element in _RECIPIENTS:
+        return mailboxes(call, value)
+    if path.element in ("From", "Sender") and kind.folder_class == "IPF.Note":
+        return {"Mailbox": completed(call, value["Mailbox"])}
+    if path.element == "Attachments":
+        return [new_attachment(call, *one) for one in value]
+    if path.element == "ItemClass" and kind_of(value).element != kind_of(item.item_class).element:
+        raise EwsError("ErrorObjectTypeChanged")
+    if path.element == "MimeContent":
+        return _from_mime(call, kind, octets_given(value))
+    if path.element == "Categories":
+        return value if value.get("String") else None
+    return value
+
+
+def _from_mime(call: Call, kind: Kind, octets: bytes) -> Value:
+    """Properties instead of those that MIME content says."""
+    hooks = hooks_of(kind.element)
+    if hooks.read_mime is not None:
+        said: Value = hooks.read_mime(call, octets)
+        return said
+    if kind.folder_class != "IPF.Note":
+        raise EwsError("ErrorUnsupportedMimeConversion")
+    return numbered(read_message(octets) | {"Attachments": attachments_of(octets)})
+
+
+def _set_indexed(changed: Value, path: Indexed, update: Value) -> Value:
+    collection, part = _collection(path)
     given = _given(update, collection, path)
-    entries = (given or {}).get("Entry", [])
-    _set_entry(changed, collection, path, entries[0] if entries else None, entry_key)
+    entries = (given or {}).get("Entry") or []
+    if len(entries) > 1:
+        raise _refused("ErrorIncorrectUpdatePropertyCount", path)
+    if entries and entries[0]["@Key"] != path.index:
+        raise _refused("ErrorUpdatePropertyMismatch", path)
+    _set_entry(changed, collection, path, entries[0] if entries else None, part)
+    return changed
 
 
 def _appended(old: Any, new: Any) -> Any:
+    if isinstance(old, list):
+        return [*old, *new]
     if "" in new:  # a body
         return old | {"": old[""] + new[""]}
     name = next(iter(new))
-    return {name: [*old.get(name, ()), *new[name]]}
+    return {name: [*(old.get(name) or ()), *new[name]]}
 
 
-def _remove(changed: Value, path: Path) -> None:
+def _remove(changed: Value, path: Path, kind: Kind) -> Value:
     if isinstance(path, Field):
         changed.pop(path.element, None)
     elif isinstance(path, Extended):
-        kept = [
-            one for one in changed.get("ExtendedProperty", ()) if path_of("ExtendedFieldURI", one["ExtendedFieldURI"]) != path
-        ]
-        changed["ExtendedProperty"] = kept
+        mapi.forget(changed, path, hooks_of(kind.element).mirrors)
     else:
-        collection, entry_key = _collection(path)
-        _set_entry(changed, collection, path, None, entry_key)
+        collection, part = _collection(path)
+        _set_entry(changed, collection, path, None, part)
+    return changed
 
 
 _COLLECTIONS = {
@@ -176,7 +220,7 @@ def _collection(path: Indexed) -> tuple[str, str]:
     for prefix, element in _COLLECTIONS.items():
         if path.uri == prefix or path.uri.startswith(prefix + ":"):
             return element, path.uri[len(prefix) + 1 :]
-    raise EwsError("ErrorInvalidPropertySet", f"{path.uri} cannot be changed.")
+    raise _refused("ErrorInvalidPropertySet", path)
 
 
 def _set_entry(changed: Value, collection: str, path: Indexed, entry: Value | None, part: str) -> None:
@@ -190,7 +234,7 @@ def _set_entry(changed: Value, collection: str, path: Indexed, entry: Value | No
             entries.remove(present)
     else:
         entries = [one for one in entries if one["@Key"] != path.index]
-        if entry is not None:
+        if entry is not None and [name for name, value in entry.items() if name != "@Key" and value not in (None, "")]:
             entries.append(entry)
     if entries:
         changed[collection] = {"Entry": entries}

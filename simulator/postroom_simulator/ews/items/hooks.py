@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +49,11 @@ RESPONSES: Mapping[str, str] = MappingProxyType(
         "PostReplyItem": "replies",
         "SuppressReadReceipt": "replies",
         "RemoveItem": "replies",
-        "AcceptItem": "meetings",
-        "TentativelyAcceptItem": "meetings",
-        "DeclineItem": "meetings",
-        "CancelCalendarItem": "meetings",
-        "ProposeNewTime": "meetings",
+        "AcceptItem": "answers",
+        "TentativelyAcceptItem": "answers",
+        "DeclineItem": "answers",
+        "CancelCalendarItem": "answers",
+        "ProposeNewTime": "answers",
         "AcceptSharingInvitation": "sharing",
     }
 )
@@ -105,6 +105,10 @@ class Hooks:
     find         (call, name, value) -> Occurrence (or master): for an id of an occurrence, or an OccurrenceItemId, RecurringMasterItemId ...
     keep         (call, occurrence, properties) -> Occurrence: write one date
     drop         (call, occurrence, request) -> None: delete one date
+    mirrors      extended properties that mirror elements of this kind: `mapi.Mirror` by `mapi.Key`; a module calls it MIRRORS
+    read_only    elements of this kind that no request sets, beside those of every kind; a module calls it READ_ONLY
+    late         elements that are made for one answer, since they depend on more than the item: (call, item, properties, shape) -> value by element;
+                 a module calls it LATE
     """
 
     read_mime: Callable[[Call, bytes], Value] | None = None
@@ -119,6 +123,9 @@ class Hooks:
     find: Callable[[Call, str, Value], Item] = _no_occurrence
     keep: Callable[[Call, Any, Value], Item] = _no_occurrence
     drop: Callable[[Call, Any, Value], None] = _no_occurrence
+    mirrors: Mapping[tuple[str, int | str], Any] = field(default_factory=dict)
+    read_only: frozenset[str] = frozenset()
+    late: Mapping[str, Callable[[Call, Item, Value, Any], Any]] = field(default_factory=dict)
 
 
 @functools.cache
@@ -131,7 +138,8 @@ def hooks_of(element: str) -> Hooks:
         if missing.name != name:
             raise
         return Hooks()
-    return Hooks(**{one: getattr(module, one) for one in Hooks.__slots__ if hasattr(module, one)})
+    names = {one: one.upper() if one in ("mirrors", "read_only", "late") else one for one in Hooks.__slots__}
+    return Hooks(**{one: getattr(module, name) for one, name in names.items() if hasattr(module, name)})
 
 
 def occurrence_of(call: Call, name: str, value: Value) -> Item:

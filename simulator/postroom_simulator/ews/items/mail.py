@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import email
 import email.policy
+import io
+import mimetypes
 from datetime import UTC, datetime
+from email.generator import BytesGenerator
 from email.message import Message
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
 from postroom_simulator.headers import decoded
+from postroom_simulator.store.contents import with_line_ends
 
 __all__ = ["attachments_of", "read_message"]
 
@@ -54,7 +58,7 @@ def read_message(octets: bytes) -> Value:
 
 
 def attachments_of(octets: bytes, parsed: Message | None = None) -> list[tuple[str, Value]]:
-    """Attachment elements with their octets under "Content" (files) or the inner message's octets under "Mime" (items), without ids."""
+    """Attachment elements with their octets under "Content" (files) or the inner message's octets under "@Mime" (items), without ids."""
     parsed = parsed if parsed is not None else email.message_from_bytes(octets, policy=email.policy.compat32)
     body = _body_part(parsed)
     found: list[tuple[str, Value]] = []
@@ -69,10 +73,10 @@ def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]
     if kind == "message/rfc822":
         inner = part.get_payload()
         if isinstance(inner, list) and inner and isinstance(inner[0], Message):
-            octets = inner[0].as_bytes()
-            name = decoded(_flat(str(inner[0]["Subject"] or ""))) or "Untitled"
+            octets = _octets(inner[0])
+            name = decoded(_flat(_text(inner[0]["Subject"] or ""))) or decoded(part.get_filename() or "") or "Untitled"
             found.append(
-                ("ItemAttachment", {"Name": name, "ContentType": kind, "Size": len(octets), "IsInline": False, "Mime": octets})
+                ("ItemAttachment", {"Name": name, "ContentType": kind, "Size": len(octets), "IsInline": False, "@Mime": octets})
             )
         return
     if part.is_multipart():
@@ -87,7 +91,7 @@ def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]
     filename = part.get_filename()
     content_id = _flat(str(part["Content-ID"] or "")).strip("<> ") or None
     value = {
-        "Name": decoded(filename) if filename else "attachment",
+        "Name": decoded(filename) if filename else _default_name(kind, len(found) + 1),
         "ContentType": kind,
         "ContentId": content_id,
         "ContentLocation": _flat(str(part["Content-Location"])) if part["Content-Location"] else None,
@@ -98,6 +102,18 @@ def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]
         "Content": content,
     }
     found.append(("FileAttachment", {key: one for key, one in value.items() if one is not None}))
+
+
+def _default_name(kind: str, number: int) -> str:
+    """A part without a name gets one (our choice, as real servers make ATT00001.txt)."""
+    return f"ATT{number:05}{mimetypes.guess_extension(kind) or '.dat'}"
+
+
+def _octets(message: Message) -> bytes:
+    """An inner message again, with CR LF; its fields are folded as they were."""
+    out = io.BytesIO()
+    BytesGenerator(out, mangle_from_=False, maxheaderlen=0, policy=email.policy.compat32).flatten(message)
+    return with_line_ends(out.getvalue())
 
 
 def topic(subject: str) -> str | None:

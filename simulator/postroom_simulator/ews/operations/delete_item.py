@@ -4,23 +4,25 @@ from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.items.finding import find_item
+from postroom_simulator.ews.items.deleting import delete
+from postroom_simulator.ews.items.finding import check_right, find_reference
 from postroom_simulator.ews.items.kinds import kind_of
-from postroom_simulator.store.interface import Role
+from postroom_simulator.ews.items.receipts import acknowledge
 
 
 def handle(call: Call, request: Value) -> Value:
     def one(reference: tuple[str, Value]) -> Value:
-        item = find_item(call, reference[1])
-        if kind_of(item.item_class).element == "CalendarItem" and "@SendMeetingCancellations" not in request:
-            raise EwsError("ErrorSendMeetingCancellationsRequired")
-        if kind_of(item.item_class).element == "Task" and "@AffectedTaskOccurrences" not in request:
-            raise EwsError("ErrorAffectedTaskOccurrencesRequired")
-        deleted = call.store.folder(item.account, Role.DELETED)
-        if request["@DeleteType"] == "MoveToDeletedItems" and item.folder != deleted.uid:
-            call.store.move(item.uid, deleted.uid)
-        else:
-            call.store.delete([item.uid])
+        with call.world.lock:
+            item = find_reference(call, *reference)
+            check_right(call, item, "delete")
+            element = kind_of(item.item_class).element
+            if element == "CalendarItem" and "@SendMeetingCancellations" not in request:
+                raise EwsError("ErrorSendMeetingCancellationsRequired")
+            if element == "Task" and "@AffectedTaskOccurrences" not in request:
+                raise EwsError("ErrorAffectedTaskOccurrencesRequired")
+            if not item.read and "draft" not in item.flags:
+                item = acknowledge(call, item, send=not request.get("@SuppressReadReceipts"), seen=False)
+            delete(call, item, request)
         return {}
 
     return answer(call, request["ItemIds"], one)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, answer
-from postroom_simulator.ews.items.finding import find_item
+from postroom_simulator.ews.items.finding import find_reference
 from postroom_simulator.ews.items.view import item_value
 from postroom_simulator.ews.shapes import item_shape
 
 
 def handle(call: Call, request: Value) -> Value:
     shape = item_shape(request["ItemShape"])
-    return answer(call, request["ItemIds"], lambda one: {"Items": [item_value(call, find_item(call, one[1]), shape)]}, Items=[])
+
+    def one(reference: tuple[str, Value]) -> Value:
+        return {"Items": [item_value(call, find_reference(call, *reference), shape)]}
+
+    return answer(call, request["ItemIds"], one, Items=[])

@@ -1,0 +1,35 @@
+"""Items on their way out: to Deleted Items, to recoverable items, or gone (ews reference 8)."""
+
+from __future__ import annotations
+
+from postroom_simulator.ews.call import Call, Value
+from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
+from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.store.interface import Item, Role
+
+__all__ = ["delete", "dispose"]
+
+
+def delete(call: Call, item: Item, request: Value) -> None:
+    """As a DeleteItem request says. Raises EwsError."""
+    hooks = hooks_of(kind_of(item.item_class).element)
+    if isinstance(item, Occurrence):
+        hooks.drop(call, item, request)
+        return
+    hooks.deleted(call, item, request)
+    dispose(call, item, request["@DeleteType"])
+
+
+def dispose(call: Call, item: Item, how: str) -> None:
+    """`how` is a DisposalType. What lies in Deleted Items and is deleted to there becomes recoverable; what is recoverable and deleted is gone (our
+    choice)."""
+    deleted = call.store.folder(item.account, Role.DELETED)
+    if how == "MoveToDeletedItems" and item.folder != deleted.uid:
+        call.store.move(item.uid, deleted.uid)
+        return
+    if how != "HardDelete":
+        recoverable = call.store.folder(item.account, Role.DELETIONS)
+        if item.folder != recoverable.uid:
+            call.store.move(item.uid, recoverable.uid)
+            return
+    call.store.delete([item.uid])

@@ -1,0 +1,56 @@
+"""Conversations: which messages belong together (ews reference 8; MS-OXOMSG 2.2.1.2, 2.2.1.3).
+
+Messages of one topic are one conversation, as in Exchange 2007 (our choice): most mail has no Thread-Index, and replies keep the topic."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from postroom_simulator.ews.ids import Id, Kind, mailbox_number, write_id
+from postroom_simulator.ews.items.mail import topic
+
+if TYPE_CHECKING:
+    from postroom_simulator.ews.call import Call
+    from postroom_simulator.store.interface import Item
+
+__all__ = ["child_index", "conversation_id", "conversation_number", "new_index", "topic_of"]
+
+Value = dict[str, Any]
+_EPOCH_GAP = 11_644_473_600
+"""Seconds from 1601 to 1970."""
+
+
+def topic_of(properties: Value) -> str:
+    return str(properties.get("ConversationTopic") or topic(properties.get("Subject") or "") or "")
+
+
+def conversation_number(item: Item, properties: Value) -> int:
+    """The same for all items of a conversation in a mailbox; items without a topic have one each."""
+    text = topic_of(properties).casefold()
+    drawn = hashlib.sha256(text.encode("utf-8", "replace") if text else b"\0" + struct.pack(">Q", item.uid))
+    return int.from_bytes(drawn.digest()[:8]) >> 1
+
+
+def conversation_id(item: Item, properties: Value) -> Value:
+    """An ItemIdType."""
+    return {"@Id": write_id(Id(Kind.CONVERSATION, mailbox_number(item.account), conversation_number(item, properties)))}
+
+
+def new_index(call: Call, now: datetime) -> bytes:
+    """PidTagConversationIndex of the first message of a conversation (MS-OXOMSG 2.2.1.3): 22 octets."""
+    ticks = int((now.timestamp() + _EPOCH_GAP) * 10_000_000)
+    return b"\x01" + struct.pack(">Q", ticks)[1:6] + call.world.ids.random.randbytes(16)
+
+
+def child_index(call: Call, parent: bytes | None, now: datetime) -> bytes:
+    """Of an answer: that of what it answers, and five octets."""
+    if not parent or len(parent) < 22:
+        return new_index(call, now)
+    then = int.from_bytes(b"\0" + parent[1:6] + b"\0\0") / 10_000_000 - _EPOCH_GAP
+    apart = max(int((now.timestamp() - then) * 10_000_000), 0)
+    code, shifted = (0x80000000, apart >> 23) if apart >> 49 else (0, apart >> 18)
+    packed = struct.pack(">I", code | (shifted & 0x7FFFFFFF))
+    return parent + packed + bytes([call.world.ids.random.getrandbits(8)])

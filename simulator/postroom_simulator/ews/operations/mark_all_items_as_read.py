@@ -1,0 +1,24 @@
+"""MarkAllItemsAsRead (MS-OXWSCORE 3.1.4.6, ews reference 8)."""
+
+from __future__ import annotations
+
+from postroom_simulator.ews.call import Call, Value, answer
+from postroom_simulator.ews.folders import find_folder
+from postroom_simulator.ews.items.receipts import acknowledge
+
+
+def handle(call: Call, request: Value) -> Value:
+    read = bool(request["ReadFlag"])
+
+    def one(reference: tuple[str, Value]) -> Value:
+        with call.world.lock:
+            folder = find_folder(call, *reference)
+            call.service.check_access(call, folder, "edit")
+            items = [item for item in call.store.items(folder.uid) if item.read != read]
+            call.store.set_read([item.uid for item in items], read)
+            if read:
+                for item in items:
+                    acknowledge(call, call.store.item(item.uid), send=not request["SuppressReadReceipts"])
+        return {}
+
+    return answer(call, request["FolderIds"], one)
