@@ -74,8 +74,8 @@ COMMON: tuple[Effect, ...] = (
 
 
 def cells() -> Iterator[tuple[str, str, Effect]]:
-    """Every protocol, step and effect that can be."""
-    for protocol in VERBS:
+    """Every protocol that the engine speaks, step and effect that can be."""
+    for protocol in REPLIES:
         for at in (*PHASES[protocol], *VERBS[protocol]):
             for effect in (*REPLIES[protocol], LIES[protocol], *COMMON):
                 if not problems(When(protocol=protocol, at=at), effect):

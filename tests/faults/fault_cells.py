@@ -89,6 +89,35 @@ def _apop(greeting: bytes) -> bytes:
     return b"APOP ann@sim.test " + digest + b"\r\n"
 
 
+SPACES = (
+    b'xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"'
+    b' xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types"'
+)
+
+
+def _http(operation: bytes) -> bytes:
+    """A request to Exchange Web Services; without an operation a look whether they are there."""
+    head = b" /EWS/Exchange.asmx HTTP/1.1\r\nHost: mail.sim.test\r\nAuthorization: Basic " + BASIC + b"\r\n"
+    if not operation:
+        return b"GET" + head + b"\r\n"
+    body = b"<s:Envelope " + SPACES + b"><s:Body>" + operation + b"</s:Body></s:Envelope>"
+    return b"POST" + head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+BASIC = base64.b64encode(b"ann@sim.test:secret")
+LOOK = (_http(b""),)
+CREATE = _http(
+    b'<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:Subject>new</t:Subject></t:Message></m:Items></m:CreateItem>'
+)
+DRAFTS = _http(
+    b"<m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape></m:FolderShape>"
+    b'<m:FolderIds><t:DistinguishedFolderId Id="drafts"/></m:FolderIds></m:GetFolder>'
+)
+FIND = _http(
+    b'<m:FindItem Traversal="Shallow"><m:ItemShape><t:BaseShape>IdOnly</t:BaseShape></m:ItemShape>'
+    b'<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
+)
+
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "pop3": {
         "connect": Step(after=b"CAPA\r\n"),
@@ -137,7 +166,22 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
         "AUTH": Step(EHLO, b"AUTH PLAIN " + PLAIN + b"\r\n", b"AUTH PLAIN " + PLAIN + b"\r\n"),
         "STARTTLS": Step(EHLO, b"STARTTLS\r\n", TLS),
     },
+    "ews": {
+        "connect": Step((), LOOK[0], DRAFTS),
+        "tls": Step((), LOOK[0], DRAFTS, service="ewss"),
+        "request": Step((), CREATE, DRAFTS),
+        "auth": Step((), CREATE, DRAFTS),
+        "envelope": Step(LOOK, CREATE, DRAFTS),
+        "item": Step(LOOK, CREATE, DRAFTS),
+        "CreateItem": Step(LOOK, CREATE, DRAFTS),
+        "FindItem": Step(LOOK, FIND, DRAFTS),
+    },
 }
+
+ELSEWHERE_TRIED = {"ews": ("stream",)}
+"""Phases that have tests of their own (tests/ews/test_ews_streams.py)."""
+SOME = {"ews": ("CreateItem", "FindItem")}
+"""Commands that stand for all of a protocol, whose others differ in nothing that faults could see."""
 
 BEGINNINGS = ("connect", "tls", "greeting")
 """Phases whose answer is the greeting itself."""
@@ -186,7 +230,8 @@ class Ended(Exception):
 class Line:
     """A client's side, alike in memory and over TCP, in the clear and encrypted."""
 
-    def __init__(self, sock: Any) -> None:
+    def __init__(self, sock: Any, protocol: str) -> None:
+        self.protocol = protocol
         self._sock = sock
         self._tls: TlsLayer | None = None
         self._early = b""
@@ -250,8 +295,14 @@ class Line:
 
 
 def _reply(line: Line) -> bytes:
-    """One reply of one line, or of several lines in SMTP."""
+    """One reply of one line, or of several lines in SMTP; an answer of HTTP."""
     got = b""
+    if line.protocol == "ews":
+        while b"\r\n\r\n" not in got:
+            got += line.hear(1)
+        length = re.search(rb"Content-Length: (\d+)", got)
+        assert length is not None
+        return got + _exactly(line, int(length[1]))[0]
     while not re.search(rb"(?:^|\n)(?:[0-9]{3}(?: [^\n]*)?|[+-][^\n]*)\r\n$", got):
         got += line.hear(1)
     return got
@@ -279,7 +330,7 @@ def converse(open_line: Opener, step: Step, protocol: str, at: str, fault: Fault
             world.faults.add(fault)
         clock = world.clock
         try:
-            line = Line(open_line(world, step.service or protocol))
+            line = Line(open_line(world, step.service or protocol), protocol)
         except (ConnectionRefusedError, ConnectionResetError):
             world.settle(5)
             return _seen(world, b"", "rst", 0.0, None)
@@ -295,14 +346,14 @@ def converse(open_line: Opener, step: Step, protocol: str, at: str, fault: Fault
 
 def _talk(line: Line, step: Step, at: str, expect: Expected) -> tuple[bytes, str, bytes | None]:
     try:
-        if at not in BEGINNINGS:
-            greeting = _reply(line)
+        if at == "tls":
+            line.shake_hands()
+        if at not in BEGINNINGS or line.protocol == "ews":
+            greeting = _reply(line) if line.protocol != "ews" else b""  # HTTP speaks second
             for said in step.lead:
                 line.say(said)
                 _reply(line)
             line.say(step.said(greeting) if callable(step.said) else step.said)
-        elif step.said == TLS:
-            line.shake_hands()
         heard, end = _exactly(line, len(expect.heard))
         if end == "open" and expect.end != "open":
             end = _exactly(line, 1)[1]
@@ -402,11 +453,11 @@ def _listen(protocol: str, at: str, step: Step, *, said: bool, after: bool) -> t
     """(reply to the step, reply to what comes after, whether the step ends the connection, what is left), all in memory."""
     with make_world(step) as world:
         sock = in_memory(world, step.service or protocol)
-        line = Line(sock)
+        line = Line(sock, protocol)
         if at == "tls":
             line.shake_hands()
         reply = greeting = _drain(line, sock)
-        if at not in BEGINNINGS:
+        if at not in BEGINNINGS or protocol == "ews":
             for words in step.lead:
                 line.say(words)
                 _drain(line, sock)
@@ -466,11 +517,45 @@ class Expected:
     garbled: int = 0
 
 
-NO = {"pop3": Reply("-ERR", "[SYS/TEMP] not now"), "smtp": Reply("451", "4.3.2 not now")}
+NO = {
+    "pop3": Reply("-ERR", "[SYS/TEMP] not now"),
+    "smtp": Reply("451", "4.3.2 not now"),
+    "ews": Reply("ErrorServerBusy", "not now"),
+}
 """What a fault says here in the place of a step."""
-FALSE = {"pop3": Lie("-ERR", "[SYS/TEMP] not so"), "smtp": Lie("451", "4.3.2 not so")}
+FALSE = {
+    "pop3": Lie("-ERR", "[SYS/TEMP] not so"),
+    "smtp": Lie("451", "4.3.2 not so"),
+    "ews": Lie("ErrorServerBusy", "not so"),
+}
 """What is said here though the step was taken."""
-SAID = {"pop3": b"-ERR [SYS/TEMP] not now\r\n", "smtp": b"451 4.3.2 not now\r\n"}
+
+
+def _fault(text: bytes) -> bytes:
+    """The whole answer that a SOAP fault is (ews reference 3)."""
+    schemas = b"http://schemas.microsoft.com/exchange/services/2006/"
+    body = (
+        b'<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>'
+        b'<faultcode xmlns:a="%stypes">a:ErrorServerBusy</faultcode><faultstring xml:lang="en-US">%s</faultstring><detail>'
+        b'<e:ResponseCode xmlns:e="%serrors">ErrorServerBusy</e:ResponseCode><e:Message xmlns:e="%serrors">%s</e:Message></detail>'
+        b"</s:Fault></s:Body></s:Envelope>"
+    ) % (schemas, text, schemas, schemas, text)
+    head = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/xml; charset=utf-8\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
+def _with_error(answer: bytes, text: bytes) -> bytes:
+    """An answer whose one message is an error."""
+    message = (
+        b'<m:CreateItemResponseMessage ResponseClass="Error"><m:MessageText>%s</m:MessageText><m:ResponseCode>ErrorServerBusy</m:ResponseCode>'
+        b"<m:DescriptiveLinkKey>0</m:DescriptiveLinkKey><m:Items/></m:CreateItemResponseMessage>"
+    ) % text
+    head, _, body = answer.partition(b"\r\n\r\n")
+    body = re.sub(rb"<m:CreateItemResponseMessage .*</m:CreateItemResponseMessage>", lambda _: message, body)
+    return re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head) + b"\r\n\r\n" + body
+
+
+SAID = {"pop3": b"-ERR [SYS/TEMP] not now\r\n", "smtp": b"451 4.3.2 not now\r\n", "ews": _fault(b"not now")}
 PLAINLY = {"EHLO": b"451 not now\r\n", "HELO": b"451 not now\r\n"}
 """There are no enhanced codes before and in answer to them (RFC 2034 §4)."""
 
@@ -494,11 +579,14 @@ POSSIBLE: Mapping[str, frozenset[type[Effect]]] = {
     "connect": frozenset({Refuse, AcceptThenReset, Delay, Stall, Cut, Drop, TlsTrouble}),
     "tls": frozenset({Delay, Stall, Cut, Drop, TlsTrouble}),
     "text": frozenset({Stall, Cut, Drop}),
+    "item": frozenset({Reply, Delay, Cut, Drop, LoseReply, Lie, Garble, Drip}),
 }
 ELSEWHERE: frozenset[type[Effect]] = frozenset({Reply, Delay, Stall, Cut, Drop, LoseReply, Lie, Garble, Drip})
 
 
 def effects_of(kind: type[Effect], protocol: str) -> tuple[Effect, ...]:
+    if protocol == "ews" and kind is Drip:
+        return (Drip(200, 0.5),)  # its answers are longer
     return (NO[protocol],) if kind is Reply else (FALSE[protocol],) if kind is Lie else EFFECTS[kind]
 
 
@@ -538,6 +626,10 @@ def _drip_seconds(drip: Drip, usual: Ordinary) -> float:
     return (-(-len(usual.reply) // drip.octets) - 1) * drip.seconds
 
 
+def _told(protocol: str, lie: Lie) -> bytes:
+    return _fault(lie.text.encode()) if protocol == "ews" else f"{lie.code} {lie.text}\r\n".encode()
+
+
 REGULAR: Mapping[type[Effect], Callable[[str, str, Any, Ordinary], Expected]] = {
     Reply: lambda protocol, at, _, usual: Expected(PLAINLY.get(at, SAID[protocol]), False, after=usual.after_undone),
     Delay: lambda _, __, delay, usual: _taken(usual, seconds=delay.seconds),
@@ -545,7 +637,7 @@ REGULAR: Mapping[type[Effect], Callable[[str, str, Any, Ordinary], Expected]] = 
     Cut: lambda _, __, cut, usual: Expected(usual.reply[: cut.octets], True, cut.how, closed="fault"),
     Drop: lambda _, __, drop, ___: _drop(drop),
     LoseReply: lambda _, __, lost, ___: Expected(b"", True, lost.how, closed="fault"),
-    Lie: lambda _, __, lie, usual: _taken(usual, heard=f"{lie.code} {lie.text}\r\n".encode()),
+    Lie: lambda protocol, _, lie, usual: _taken(usual, heard=_told(protocol, lie)),
     Garble: lambda _, __, garble, usual: _taken(usual, garbled=garble.octets),
     Drip: lambda _, __, drip, usual: _taken(usual, seconds=_drip_seconds(drip, usual)),
 }
@@ -560,11 +652,19 @@ EXCEPTIONS: Mapping[tuple[str, str, type[Effect]], Callable[[str, Any, Ordinary]
     ("*", "connect", AcceptThenReset): lambda _, effect, usual: Expected(
         usual.reply[: effect.octets], False, "rst", closed="fault"
     ),
+    ("ews", "connect", AcceptThenReset): lambda _, effect, usual: Expected(  # the first answer is what there is of a greeting
+        usual.reply[: effect.octets], effect.octets > 0, "rst", closed="fault"
+    ),
     # The service here is one without TLS: the trouble waits for a handshake.
     ("*", "connect", TlsTrouble): lambda _, __, usual: _taken(usual),
     # Nothing can be heard before the handshake is done; the client refuses the certificate and says so.
     ("*", "tls", Cut): lambda _, cut, __: Expected(b"", False, cut.how, closed="fault"),
     ("*", "tls", TlsTrouble): lambda _, __, ___: Expected(b"", False, "certificate", closed="server"),
+    # One item of a batch: its message alone.
+    ("ews", "item", Reply): lambda _, __, usual: Expected(
+        _with_error(usual.reply, b"not now"), False, after=usual.after_undone
+    ),
+    ("ews", "item", Lie): lambda _, __, usual: _taken(usual, heard=_with_error(usual.reply, b"not so")),
     # What is cut is what the client says.
     ("*", "text", Cut): lambda _, cut, __: Expected(b"", False, cut.how, closed="fault"),
 }

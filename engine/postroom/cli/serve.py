@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["register", "set_troubles"]
 
-LISTED = ("smtp", "smtps", "pop3", "pop3s")
+LISTED = ("smtp", "smtps", "pop3", "pop3s", "ews", "ewss")
+URLS = {"ews": "http", "ewss": "https"}
+"""Services that clients reach by a URL, and its scheme."""
 JOURNAL_ENTRIES = 100_000
 """What the journal of a server that runs for weeks keeps: the newest entries. Ours."""
 TOKEN_LIFETIME = 86_400.0
@@ -67,6 +69,10 @@ def serve(
     smtps_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="SMTP over implicit TLS; 0 likewise.")] = 0,
     pop3_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="POP3 with STLS; 0 likewise.")] = 0,
     pop3s_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="POP3 over implicit TLS; 0 likewise.")] = 0,
+    ews_port: Annotated[
+        int, typer.Option(min=0, max=65535, metavar="PORT", help="Exchange Web Services over HTTP; 0 likewise.")
+    ] = 0,
+    ews_tls_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The same over HTTPS; 0 likewise.")] = 0,
     host: Annotated[
         str, typer.Option(help="Where to listen. Anything but loopback lets others on your network in.")
     ] = "127.0.0.1",
@@ -102,6 +108,14 @@ def serve(
             "--auth",
             metavar="NAME[,NAME]",
             help="Mechanisms of AUTH, POP3 and SMTP: PLAIN, LOGIN, CRAM-MD5, XOAUTH2, OAUTHBEARER. Repeatable.",
+        ),
+    ] = None,
+    ews_auth: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ews-auth",
+            metavar="NAME[,NAME]",
+            help="What EWS offers for logging in, in this order: Basic (usual), NTLM, Negotiate, Bearer. Repeatable.",
         ),
     ] = None,
     apop: Annotated[bool, typer.Option("--apop", help="Offer APOP in POP3.")] = False,
@@ -158,7 +172,7 @@ def serve(
         bool, typer.Option("--json", help="One line of JSON once everything listens; what --show prints is JSON too.")
     ] = False,
 ) -> None:
-    """Start POP3 and SMTP servers that behave, and misbehave, on cue. Nothing sent to them leaves this machine.
+    """Start POP3, SMTP and EWS servers that behave, and misbehave, on cue. Nothing sent to them leaves this machine.
 
     Mail for known accounts lands in their Inboxes; everything else in a drawer. End with Ctrl-C.
     """
@@ -171,6 +185,7 @@ def serve(
     world = World(seed=seed, clock=SystemClock(), hostname=hostname, journal_capacity=JOURNAL_ENTRIES)
     ways = Ways(
         mechanisms=auth or [],
+        ews_mechanisms=ews_auth or [],
         apop=apop,
         hide=hide or [],
         require_auth=require_auth,
@@ -203,7 +218,7 @@ def serve(
             shown = show or (Show.NOTHING if as_json else Show.TRAFFIC)
             written = open_files.enter_context(log.open("a", encoding="utf-8", buffering=1)) if log is not None else None
             tokens = {address: world.tokens.issue(address, lifetime=TOKEN_LIFETIME).access for address in token or []}
-            wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port), strict=True))
+            wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port, ews_port, ews_tls_port), strict=True))
             if host not in LOOPBACK:
                 typer.echo(
                     f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers",
@@ -237,6 +252,8 @@ def _run(
         ready: dict[str, Any] = {
             name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED
         }
+        for name in URLS:
+            ready[name]["url"] = _url(name, servers)
         ready["accounts"] = [account.address for account in world.directory.accounts()]
         ready["seed"] = seed
         if tokens:
@@ -254,6 +271,13 @@ def _run(
         print("stopped", flush=True)
 
 
+def _url(service: str, servers: Servers) -> str:
+    """Of the endpoint. The certificate is for localhost too, so that is what loopback is called."""
+    host, port = servers.addresses[service]
+    name = "localhost" if host in LOOPBACK else f"[{host}]" if ":" in host else host
+    return f"{URLS[service]}://{name}:{port}/EWS/Exchange.asmx"
+
+
 def _shown(world: World, entry: Entry, show: Show, *, as_json: bool) -> str | None:
     """An entry as it is printed; None: it is not."""
     if show is Show.MESSAGES:
@@ -267,7 +291,14 @@ def _table(world: World, servers: Servers, tokens: dict[str, str], show: Show) -
     from rich.console import Console
     from rich.table import Table
 
-    kinds = {"smtp": "SMTP, STARTTLS", "smtps": "SMTP over TLS", "pop3": "POP3, STLS", "pop3s": "POP3 over TLS"}
+    kinds = {
+        "smtp": "SMTP, STARTTLS",
+        "smtps": "SMTP over TLS",
+        "pop3": "POP3, STLS",
+        "pop3s": "POP3 over TLS",
+        "ews": "EWS over HTTP",
+        "ewss": "EWS over HTTPS",
+    }
     table = Table(title="Postroom listens", title_justify="left")
     for heading in ("service", "host", "port"):
         table.add_column(heading)
@@ -276,6 +307,8 @@ def _table(world: World, servers: Servers, tokens: dict[str, str], show: Show) -
         table.add_row(kinds[name], host, str(port))
     console = Console()
     console.print(table)
+    for name in URLS:
+        console.print(_url(name, servers), highlight=False, soft_wrap=True)
     addresses = [account.address for account in world.directory.accounts()]
     shown = ", ".join(addresses[:10]) + (f" and {len(addresses) - 10} more" if len(addresses) > 10 else "")
     console.print(f"mailboxes: {shown or 'none (add some with --account, --people or --accept-anyone)'}")

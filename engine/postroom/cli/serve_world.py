@@ -24,6 +24,7 @@ class Ways:
     """How the servers behave, as the options of `serve` say it; what is left out stays as it is."""
 
     mechanisms: list[str] = field(default_factory=list)
+    ews_mechanisms: list[str] = field(default_factory=list)
     apop: bool = False
     hide: list[str] = field(default_factory=list)
     require_auth: bool = False
@@ -84,7 +85,9 @@ def set_ways(world: World, ways: Ways) -> None:
     smtp.max_octets = ways.max_size or smtp.max_octets
     smtp.max_recipients = ways.max_recipients or smtp.max_recipients
     if ways.idle_limit is not None:
-        smtp.idle_limit = pop3.idle_limit = ways.idle_limit
+        smtp.idle_limit = pop3.idle_limit = world.ews.idle_limit = ways.idle_limit
+    if ways.ews_mechanisms:
+        world.ews.challenges = _ews_mechanisms(ways.ews_mechanisms)
     smtp.relay = ways.relay
     if ways.relay_to:
         smtp.relay_domains = frozenset(_domain(name, "--relay-to") for name in ways.relay_to)
@@ -113,6 +116,21 @@ def _mechanisms(names: Iterable[str]) -> tuple[str, ...]:
                 f"no mechanism is called {name!r}: {known}.{nearest(name, MECHANISMS)}", param_hint="--auth"
             )
     return tuple(found)
+
+
+def _ews_mechanisms(names: Iterable[str]) -> list[str]:
+    from postroom_simulator.ews.identity import MECHANISMS
+    from postroom_simulator.fault_rules import nearest
+
+    known = {name.lower(): name for name in MECHANISMS}
+    asked = list(dict.fromkeys(name.strip() for text in names for name in text.split(",")))
+    for name in asked:
+        if name.lower() not in known:
+            told = ", ".join(MECHANISMS)
+            raise typer.BadParameter(
+                f"no mechanism is called {name!r}: {told}.{nearest(name, MECHANISMS)}", param_hint="--ews-auth"
+            )
+    return [known[name.lower()] for name in asked]
 
 
 def _hidden(names: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:

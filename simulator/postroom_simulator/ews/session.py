@@ -22,12 +22,10 @@ if TYPE_CHECKING:
     from postroom_simulator.ews.stream import Stream
     from postroom_simulator.session import SessionContext
 
-__all__ = ["HEAD_LIMIT", "IDLE_LIMIT", "PENDING_LIMIT", "REQUEST_LIMIT", "EwsSession"]
+__all__ = ["HEAD_LIMIT", "PENDING_LIMIT", "REQUEST_LIMIT", "EwsSession"]
 
 HEAD_LIMIT = 64 * 1024
 """Octets of a request's head (our choice; NTLM and bearer tokens are long)."""
-IDLE_LIMIT = 120.0
-"""Seconds that a connection may be kept open unused (our choice)."""
 REQUEST_LIMIT = 600.0
 """Seconds that a request may take to come, however busily its octets drip (our choice)."""
 PENDING_LIMIT = 256 * 1024
@@ -74,7 +72,7 @@ class EwsSession:
 
     @property
     def idle_limit(self) -> float | None:
-        return None if self._stream is not None else IDLE_LIMIT
+        return None if self._stream is not None else self._service.idle_limit
 
     @property
     def account(self) -> str | None:
