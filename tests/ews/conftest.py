@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from exchangelib_scene import exchange as exchange
 from lxml import etree
+from people_scene import office  # noqa: F401
 
 from postroom_simulator.ews import answering
 from postroom_simulator.ews.call import Call

@@ -57,6 +57,7 @@ class Role(StrEnum):
     FAVORITES = "favorites"
     PEOPLE_CONNECT = "peopleconnect"
     MY_CONTACTS = "mycontacts"
+    DIRECTORY = "directory"
     NONE = ""
 
 

@@ -46,6 +46,7 @@ FURTHER: dict[Role, tuple[Role, str, str]] = {
     Role.FAVORITES: (Role.TOP, "Favorites", "IPF.Note"),
     Role.PEOPLE_CONNECT: (Role.CONTACTS, "PeopleConnect", "IPF.Contact.PeopleConnect"),
     Role.MY_CONTACTS: (Role.SEARCH, "MyContacts", "IPF.Contact"),
+    Role.DIRECTORY: (Role.ROOT, "Directory", ""),
 }
 """Folders that are made when somebody first asks for them: role of the parent, name, class."""
 

@@ -93,11 +93,16 @@ _FILE_AS = _file_as_makers()
 
 
 def file_as(value: Mapping[str, Any]) -> str | None:
-    """What somebody set, else what the mapping makes of the names; None: nothing."""
+    """What somebody set, else what the mapping makes of the names; without a mapping the last name comes first, and what has no name is filed
+    as it is shown (our choice). None: nothing."""
     if value.get("FileAs"):
         return str(value["FileAs"])
-    maker = _FILE_AS.get(value.get("FileAsMapping", "None"))
-    return (maker(value) or None) if maker is not None else None
+    mapping = value.get("FileAsMapping", "None")
+    if mapping in _FILE_AS:
+        return _FILE_AS[mapping](value) or None
+    if mapping == "Empty":
+        return None
+    return _FILE_AS["LastCommaFirst"](value) or value.get("DisplayName") or value.get("CompanyName") or None
 
 
 def complete_name(value: Mapping[str, Any]) -> Value | None:

@@ -50,10 +50,12 @@ def check_sender(call: Call, message: Mapping[str, Any]) -> None:
 
 
 def senders(call: Call, properties: Mapping[str, Any], own: Value) -> Value:
-    """From and Sender of a message that lacks one of them; `own` is the caller's. Who may send as somebody does not show."""
+    """From and Sender of a message about to be sent; `own` is the caller's. Who may send as somebody does not show; who may send on behalf shows
+    as sender, even where the message says otherwise (or is octets that name nobody but the author)."""
     author = properties.get("From") or own
-    sender = properties.get("Sender")
-    if sender is None:
-        found = call.world.directory.get(str((author.get("Mailbox") or {}).get("EmailAddress", "")))
-        sender = author if isinstance(found, Account) and may_send_as(call.account, found) else own
+    sender = properties.get("Sender") or author
+    found = call.world.directory.get(str((author.get("Mailbox") or {}).get("EmailAddress", "")))
+    if isinstance(found, Account) and not may_send_as(call.account, found) and may_send_on_behalf(call.account, found):
+        named = call.world.directory.get(str((sender.get("Mailbox") or {}).get("EmailAddress", "")))
+        sender = own if named is found else sender
     return {"From": author, "Sender": sender}
