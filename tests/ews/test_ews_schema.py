@@ -157,3 +157,8 @@ def test_an_element_that_is_nil_has_no_value() -> None:
     key = "<t:DictionaryKey><t:Type>String</t:Type><t:Value>k</t:Value></t:DictionaryKey>"
     entry = read("UserConfigurationDictionaryEntryType", f'<t:X>{key}<t:DictionaryValue xsi:nil="true"/></t:X>')
     assert entry == {"DictionaryKey": {"Type": "String", "Value": ["k"]}, "DictionaryValue": None}
+
+
+def test_an_attribute_that_has_to_be_there_is_missed() -> None:
+    with pytest.raises(codec.SchemaViolation, match="Traversal"):
+        codec.read(etree.fromstring('<m:FindFolder xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"/>'))

@@ -1,4 +1,4 @@
-"""XML to values, by the schema, and liberally (ews reference 18): elements in any order, required attributes missing, either namespace, the four
+"""XML to values, by the schema, and liberally (ews reference 18): elements in any order, either namespace, the four
 spellings of a boolean, zones or none on a time, empty texts where the schema wants some. An element, attribute or enumeration value that the schema
 does not have is `SchemaViolation`, one that came after the version asked `NewerThanVersion`.
 """
@@ -96,6 +96,9 @@ def _read(element: etree._Element, kind: str, version: Version, restriction: str
     value: dict[str, Any] = {}
     for key, given in element.attrib.items():
         _read_attribute(element, spec, str(key), str(given), value, version)
+    for name, child in spec.attributes.items():
+        if child.required and "@" + name not in value:
+            raise _violation(element, f"The required attribute '{name}' of '{_local(element)}' is missing")
     if spec.text:
         value[""] = _simple(element.text or "", spec.text, element)
     elif spec.choice:
