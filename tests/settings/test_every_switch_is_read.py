@@ -25,7 +25,6 @@ NOT_READ = {
     "ssssaveoutgoingemailtoexchangesentfolder": EXCHANGE,
     "restrictirmemailitems": EXCHANGE,
     "usexanchormailboxinexchangerequestheader": EXCHANGE,
-    "enablesssitemlevelmonitoring": "the failure dashboard's pairs are Exchange items'",
     "ssspropagateappointmentcancellationstoexchange": ACT,
     "sssupdatepastmeetingsinnondraftmode": ACT,
     "distinctphysicalandlogicaldeletesforexchangesync": ACT,

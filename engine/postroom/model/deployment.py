@@ -15,7 +15,9 @@ from postroom.model.settings import number, problems_of, switch
 __all__ = ["DeploymentSettings"]
 
 EXCHANGE_ONLINE_DOMAINS = frozenset({"office365.com", "outlook.com", "office365.us", "outlook.cn"})
-"""Domains of Exchange Online's servers [K]."""
+"""Domains of Exchange Online's servers [K]: outlook.office365.com for the world, outlook.com of old, outlook.office365.us for the United States'
+government, partner.outlook.cn in China. The reference only says that a profile of Exchange Online cannot point to an external server (section 9); which
+servers are its own is not published there, so a deployment may name others."""
 
 _MONTH = 86_400 * 30
 _MANY = 1_000_000

@@ -7,13 +7,24 @@ from dataclasses import dataclass, field, replace
 from postroom.errors import PrivilegeMissing
 from postroom.rules.sending import Depth
 
-__all__ = ["APPROVE_ADDRESS", "READ_ACTIVITY", "READ_QUEUE", "SEND_AS_USER", "SYSTEM", "WRITE_ACTIVITY", "Caller"]
+__all__ = [
+    "ADMINISTRATOR",
+    "APPROVE_ADDRESS",
+    "READ_ACTIVITY",
+    "READ_QUEUE",
+    "SEND_AS_USER",
+    "SYSTEM",
+    "WRITE_ACTIVITY",
+    "Caller",
+]
 
 APPROVE_ADDRESS = "prvApproveRejectEmailAddress"
 """Approve or reject a mailbox's address (server-side-sync reference 1.7, 2.3)."""
 SEND_AS_USER = "prvSendAsUser"
 """Send Email as Another User (server-side-sync reference 7.5). Its depth may be named: "prvSendAsUser:local"; without one it is the whole
 organization."""
+ADMINISTRATOR = "System Administrator"
+"""The security role (reference 1.4). Roles are not modelled: who has it holds it like a privilege (ours)."""
 READ_QUEUE = "prvReadQueue"
 """To send as a queue (reference 7.5). Open to every caller who was not denied it."""
 READ_ACTIVITY = "prvReadActivity"

@@ -16,6 +16,7 @@ from postroom.organization import outbox, testing_mail
 from postroom.organization.intake import Intake
 from postroom.organization.values import GatewayBinding, Operation
 from postroom.providers.contract import ClaimedEmail, Delivered, Disposition, IncomingOffer, RecipientResult, Submission
+from postroom.rules.item_tries import ItemEnd, after_failed_email
 from postroom.store import Transaction, ledger
 
 if TYPE_CHECKING:
@@ -100,13 +101,15 @@ class OrganizationGateway:
         with self._writing() as tx:
             self._intake.settle(tx, offer, disposition, verdict)
 
-    def failed(self, source_key: str, detail: str) -> bool:
+    def failed(self, source_key: str, detail: str, subject: str = "") -> bool:
         """See the contract."""
         with self._writing() as tx:
             attempts = ledger.count_failure(
                 tx, self._binding.instance, source_key, self._binding.mailbox_id, one_line(detail, 2000), tx.now()
             )
-        return attempts >= self._organization.deployment.settings.item_attempts
+            self._intake.failed(tx, source_key, subject, detail, attempts)
+        limit = self._organization.deployment.settings.item_attempts
+        return after_failed_email(attempts, limit, exchange=False) is not ItemEnd.TRY_AGAIN
 
     def settled(self, digests: Iterable[str]) -> Mapping[str, Disposition]:
         """See the contract."""

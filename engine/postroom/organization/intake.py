@@ -15,7 +15,7 @@ from postroom.errors import DuplicateRecord, MessageError, RecordError
 from postroom.model import Email, Lookup, Mailbox, ReasonCode, ServerType, TraceLevel, Verdict
 from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import one_line
-from postroom.organization import alerts, promotion
+from postroom.organization import alerts, item_monitoring, promotion
 from postroom.organization.alerts import Alert
 from postroom.organization.forwarding import INVALID_ITEM, unwrap
 from postroom.organization.heads import head_of
@@ -190,6 +190,7 @@ class Intake:
                 trouble = trouble or problem
                 unstored = replace(part.verdict, deliver=False, detail=str(problem))
                 ledger.store_content(tx, part.digest, part.octets)
+                self.failed(tx, row.source_key, row.subject, str(problem), 1)
                 self._record(tx, row, Disposition.PARKED.value, unstored, None, known, head_of(part.message))
                 self._alert(tx, "MessageParked", TraceLevel.WARNING, part.message.subject, str(problem))
         if not found and trouble is not None:
@@ -267,10 +268,24 @@ class Intake:
             head=head,
         )
         ledger.record_incoming(tx, written, known)
+        if known.failing and disposition != Disposition.PARKED.value:
+            item_monitoring.forget(tx, self._binding.mailbox_id, source_key=row.source_key)
         if disposition != ledger.PENDING:
             self._last_message_id = row.message_id
             if self._newest is None or row.received_on > self._newest:
                 self._newest = row.received_on
+
+    def failed(self, tx: Transaction, source_key: str, subject: str, detail: str, tries: int) -> None:
+        """The failure of one message is kept for its owner."""
+        item_monitoring.note(
+            tx,
+            self._binding.mailbox_id,
+            source_key=source_key,
+            subject=subject,
+            error=detail,
+            number=alerts.TRACE_CODES["MessageParked"],
+            tries=tries,
+        )
 
     def _alert(self, tx: Transaction, code: str, level: TraceLevel, subject: str, detail: str) -> None:
         text = f"The email {one_line(subject, 200)!r} was not tracked: {code}"

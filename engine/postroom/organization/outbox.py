@@ -28,7 +28,7 @@ from postroom.model import (
 )
 from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import one_line
-from postroom.organization import alerts
+from postroom.organization import alerts, item_monitoring
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import READ_ACTIVITY, WRITE_ACTIVITY, Caller
 from postroom.organization.policies import settings_in
@@ -349,6 +349,16 @@ def _tell(tx: Transaction, row: ledger.OutgoingRow, outcome: Outcome, refused: s
     text = f"The email {row.subject!r} {what}"
     alert = Alert(Lookup("mailbox", row.mailbox_id), TraceLevel.ERROR, code, text, details=details)
     alerts.write(tx, settings_in(tx), alert)
+    if row.kind == "email":
+        item_monitoring.note(
+            tx,
+            row.mailbox_id,
+            email_id=row.email_id,
+            subject=row.subject,
+            error=details,
+            number=alert.trace_code,
+            tries=outcome.attempts,
+        )
 
 
 # -- after a lost run -------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from postroom.model import (
 )
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.text import one_line
-from postroom.organization import alerts
+from postroom.organization import alerts, item_monitoring
 from postroom.organization.alerts import Alert
 from postroom.organization.callers import READ_QUEUE, SEND_AS_USER, WRITE_ACTIVITY, Caller
 from postroom.organization.correlating import store_hashes
@@ -147,6 +147,8 @@ def send_in(
         "emailsenderobjecttypecode": sender.reference.entity,
         "attachmentcount": len(tx.find(ActivityMimeAttachment, objectid=email.reference)),
     }
+    if email.statuscode is EmailStatus.FAILED:
+        item_monitoring.forget(tx, "", email_id=email_id)
     if issue_send:
         changes |= _request(tx, caller, email, sender, recipients, wire_subject)
         _warn_of_mailbox(tx, settings, email, changes["sendermailboxid"])
@@ -309,4 +311,5 @@ def resolve_uncertain(organization: Organization, caller: Caller, email_id: str,
             unknown = [one for one in row.recipients if one.accepted is None]
             ledger.record_recipients(tx, email_id, [replace(one, accepted=True) for one in unknown])
         left = any(one.accepted is False and not one.permanent for one in row.recipients)
+        item_monitoring.forget(tx, row.mailbox_id, email_id=email_id)
         apply_outcome(tx, row, after_decision(row.attempts, sent=sent, left=left))

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from postroom.errors import RuleViolated
+from postroom.errors import RecordNotFound, RuleViolated
 from postroom.model import (
     ENTITIES,
     ActivityMimeAttachment,
     ActivityParty,
     Email,
     EmailServerProfile,
+    ExchangeSyncIdMapping,
     GenericRecord,
     Lookup,
     Mailbox,
@@ -28,7 +29,7 @@ from postroom.model import (
 )
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.validate import validate_create, validate_update
-from postroom.organization import mailboxes, outgoing, profiles
+from postroom.organization import item_monitoring, mailboxes, outgoing, profiles
 from postroom.organization.callers import Caller
 from postroom.organization.correlating import forget_hashes
 from postroom.organization.incoming import check_filter
@@ -53,6 +54,7 @@ __all__ = [
     "update_settings",
 ]
 
+_FAILURES = ExchangeSyncIdMapping.__entity__
 _NEVER_MADE = frozenset({"organization", "usersettings", "mailboxstatistics", "activityparty"})
 _NEVER_DELETED = frozenset({"organization", "usersettings", "mailboxstatistics"})
 _ALWAYS_WRITABLE = frozenset({"regardingobjectid", "ownerid", "replycount", "opencount"})
@@ -155,14 +157,19 @@ def _create_typed(organization: Organization, tx: Transaction, caller: Caller, e
 # -- retrieve ---------------------------------------------------------------------------------------------------------
 
 
-def retrieve(organization: Organization, _caller: Caller, entity: str, record_id: str) -> Any:
+def retrieve(organization: Organization, caller: Caller, entity: str, record_id: str) -> Any:
     with organization.store.reading() as tx:
+        if entity == _FAILURES:
+            found = item_monitoring.shown(tx, caller, {ExchangeSyncIdMapping.__key__: record_id})
+            if not found:
+                raise RecordNotFound(f"there is no {entity} {record_id} for this caller")
+            return found[0]
         return tx.fetch(Lookup(entity, record_id))
 
 
 def retrieve_multiple(
     organization: Organization,
-    _caller: Caller,
+    caller: Caller,
     entity: str,
     conditions: Mapping[str, Any],
     *,
@@ -170,6 +177,8 @@ def retrieve_multiple(
     limit: int | None,
 ) -> list[Any]:
     with organization.store.reading() as tx:
+        if entity == _FAILURES:
+            return list(item_monitoring.shown(tx, caller, conditions, order_by=order_by, limit=limit))
         if entity in ENTITIES:
             return list(tx.find(entity_class(entity), order_by=order_by, limit=limit, **conditions))
         return list(tx.find(GenericRecord, order_by=order_by, limit=limit, entity=entity, **conditions))

@@ -166,7 +166,7 @@ class EmailGateway(Protocol):
         """Write to the ledger what was not delivered: FILTERED by the verdict, or PARKED after too many failures. Idempotent."""
         ...
 
-    def failed(self, source_key: str, detail: str) -> bool:
+    def failed(self, source_key: str, detail: str, subject: str = "") -> bool:
         """Count a failed attempt at one message (never against the mailbox). True when its attempts are used up: settle it as
         PARKED and go on (reference 3.5: five)."""
         ...

@@ -330,7 +330,7 @@ class MailboxRun:
                 counts.rejected += 1
         except MessageError as error:
             counts.failed += 1
-            if not gateway.failed(offer.source_key, str(error)) and not error.permanent:
+            if not gateway.failed(offer.source_key, str(error), offer.message.subject) and not error.permanent:
                 return
             gateway.settle(offer, Disposition.PARKED, replace(verdict, deliver=False, detail=str(error)))
             candidate.parked = True

@@ -1,7 +1,7 @@
 """What becomes of one item after a failed try (server-side-sync reference 3.5). Pure.
 
-Where mail comes over POP3 the gateway counts the tries (`organization.gateway`) and the provider remembers what it leaves; what an Exchange server
-can do with a message, and appointments, contacts and tasks, wait for such a provider.
+Where mail comes over POP3 the gateway counts the tries and asks here (`organization.gateway`), and the provider remembers what it leaves; what an
+Exchange server can do with a message, and appointments, contacts and tasks, wait for such a provider.
 """
 
 from __future__ import annotations

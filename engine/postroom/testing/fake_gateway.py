@@ -153,7 +153,7 @@ class FakeGateway(Failures):
         self.ledger[place] = Settled(*place, disposition, verdict.reason, verdict.detail)
         return True
 
-    def failed(self, source_key: str, detail: str) -> bool:  # noqa: ARG002 - the contract's shape
+    def failed(self, source_key: str, detail: str, subject: str = "") -> bool:  # noqa: ARG002 - the contract's shape
         self.note("failed", source_key)
         self.attempts[source_key] = self.attempts.get(source_key, 0) + 1
         return self.attempts[source_key] >= self.maximum
