@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 from lxml import etree
@@ -123,7 +123,7 @@ def test_one_of_several_alternatives_is_read(kinds: list[str]) -> None:
 
 def test_what_came_later_is_no_violation_but_newer() -> None:
     element = etree.fromstring(
-        '<m:FindItem xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"><m:QueryString>x</m:QueryString></m:FindItem>'
+        '<m:FindItem xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" Traversal="Shallow"><m:QueryString>x</m:QueryString></m:FindItem>'
     )
     with pytest.raises(codec.NewerThanVersion):
         codec.read(element, Version.EXCHANGE_2007)
@@ -157,6 +157,14 @@ def test_an_element_that_is_nil_has_no_value() -> None:
     key = "<t:DictionaryKey><t:Type>String</t:Type><t:Value>k</t:Value></t:DictionaryKey>"
     entry = read("UserConfigurationDictionaryEntryType", f'<t:X>{key}<t:DictionaryValue xsi:nil="true"/></t:X>')
     assert entry == {"DictionaryKey": {"Type": "String", "Value": ["k"]}, "DictionaryValue": None}
+
+
+def test_dates_have_a_zone_that_is_not_read() -> None:
+    assert written("NoEndRecurrenceRangeType", {"StartDate": date(2027, 3, 1)}) == "><t:StartDate>2027-03-01Z</t:StartDate>"
+    for text in ("2027-03-01", "2027-03-01Z", "2027-03-01-08:00", "2027-03-01+13:00"):
+        assert read("NoEndRecurrenceRangeType", f"<t:X><t:StartDate>{text}</t:StartDate></t:X>") == {
+            "StartDate": date(2027, 3, 1)
+        }
 
 
 def test_an_attribute_that_has_to_be_there_is_missed() -> None:

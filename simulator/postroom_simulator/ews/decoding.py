@@ -9,7 +9,7 @@ import base64
 import binascii
 import copy
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from lxml import etree
@@ -55,6 +55,12 @@ def moment(text: str) -> datetime:
     if zone == "Z":
         return made.replace(tzinfo=UTC)
     return datetime.fromisoformat(f"{made.isoformat()}{zone}").astimezone(UTC)
+
+
+def _date(text: str) -> date:
+    """The day that is written, whatever its zone. Raises ValueError."""
+    moment(text)
+    return date.fromisoformat(text.strip()[:10])
 
 
 def read(element: etree._Element, version: Version | None = None) -> Any:
@@ -199,7 +205,7 @@ def _simple(text: str, kind: str, element: etree._Element, restriction: str = ""
             return _double(text)
         if kind == "base64Binary":
             return base64.b64decode("".join(text.split()), validate=True)
-        return moment(text).date() if kind == "date" else moment(text)
+        return _date(text) if kind == "date" else moment(text)
     except (KeyError, ValueError, OverflowError, binascii.Error):
         raise _violation(element, f"The value '{text[:60]}' of '{_local(element)}' is no {kind}") from None
 

@@ -42,7 +42,8 @@ def _attribute(text: str) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """Booleans as words, moments in UTC with whole seconds and Z, octets in base64 (ews reference 3)."""
+    """Booleans as words, moments in UTC with whole seconds and Z, octets in base64 (ews reference 3). Dates have a zone as well, which says nothing:
+    exchangelib takes a date without one for a moment."""
     if isinstance(value, str):
         return value
     if value is True:
@@ -55,7 +56,7 @@ def _scalar(value: Any) -> str:
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return value.isoformat() + "Z" if isinstance(value, date) else str(value)
 
 
 def write(name: str, kind: str, value: Any, version: Version, namespace: str = "m") -> str:
