@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, StoreError
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.versions import Server, Version
 
@@ -103,6 +104,22 @@ def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, me
             if lie is not None:
                 raise lie
             found.append((name, success(**payload)))
-        except EwsError as error:
+        except (EwsError, StoreError) as problem:
+            error = refusal(problem) if isinstance(problem, StoreError) else problem
             found.append((name, failure(error, **(error.payload or empty))))
     return {"ResponseMessages": found}
+
+
+def refusal(error: StoreError) -> EwsError:
+    """What the store refuses, in the service's terms."""
+    for kind, code in _REFUSALS.items():
+        if isinstance(error, kind):
+            return EwsError(code)
+    return EwsError("ErrorInternalServerError", f"The store refuses: {error}")
+
+
+_REFUSALS: Mapping[type[StoreError], str] = {
+    QuotaExceeded: "ErrorQuotaExceeded",
+    NoSuchItem: "ErrorItemNotFound",
+    NoSuchFolder: "ErrorFolderNotFound",
+}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 from postroom_simulator.errors import NoSuchItem, StoreError
 from postroom_simulator.pop3.downgrade import downgraded
 from postroom_simulator.pop3.replies import Code, Refusal
-from postroom_simulator.store.contents import wire_form, wire_length
+from postroom_simulator.store.contents import has_utf8_head, wire_form, wire_length
 from postroom_simulator.store.interface import Item, Role
 
 if TYPE_CHECKING:
@@ -63,7 +64,8 @@ class Maildrop:
     """A frozen snapshot: message numbers, sizes and unique ids never change; only marks do.
 
     Octets are read when asked for. An item that was altered or deleted meanwhile is refused, never served as another one.
-    Items whose authority are properties (edited, calendar) have no octets and are not in the maildrop (ours).
+    Items whose authority are properties (messages that somebody edited) are rendered as they were at login, and served so whatever becomes of
+    them; those that are no messages (calendar items ...) are not in the maildrop (ours).
     Numbers are 1 to n. Methods with a number raise `Refusal` for one that names no message or a marked one.
     """
 
@@ -73,7 +75,8 @@ class Maildrop:
         """`names`: unique ids of items, by uid, that are not made from the item (see `copies`)."""
         self._store = store
         self._folder = folder
-        self._items = [item for item in items if item.properties is None]
+        self._rendered: dict[int, Item] = {}  # by uid, as the store gave them out
+        self._items = [item for item in map(self._with_octets, items) if item is not None]
         self._names = names or {}
         self._heads = heads
         self._downgraded: dict[int, int] = {}  # sizes, by uid
@@ -87,6 +90,30 @@ class Maildrop:
         """The Inbox of the account as it is now. Reads no octets. Raises StoreError or UnknownAccount."""
         folder = store.folder(account, Role.INBOX).uid
         return cls(store, folder, store.items(folder), names, heads)
+
+    def _with_octets(self, item: Item) -> Item | None:
+        """An item with the figures of what is served; None for what is no message."""
+        if item.properties is None:
+            return item
+        octets = self._store.rendered(item)
+        if octets is None:
+            return None
+        self._rendered[item.uid] = item
+        return replace(
+            item,
+            size=len(octets),
+            wire_size=wire_length(octets)[0],
+            digest=sha256(octets).hexdigest(),
+            utf8_head=has_utf8_head(octets),
+        )
+
+    def _octets(self, item: Item) -> bytes:
+        """Raises StoreError."""
+        original = self._rendered.get(item.uid)
+        if original is None:
+            return self._store.octets(item.uid)
+        self._store.item(item.uid)  # gone is gone
+        return self._store.rendered(original) or b""
 
     # -- what is there
 
@@ -159,7 +186,7 @@ class Maildrop:
         known = self._downgraded.get(item.uid)
         if known is None:
             try:
-                known = wire_length(downgraded(self._store.octets(item.uid)))[0]
+                known = wire_length(downgraded(self._octets(item)))[0]
             except StoreError:  # gone: it will be refused, and its size does not matter
                 known = item.wire_size
             self._downgraded[item.uid] = known
@@ -176,8 +203,10 @@ class Maildrop:
         size = item.wire_size if self._plain else self._size(number, item)
         try:
             if rewritten:
-                octets = wire_form(downgraded(self._store.octets(item.uid)))
-                digest = self._store.item(item.uid).digest  # after the octets: whoever altered them in between is seen here
+                octets = wire_form(downgraded(self._octets(item)))
+                digest = self._digest(item)  # after the octets: whoever altered them in between is seen here
+            elif item.uid in self._rendered:
+                digest, octets = item.digest, wire_form(self._octets(item))
             else:
                 digest, octets = self._store.served(item.uid)
         except NoSuchItem:
@@ -187,6 +216,11 @@ class Maildrop:
         if digest != item.digest:
             raise Refusal(f"message {number} was altered by somebody else")
         return Shown(item, octets, size, self.name(number, item))
+
+    def _digest(self, item: Item) -> str:
+        """Of the octets that the store has now. Raises NoSuchItem."""
+        now = self._store.item(item.uid)
+        return item.digest if item.uid in self._rendered else now.digest
 
     # -- marks
 
@@ -243,7 +277,9 @@ class Maildrop:
             return "gone"
         if now.folder != self._folder:
             return "gone"
-        return "same" if now.digest == item.digest else "altered"
+        original = self._rendered.get(item.uid)
+        same = now.digest == item.digest if original is None else now.content == original.content
+        return "same" if same else "altered"
 
     def _delete_singly(self, due: list[tuple[Item, str]], result: Removal) -> None:
         for item, name in due:

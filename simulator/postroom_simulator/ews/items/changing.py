@@ -26,6 +26,15 @@ _OF_THE_TRANSPORT = frozenset(
      "InternetMessageId", "References", "InReplyTo"}
 )  # fmt: skip
 """What a message that is no draft any more does not have changed."""
+_OF_MIME = _OF_THE_TRANSPORT | {
+    "Subject",
+    "Body",
+    "Attachments",
+    "InternetMessageHeaders",
+    "ConversationIndex",
+    "ConversationTopic",
+}
+"""What MIME content says of a message, or leaves unsaid."""
 _REQUIRED = frozenset({"ItemClass", "Sensitivity", "Importance", "IsRead"})
 _APPENDED = frozenset(
     {
@@ -128,18 +137,16 @@ def _set(call: Call, item: Item, changed: Value, path: Path, update: Value, kind
             raise _refused("ErrorIncorrectUpdatePropertyCount", path)
         if path_of_property(given[0]) != path:
             raise _refused("ErrorUpdatePropertyMismatch", path)
-        draft = changed.get("IsDraft")
         mapi.write(changed, normalised(given[0]), hooks_of(kind.element).mirrors)
-        if (
-            changed.get("IsDraft") != draft
-        ):  # whether a message is a draft is settled when it is first stored (MS-OXCMSG 2.2.1.6)
-            changed.pop("IsDraft", None)
+        changed.pop("IsDraft", None)  # settled when a message is first stored (MS-OXCMSG 2.2.1.6)
         return changed
     if isinstance(path, Indexed):
         return _set_indexed(changed, path, update)
     value = _prepared(call, item, path, _given(update, path.element, path), kind)
     if path.element == "MimeContent":
-        return {name: one for name, one in changed.items() if name not in value} | value
+        gone = _OF_MIME if kind.folder_class == "IPF.Note" else frozenset(value)
+        kept: Value = {name: one for name, one in changed.items() if name not in gone}
+        return kept | value
     if value is None or value in ({}, []):
         changed.pop(path.element, None)
         return changed

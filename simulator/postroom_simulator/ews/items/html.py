@@ -111,7 +111,7 @@ def text_of(markup: str) -> str:
             if _silent(node):
                 continue
             exact += name == "pre"
-            _begin(out, node, name)
+            _begin(out, name)
             if node.text:
                 _say(out, node.text, exact=bool(exact))
         else:
@@ -131,7 +131,7 @@ def _silent(node: Any) -> bool:
     return node.tag in _SILENT or any(one.tag in _SILENT for one in node.iterancestors())
 
 
-def _begin(out: list[str], node: Any, name: str) -> None:
+def _begin(out: list[str], name: str) -> None:
     if name == "br":
         out.append("\n")
     elif name in _BLOCKS:

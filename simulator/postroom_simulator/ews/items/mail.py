@@ -10,6 +10,7 @@ import mimetypes
 from datetime import UTC, datetime
 from email.generator import BytesGenerator
 from email.message import Message
+from email.parser import BytesHeaderParser
 from email.utils import getaddresses, parsedate_to_datetime
 from typing import Any
 
@@ -19,13 +20,15 @@ from postroom_simulator.store.contents import with_line_ends
 __all__ = ["attachments_of", "read_message"]
 
 Value = dict[str, Any]
+DEEPEST = 60
+"""Levels of parts that are read."""
 _IMPORTANCE = {"high": "High", "low": "Low", "1": "High", "2": "High", "4": "Low", "5": "Low"}
 _SENSITIVITY = {"personal": "Personal", "private": "Private", "company-confidential": "Confidential"}
 
 
 def read_message(octets: bytes) -> Value:
     """Elements of MessageType that come from the octets. Bodies under "Body"; attachments in `attachments_of`."""
-    parsed = email.message_from_bytes(octets, policy=email.policy.compat32)
+    parsed = _parsed(octets)
     value: Value = {
         "Subject": _header(parsed, "Subject") or None,
         "Body": _body(parsed),
@@ -59,11 +62,34 @@ def read_message(octets: bytes) -> Value:
 
 def attachments_of(octets: bytes, parsed: Message | None = None) -> list[tuple[str, Value]]:
     """Attachment elements with their octets under "Content" (files) or the inner message's octets under "@Mime" (items), without ids."""
-    parsed = parsed if parsed is not None else email.message_from_bytes(octets, policy=email.policy.compat32)
+    parsed = parsed if parsed is not None else _parsed(octets)
     body = _body_part(parsed)
     found: list[tuple[str, Value]] = []
     _collect(parsed, body, found)
     return found
+
+
+def _parsed(octets: bytes) -> Message:
+    """Parts nested so deep that nobody means it stay unread: there is a head and no body then (our choice)."""
+    if octets.count(b"boundary") + octets.lower().count(b"message/rfc822") > DEEPEST:
+        try:
+            parsed = email.message_from_bytes(octets, policy=email.policy.compat32)
+            if _depth(parsed) <= DEEPEST:
+                return parsed
+        except RecursionError:
+            pass
+        return BytesHeaderParser(policy=email.policy.compat32).parsebytes(octets)
+    return email.message_from_bytes(octets, policy=email.policy.compat32)
+
+
+def _depth(parsed: Message) -> int:
+    deepest, waiting = 0, [(parsed, 1)]
+    while waiting:
+        part, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        if part.is_multipart():
+            waiting += [(one, depth + 1) for one in part.get_payload() if isinstance(one, Message)]
+    return deepest
 
 
 def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]) -> None:

@@ -252,7 +252,7 @@ _DEFAULTS: Mapping[Key, Callable[[Item, Value], Any]] = MappingProxyType(
     {
         ("", 0x10F3): _url_name,
         ("", 0x670E): lambda item, one: "/" + _url_name(item, one),
-        ("", 0x1080): lambda item, one: 0x103 if "draft" in item.flags else 0x100 if item.read else 0x101,
+        ("", 0x1080): lambda item, _: 0x103 if "draft" in item.flags else 0x100 if item.read else 0x101,
     }
 )
 """What properties have that nobody set, and that are otherwise kept as given."""

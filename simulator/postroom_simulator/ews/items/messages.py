@@ -18,7 +18,7 @@ __all__ = ["derive", "prepare", "respond"]
 Value = dict[str, Any]
 
 
-def prepare(call: Call, properties: Value, draft: bool) -> Value:
+def prepare(call: Call, properties: Value, _: bool) -> Value:
     """A Message-ID, and a place in a conversation."""
     if not properties.get("InternetMessageId"):
         properties["InternetMessageId"] = new_message_id(call)
@@ -39,7 +39,7 @@ def derive(call: Call, item: Item, properties: Value) -> Value:
     return properties
 
 
-def respond(call: Call, item: Item, properties: Value) -> list[tuple[str, Value]]:
+def respond(_: Call, item: Item, properties: Value) -> list[tuple[str, Value]]:
     """What CreateItem takes about it. A draft can only be forwarded (our choice)."""
     if "draft" in item.flags:
         return [("ForwardItem", {})]

@@ -41,10 +41,7 @@ def send(call: Call, new: New, copy: Folder | None) -> Item | None:
     whole["InternetMessageId"] = known.get("InternetMessageId") or new_message_id(call)
     call.service.check_sender(call, whole)
     check_size(call, whole)
-    if new.octets is not None:
-        octets = _completed(new.octets, whole)
-    else:
-        octets = compose(whole)
+    octets = _completed(new.octets, whole) if new.octets is not None else compose(whole)
     kept = None
     if copy is not None:  # first: where the mailbox is full nothing is sent
         kept = _copy(call, copy, new, whole, octets)

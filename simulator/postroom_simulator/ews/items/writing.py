@@ -12,7 +12,7 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items import mapi
 from postroom_simulator.ews.items.attaching import new_attachment
 from postroom_simulator.ews.items.extended import normalised
-from postroom_simulator.ews.items.hooks import hooks_of
+from postroom_simulator.ews.items.hooks import Hooks, hooks_of
 from postroom_simulator.ews.items.keeping import BESIDE, STATES, keep
 from postroom_simulator.ews.items.kinds import Kind, kind_of, kind_of_element
 from postroom_simulator.ews.items.mail import attachments_of, mailbox, read_message
@@ -96,19 +96,7 @@ def new_properties(call: Call, element: str, value: Value, *, level: int = 1, at
     for name in value:
         if name in READ_ONLY or name in hooks.read_only:
             raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"item:{name}"})
-    given = {
-        name: one for name, one in value.items() if name not in ("MimeContent", "Attachments", "ExtendedProperty") and one != []
-    }
-    if not given.get("ItemClass"):
-        given.pop("ItemClass", None)
-    for name in _RECIPIENTS:
-        if name in given:
-            given[name] = mailboxes(call, given[name])
-    for name in ("From", "Sender"):
-        if name in given:
-            given[name] = {"Mailbox": completed(call, given[name]["Mailbox"])}
-    for one in value.get("ExtendedProperty") or ():
-        mapi.write(given, normalised(one), hooks.mirrors)
+    given = _given(call, value, hooks)
     files = [new_attachment(call, name, one, level) for name, one in value.get("Attachments") or ()]
     octets = octets_given(value["MimeContent"]) if "MimeContent" in value else None
     if octets is None:
@@ -123,6 +111,24 @@ def new_properties(call: Call, element: str, value: Value, *, level: int = 1, at
         raise EwsError("ErrorUnsupportedMimeConversion", f"A {kind.element} is not made from MIME content.")
     files = [*(said.get("Attachments") or ()), *files]
     return New(kind, said | given | {"Attachments": files})
+
+
+def _given(call: Call, value: Value, hooks: Hooks) -> Value:
+    """What the elements of a request say, with those that extended properties mirror."""
+    given = {
+        name: one for name, one in value.items() if name not in ("MimeContent", "Attachments", "ExtendedProperty") and one != []
+    }
+    if not given.get("ItemClass"):
+        given.pop("ItemClass", None)
+    for name in _RECIPIENTS:
+        if name in given:
+            given[name] = mailboxes(call, given[name])
+    for name in ("From", "Sender"):
+        if name in given:
+            given[name] = {"Mailbox": completed(call, given[name]["Mailbox"])}
+    for one in value.get("ExtendedProperty") or ():
+        mapi.write(given, normalised(one), hooks.mirrors)
+    return given
 
 
 def _kind(element: str, value: Value, *, attached: bool) -> Kind:
