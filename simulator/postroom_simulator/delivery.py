@@ -416,10 +416,16 @@ def _deposit(
         finally:
             world.store.set_quota(account.address, quota)
     target = _target(world, account, verdict)
-    if target is not None:
-        item = world.store.deposit(account.address, octets, folder=target.uid, read=verdict.read, delivered=True)
-        return item, _named(target)
-    return world.store.deposit(account.address, octets, read=verdict.read, delivered=True), Role.INBOX.value
+    item = world.store.deposit(
+        account.address,
+        octets,
+        folder=target.uid if target is not None else None,
+        read=verdict.read,
+        delivered=True,
+        item_class=meeting.item_class if meeting is not None else "IPM.Note",
+        beside=meeting.beside if meeting is not None else None,
+    )
+    return item, _named(target) if target is not None else Role.INBOX.value
 
 
 def _target(world: World, account: Account, verdict: Verdict) -> Folder | None:

@@ -18,7 +18,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["Received", "find_meeting", "is_account", "look_at", "sequence_of"]
+__all__ = ["Received", "find_meeting", "is_account", "look_at", "organizes", "sequence_of"]
 
 Value = dict[str, Any]
 RECEIVED = "@received"
@@ -76,6 +76,12 @@ def sequence_of(properties: Mapping[str, Any]) -> int:
 
 def is_account(world: World, address: str, account: Account) -> bool:
     return world.directory.resolve(address) is account
+
+
+def organizes(world: World, account: Account, properties: Mapping[str, Any]) -> bool:
+    """Whether the meeting in this calendar is its owner's own."""
+    address = _organizer(properties)
+    return not properties.get(RECEIVED) and (not address or is_account(world, address, account))
 
 
 def _organizer(properties: Mapping[str, Any]) -> str:
@@ -164,7 +170,7 @@ def _one_date(world: World, known: Item, event: Event, more: Value) -> None:
 
 def _cancel(world: World, account: Account, event: Event) -> None:
     known = find_meeting(world, canonical(account.address), event.uid)
-    if known is None or known.properties is None or is_account(world, _organizer(known.properties), account):
+    if known is None or known.properties is None or organizes(world, account, known.properties):
         return
     old = dict(known.properties)
     if event.sequence < sequence_of(old):
@@ -191,7 +197,7 @@ def cancelled_subject(subject: str | None) -> str:
 def _reply(world: World, account: Account, event: Event) -> None:
     known = find_meeting(world, canonical(account.address), event.uid)
     who, how = notices.answer_of(event)
-    if known is None or known.properties is None or who is None or not is_account(world, _organizer(known.properties), account):
+    if known is None or known.properties is None or who is None or not organizes(world, account, known.properties):
         return
     old = dict(known.properties)
     if event.sequence < sequence_of(old):

@@ -1,0 +1,150 @@
+"""Response objects about meetings: AcceptItem, TentativelyAcceptItem, DeclineItem, ProposeNewTime, CancelCalendarItem (ews reference 8, 11)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from postroom_simulator.directory import Account
+from postroom_simulator.ews.calendar import organizing
+from postroom_simulator.ews.calendar.assistant import find_meeting, invited, is_account, organizes
+from postroom_simulator.ews.calendar.dates import dates_of, drop, keep, occurrence
+from postroom_simulator.ews.calendar.occurrences import seconds
+from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.items.hooks import Occurrence
+from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.meetings import event_of, is_out_of_date
+from postroom_simulator.ews.items.replies import referred
+from postroom_simulator.ews.items.view import item_id
+from postroom_simulator.store.interface import Item, Role
+
+if TYPE_CHECKING:
+    from postroom_simulator.ews.call import Call
+
+__all__ = ["respond"]
+
+Value = dict[str, Any]
+_ANSWERS = {
+    "AcceptItem": "Accept",
+    "TentativelyAcceptItem": "Tentative",
+    "DeclineItem": "Decline",
+    "ProposeNewTime": "Tentative",
+}
+
+
+def respond(call: Call, request: Value, element: str, value: Value) -> list[tuple[str, Value]]:
+    """Carry out a response object; the items of the answer. Raises EwsError."""
+    disposition = request.get("@MessageDisposition")
+    if disposition is None:
+        raise EwsError("ErrorMessageDispositionRequired")
+    item = referred(call, value)
+    if element == "CancelCalendarItem":
+        return _cancel(call, item, value, disposition)
+    return _answer(call, item, element, value, disposition)
+
+
+def _cancel(call: Call, item: Item, value: Value, disposition: str) -> list[tuple[str, Value]]:
+    if kind_of(item.item_class).element != "CalendarItem":
+        raise EwsError("ErrorInvalidOperation", "Only an appointment is cancelled so.")
+    if not _organizes(call, item):
+        raise EwsError("ErrorCalendarIsNotOrganizer")
+    mode = {"SendOnly": "SendOnlyToAll", "SendAndSaveCopy": "SendToAllAndSaveCopy"}.get(disposition, "SendToNone")
+    organizing.cancel(call, item, mode, value.get("NewBodyContent") or value.get("Body"))
+    if isinstance(item, Occurrence):
+        drop(call, item, {"@SendMeetingCancellations": "SendToNone"})
+        return []
+    gone = call.store.move(item.uid, call.store.folder(item.account, Role.DELETED).uid)
+    return [("CalendarItem", {"ItemId": item_id(gone)})]
+
+
+def _organizes(call: Call, item: Item) -> bool:
+    owner = call.world.directory.get(item.account)
+    return isinstance(owner, Account) and organizes(call.world, owner, item.properties or {})
+
+
+def _answer(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[tuple[str, Value]]:
+    owner = call.world.directory.get(item.account)
+    if not isinstance(owner, Account):
+        raise EwsError("ErrorNonExistentMailbox")
+    how = _ANSWERS[element]
+    message, target = _what(call, item, how)
+    properties = dict(target.properties or {})
+    if _organizes(call, target):
+        raise EwsError(f"ErrorCalendarIsOrganizerFor{how}")
+    if properties.get("IsCancelled"):
+        raise EwsError(f"ErrorCalendarIsCancelledFor{how}")
+    proposed = _proposed(value, properties)
+    if disposition != "SaveOnly":
+        date = datetime.fromtimestamp(target.start, UTC) if isinstance(target, Occurrence) else None
+        copy = disposition == "SendAndSaveCopy"
+        organizing.answer(call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, copy=copy)
+    answered = _answered(call, target, properties, how)
+    if message is not None:
+        gone = call.store.move(message.uid, call.store.folder(message.account, Role.DELETED).uid)
+        answered.append(("MeetingRequest", {"ItemId": item_id(gone)}))
+    return answered
+
+
+def _proposed(value: Value, properties: Value) -> tuple[datetime, datetime] | None:
+    """Other times, in UTC where no zone was given."""
+    if value.get("ProposedStart") is None and value.get("ProposedEnd") is None:
+        return None
+    start = value.get("ProposedStart") or properties["Start"]
+    end = value.get("ProposedEnd") or start + (properties["End"] - properties["Start"])
+    start, end = (one if one.tzinfo is not None else one.replace(tzinfo=UTC) for one in (start, end))
+    if end < start:
+        raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate")
+    return start, end
+
+
+def _what(call: Call, item: Item, how: str) -> tuple[Item | None, Item]:
+    """The invitation, where it lies in a mailbox still, and the appointment that is answered. Raises EwsError."""
+    element = kind_of(item.item_class).element
+    if element == "MeetingCancellation":
+        raise EwsError(f"ErrorCalendarIsCancelledFor{how}")
+    if element == "CalendarItem":
+        return _invitation(call, item), item
+    event = event_of(call, item)
+    if element != "MeetingRequest" or event is None:
+        raise EwsError("ErrorInvalidOperation", "There is nothing to answer.")
+    if is_out_of_date(call, item):
+        raise EwsError("ErrorCalendarMeetingRequestIsOutOfDate")
+    owner = call.world.directory.get(item.account)
+    organizer = ((event.properties.get("Organizer") or {}).get("Mailbox") or {}).get("EmailAddress", "")
+    if isinstance(owner, Account) and is_account(call.world, organizer, owner):
+        raise EwsError(f"ErrorCalendarIsOrganizerFor{how}")
+    known = find_meeting(call.world, item.account, event.uid)
+    if known is None:  # it was deleted, and is wanted after all
+        folder = call.store.folder(item.account, Role.CALENDAR)
+        known = call.store.create(folder.uid, "IPM.Appointment", invited(event))
+    if event.recurrence_id is not None and (known.properties or {}).get("Recurrence"):
+        return item, occurrence(known, dates_of(known).by_key(seconds(event.recurrence_id)))
+    return item, known
+
+
+def _invitation(call: Call, item: Item) -> Item | None:
+    """The newest request for an appointment that lies in the Inbox."""
+    uid = (item.properties or {}).get("UID")
+    inbox = call.store.folder(item.account, Role.INBOX)
+    for one in reversed(call.store.items(inbox.uid)):
+        if kind_of(one.item_class).element == "MeetingRequest":
+            event = event_of(call, one)
+            if event is not None and event.uid == uid:
+                return one
+    return None
+
+
+def _answered(call: Call, target: Item, properties: Value, how: str) -> list[tuple[str, Value]]:
+    """The appointment as it is after the answer; a declined one goes to Deleted Items."""
+    intended = properties.get("IntendedFreeBusyStatus") or "Busy"
+    status = {"Accept": intended, "Tentative": "Tentative"}.get(how, "Free")
+    changed = properties | {"MyResponseType": how, "LegacyFreeBusyStatus": status, "AppointmentReplyTime": call.now()}
+    if isinstance(target, Occurrence):
+        if how == "Decline":
+            drop(call, target, {})
+            return []
+        return [("CalendarItem", {"ItemId": item_id(keep(call, target, changed))})]
+    call.store.set_properties(target.uid, changed)
+    if how == "Decline":
+        call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
+    return [("CalendarItem", {"ItemId": item_id(call.store.item(target.uid))})]
