@@ -275,6 +275,10 @@ _ADDRESS_TAGS = {
 _BUSINESS_IDS = (0x8045, 0x8046, 0x8047, 0x8048, 0x8049)
 
 
+def _follows_from_attachments(_: Value, __: Any) -> None:
+    """DavMail writes it beside the picture, and takes it away without one."""
+
+
 def _mirrors() -> Iterator[tuple[Key, Mirror]]:
     for tag, name in _TEXT_TAGS.items():
         yield ("", tag), element(name)
@@ -296,7 +300,7 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
     yield ("", 0x3A58), _strings("Children")
     yield ("address", 0x8005), element("FileAs")
     yield ("address", 0x8062), _entry("ImAddresses", "ImAddress1")
-    yield ("address", 0x8015), Mirror(lambda _, one: bool(one.get("HasPicture")))
+    yield ("address", 0x8015), Mirror(lambda _, one: bool(one.get("HasPicture")), _follows_from_attachments)
     yield ("common", 0x8534), element("Mileage")
 
 

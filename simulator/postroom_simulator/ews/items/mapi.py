@@ -126,6 +126,12 @@ def _put_flag(properties: Value, text: Any) -> None:
     properties["Flag"] = {"FlagStatus": status}
 
 
+def _put_private(properties: Value, text: Any) -> None:
+    private = properties.get("Sensitivity") in ("Private", "Confidential")
+    if private != (text == "true"):
+        properties["Sensitivity"] = "Normal" if private else "Private"
+
+
 # -- identity
 
 
@@ -242,7 +248,7 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
     yield ("common", 0x8503), element("ReminderIsSet", _truth)
     yield ("common", 0x8501), element("ReminderMinutesBeforeStart")
     yield ("common", 0x8502), element("ReminderDueBy", moment)
-    yield ("common", 0x8506), read_only(lambda _, one: one.get("Sensitivity") in ("Private", "Confidential"))
+    yield ("common", 0x8506), Mirror(lambda _, one: one.get("Sensitivity") in ("Private", "Confidential"), _put_private)
 
 
 MIRRORS: Mapping[Key, Mirror] = MappingProxyType(dict(_mirrors()))
