@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from decimal import Decimal
 
 import pytest
 from exchange_times import at
-from exchangelib import Attendee, CalendarItem, EWSDate, EWSTimeZone, Mailbox, Message, Task
+from exchangelib import AcceptItem, Attendee, CalendarItem, EWSDate, EWSTimeZone, Mailbox, Message, Task
 from exchangelib.errors import (
     ErrorCalendarEndDateIsEarlierThanStartDate,
     ErrorCalendarOccurrenceIndexIsOutOfRecurrenceRange,
@@ -15,6 +16,7 @@ from exchangelib.errors import (
 )
 from exchangelib.fields import FRIDAY, MONDAY, WEDNESDAY, WEEK_DAY
 from exchangelib.items import (
+    SAVE_ONLY,
     SEND_ONLY_TO_ALL,
     SEND_TO_ALL_AND_SAVE_COPY,
     SPECIFIED_OCCURRENCE_ONLY,
@@ -22,6 +24,7 @@ from exchangelib.items import (
     MeetingRequest,
     MeetingResponse,
 )
+from exchangelib.properties import ReferenceItemId
 from exchangelib.recurrence import (
     AbsoluteMonthlyPattern,
     AbsoluteYearlyPattern,
@@ -39,6 +42,11 @@ from exchangelib.recurrence import (
 from exchangelib_scene import ANN, BOB
 
 COPENHAGEN = EWSTimeZone("Europe/Copenhagen")
+
+
+def day(value):
+    """exchangelib reads the dates of a calendar item's recurrence as midnights."""
+    return EWSDate(value.year, value.month, value.day) if value is not None else None
 
 
 def event(ann, subject="plan", start=None, hours=1, **given):
@@ -131,7 +139,7 @@ def test_patterns(exchange, name):
     series(ann, pattern)
     master = ann.calendar.get(subject="plan")
     assert master.recurrence.pattern == pattern
-    assert master.recurrence.boundary == NumberedPattern(start=EWSDate(2027, 3, 1), number=5)
+    assert (day(master.recurrence.boundary.start), master.recurrence.boundary.number) == (EWSDate(2027, 3, 1), 5)
     assert master.type == "RecurringMaster"
     assert master.first_occurrence.start == at(2027, 3, 1, 8)
     if days is not None:
@@ -150,7 +158,9 @@ def test_boundaries(exchange, boundary):
     ann = exchange.account()
     series(ann, DailyPattern(interval=1), boundary)
     master = ann.calendar.get(subject="plan")
-    assert master.recurrence.boundary == boundary
+    assert type(master.recurrence.boundary) is type(boundary)
+    assert day(master.recurrence.boundary.start) == boundary.start
+    assert day(getattr(master.recurrence.boundary, "end", None)) == getattr(boundary, "end", None)
     found = list(ann.calendar.view(start=at(2027, 3, 1), end=at(2027, 3, 11)))
     assert len(found) == (4 if isinstance(boundary, EndDatePattern) else 10)
     assert (master.last_occurrence is None) == isinstance(boundary, NoEndPattern)
@@ -273,9 +283,15 @@ def test_answers(meeting, way, wanted, busy):
     assert own.required_attendees[0].last_response_time
 
 
+def reference(item):
+    return ReferenceItemId(id=item.id, changekey=item.changekey)
+
+
 def test_an_answer_that_is_not_sent(meeting):
     ann, bob = meeting
-    bob.calendar.get(subject="review").accept(message_disposition="SaveOnly")
+    AcceptItem(account=bob, folder=bob.calendar, reference_item_id=reference(bob.calendar.get(subject="review"))).send(
+        message_disposition=SAVE_ONLY
+    )
     assert ann.inbox.all().count() == 0
 
 
@@ -316,7 +332,7 @@ def test_a_task(exchange):
         False,
         EWSDate(2027, 3, 5),
     )
-    item.status, item.percent_complete = "InProgress", 50
+    item.status, item.percent_complete = "InProgress", Decimal(50)
     item.save()
     item.refresh()
     assert (item.status, item.percent_complete) == ("InProgress", 50)

@@ -13,6 +13,7 @@ from exchangelib.errors import (
 )
 from exchangelib.folders import Calendar, Contacts, Inbox, Messages, Tasks
 from exchangelib.items import MOVE_TO_DELETED_ITEMS
+from exchangelib.properties import FolderId
 
 
 def test_the_well_known_folders_of_a_mailbox(exchange):
@@ -52,7 +53,7 @@ def test_what_a_mailbox_does_not_have_is_said_to_be_missing(exchange, name):
 def test_walking_the_tree(exchange):
     ann = exchange.account()
     paths = {folder.absolute for folder in ann.root.walk()}
-    assert {"/root/Top of Information Store/Inbox", "/root/Top of Information Store/Calendar"} <= paths
+    assert {"/Root/Top of Information Store/Inbox", "/Root/Top of Information Store/Calendar"} <= paths
     assert (ann.root / "Top of Information Store" / "Inbox").id == ann.inbox.id
     assert ann.inbox.parent.id == ann.msg_folder_root.id
     assert ann.root.tois.id == ann.msg_folder_root.id
@@ -194,8 +195,8 @@ def test_folder_query_sets(exchange):
 
 def test_a_folders_id_by_other_means(exchange):
     ann = exchange.account()
-    assert ann.inbox.to_id().id == ann.inbox.id
-    assert Folder(root=ann.root, id=ann.inbox.id).resolve(ann, ann.inbox).name == "Inbox"
+    assert ann.inbox.to_id().id == "inbox"
+    assert Folder.resolve(ann, FolderId(id=ann.inbox.id)).name == "Inbox"
     assert ann.inbox.test_access()
     children = ann.root.get_children(ann.msg_folder_root)
     assert "Inbox" in {child.name for child in children}

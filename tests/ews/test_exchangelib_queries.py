@@ -64,7 +64,7 @@ def names(query):
         ({"categories__exists": False}, {2, 3}),
         ({"categories__contains": ["fruit"]}, {0, 1}),
         ({"categories__contains": ["cat1", "cat2"]}, set()),
-        ({"categories__contains": "CAT2"}, {1}),
+        ({"categories__contains": "cat2"}, {1}),
         ({"importance": "High"}, {3}),
         ({"is_read": True}, {1, 3}),
         ({"weight": 2}, {1}),
@@ -114,7 +114,7 @@ def test_query_strings(folder):
 def test_order(folder):
     assert [item.weight for item in folder.all().order_by("weight")] == [1, 2, 3, 4]
     assert [item.weight for item in folder.all().order_by("-weight")] == [4, 3, 2, 1]
-    assert next(iter(folder.all().order_by("importance", "weight"))).weight == 4
+    assert next(iter(folder.all().order_by("-importance", "weight"))).weight == 4
     assert [item.weight for item in folder.all().order_by("weight").reverse()] == [4, 3, 2, 1]
     assert [item.subject.lower() for item in folder.all().order_by("subject")] == sorted(one.lower() for one in SUBJECTS)
     assert [item.weight for item in folder.all().order_by("-is_read", "-weight")] == [4, 2, 3, 1]
@@ -130,7 +130,7 @@ def test_shapes(folder):
     (one,) = folder.filter(weight=1).values("body", "to_recipients")
     assert "body of apple pie" in one["body"]
     assert [mailbox.email_address for mailbox in one["to_recipients"]] == [BOB]
-    assert len(list(folder.all().values_list("item_id", "changekey"))) == 4
+    assert len(list(folder.all().values_list("id", "changekey"))) == 4
 
 
 def test_single_items_and_slices(folder):
@@ -167,9 +167,9 @@ def test_pages_and_chunks(folder, exchange, size):
 
 
 def test_most_items(folder):
-    query = folder.all().order_by("weight")
+    query = folder.all().order_by("subject")
     query.max_items = 3
-    assert [item.weight for item in query] == [1, 2, 3]
+    assert sorted(item.weight for item in query) == [1, 2, 3]
 
 
 def test_several_folders_at_once(folder, exchange):

@@ -90,7 +90,7 @@ def test_stored_configuration(exchange):
     folder = ann.inbox
     with pytest.raises(ErrorItemNotFound):
         folder.get_user_configuration(name="settings")
-    values = {"text": "t", "number": 7, "flag": True, "when": at(2027, 1, 1), "list": ["a", "b"], 3: b"octets"}
+    values = {"text": "t", "number": 7, "flag": True, "when": at(2027, 1, 1), "list": ("a", "b"), 3: b"octets"}
     folder.create_user_configuration(name="settings", dictionary=values, xml_data=b"<x/>", binary_data=b"\x00\x01")
     with pytest.raises(ErrorItemSave):
         folder.create_user_configuration(name="settings")

@@ -53,7 +53,7 @@ def test_items_in_pages_with_fields_and_some_ignored(exchange):
     found = list(ann.inbox.sync_items(max_changes_returned=2, only_fields=["subject"], ignore=[left]))
     assert sorted(item.subject for _, item in found) == [f"mail {number}" for number in range(1, 7)]
     assert exchange.operations().count("SyncFolderItems") >= 3
-    again = list(exchange.account().inbox.sync_items(sync_scope=SyncFolderItems.NORMAL_AND_ASSOCIATED_ITEMS))
+    again = list(exchange.account().inbox.sync_items(sync_scope=SyncFolderItems.SYNC_SCOPES[1]))
     assert len(again) == 7
 
 
@@ -223,9 +223,8 @@ def test_a_stream_says_which_subscription_it_does_not_know(exchange):
 
     ann = exchange.account()
     service = GetStreamingEvents(account=ann)
-    with pytest.raises(EWSError):
+    with pytest.raises(EWSError, match="bm8="):
         list(service.call(subscription_ids=["bm8="], connection_timeout=1))
-    assert service.error_subscription_ids in (["bm8="], [])
 
 
 @over_sockets
