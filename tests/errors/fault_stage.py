@@ -75,9 +75,9 @@ COMMON: tuple[Effect, ...] = (
 
 def cells() -> Iterator[tuple[str, str, Effect]]:
     """Every protocol that the engine speaks, step and effect that can be."""
-    for protocol in REPLIES:
+    for protocol, replies in REPLIES.items():
         for at in (*PHASES[protocol], *VERBS[protocol]):
-            for effect in (*REPLIES[protocol], LIES[protocol], *COMMON):
+            for effect in (*replies, LIES[protocol], *COMMON):
                 if not problems(When(protocol=protocol, at=at), effect):
                     yield protocol, at, effect
 
