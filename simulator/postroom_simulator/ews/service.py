@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from postroom_simulator.ews.exchange import Exchange, Halted, settle, wait_out
 from postroom_simulator.ews.http import Request, Response
 from postroom_simulator.ews.identity import Lockouts
 from postroom_simulator.ews.link import Link, open_link
+from postroom_simulator.ews.notifications.push import post
+from postroom_simulator.ews.notifications.subscriptions import Subscriptions
 from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.people.retention import RetentionTag
 from postroom_simulator.ews.people.sending import check_sender
@@ -40,6 +42,8 @@ class EwsService:
     idle_limit      seconds that a connection may be kept open unused, None: any number (120 is our choice)
     impersonators   addresses that may impersonate anybody ("*"), or the addresses that they may
     managed_folders  names of folders that the organization has set up (CreateManagedFolder), with what is said of each
+    push_hosts      hosts beside loopback to which push notifications may go
+    post_notification  posts a notification to a URL and gives the answer's body; raises OSError
     """
 
     world: World
@@ -47,6 +51,9 @@ class EwsService:
     challenges: list[str] = field(default_factory=lambda: ["Basic"])
     impersonators: dict[str, set[str]] = field(default_factory=dict)
     managed_folders: dict[str, str] = field(default_factory=dict)
+    push_hosts: set[str] = field(default_factory=set)
+    post_notification: Callable[[str, bytes], bytes] = field(default=post, repr=False)
+    subscriptions: Subscriptions = field(init=False, repr=False)
     anonymous: str | None = None
     idle_limit: float | None = 120.0
     retention_tags: list[RetentionTag] = field(default_factory=list)
@@ -61,6 +68,7 @@ class EwsService:
     def __post_init__(self) -> None:
         self.lockouts = Lockouts(self.world)
         self.throttling = Throttling(self.world)
+        self.subscriptions = Subscriptions(self)
 
     @property
     def server(self) -> Server:
