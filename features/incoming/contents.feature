@@ -7,6 +7,19 @@ Feature: What is written down of a mail
     And the user "Ada" with the address "ada@alder.test", ready to send and receive
     And "Ada" tracks all email messages
 
+  Scenario: A mail becomes an email activity with its parties
+    Given the contact "Carl Birch" with the address "carl@birch.test"
+    And a mail from "carl@birch.test" to "ada@alder.test" with the subject "An order"
+    When the engine runs
+    Then the mail "An order" became an email activity
+    And the email "An order" is received, from the contact "Carl Birch", to the user "Ada"
+
+  Scenario: Senders and recipients nobody knows stay unresolved
+    Given a mail from "stranger@else.test" to "ada@alder.test, nobody@else.test" with the subject "Hello"
+    When the engine runs
+    Then the email "Hello" has the unresolved sender "stranger@else.test"
+    And the email "Hello" has the unresolved recipient "nobody@else.test"
+
   Scenario Outline: The columns of the activity
     Given a mail from "carl@birch.test" to "ada@alder.test" with the subject "Hello" and the field "<field>"
     When the engine runs

@@ -70,6 +70,14 @@ def test_profiles(values: dict[str, Any], words: str) -> None:
     assert bool(found) is bool(words)
 
 
+@pytest.mark.parametrize("host", ["outlook.office365.com", "outlook.com", "outlook.office365.us", "partner.outlook.cn"])
+def test_servers_of_exchange_online(host: str) -> None:
+    """A deployment may name others."""
+    values = {"servertype": 3, "defaultserverlocation": f"https://{host}/EWS/Exchange.asmx"}
+    assert problems(**values) == ""
+    assert "cannot point" in problems(DeploymentSettings(exchange_online_domains=frozenset({"birch.test"})), **values)
+
+
 def test_windows_integrated_is_for_smtp() -> None:
     assert problems(outgoingcredentialretrieval=CredentialRetrieval.WINDOWS_INTEGRATED) == ""
 

@@ -201,6 +201,11 @@ def server_drops(postroom_scene: Scene, nth: str, verb: str) -> None:
     _fault(postroom_scene, When(protocol=_protocol(verb), at=verb, nth=ORDINALS[nth]), Drop())
 
 
+@given(parsers.re(r'the server drops the connection at every "(?P<verb>[A-Z]+)"'))
+def server_always_drops(postroom_scene: Scene, verb: str) -> None:
+    _fault(postroom_scene, When(protocol=_protocol(verb), at=verb), Drop())
+
+
 @when("the server gives every message a new UIDL")
 def new_uidls(postroom_scene: Scene) -> None:
     postroom_scene.world.reset_uidls()
