@@ -39,6 +39,7 @@ REASONS: Mapping[int, str] = {
     502: "Bad Gateway",
     503: "Service Unavailable",
     504: "Gateway Timeout",
+    505: "HTTP Version Not Supported",
     507: "Insufficient Storage",
 }
 """What statuses are called (RFC 9110 §15)."""

@@ -362,6 +362,10 @@ def _problem(head: h11.Request, headers: dict[str, str]) -> int:
         return 400
     if "transfer-encoding" in headers and head.http_version < b"1.1":
         return 400
+    if head.http_version not in (b"1.0", b"1.1"):
+        return 505
+    if int(headers.get("content-length", "0")) > BODY_LIMIT:  # h11 has seen that it is a number
+        return 413
     if len(head.target) > HEAD_LIMIT // 4:
         return 414
     if headers.get("expect", "100-continue").strip().lower() != "100-continue":
