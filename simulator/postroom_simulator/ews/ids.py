@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import struct
+import uuid
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
@@ -18,6 +20,8 @@ from postroom_simulator.ews.errors import EwsError
 __all__ = ["Id", "Kind", "change_key", "mailbox_number", "parse_change_key", "parse_id", "write_id"]
 
 _LAYOUT = struct.Struct(">BIQQq")
+_HEAD = b"\x00\x03\x24"
+_LENGTH = 114
 _KEY = struct.Struct(">4sQI")
 ID_LIMIT = 512
 """Characters of an id that is looked at; ours."""
@@ -52,33 +56,34 @@ def mailbox_number(address: str) -> int:
 
 
 def write_id(one: Id) -> str:
-    """The text of an id: text that begins with "AAMk", as those of real servers do, without "/" and "+" (DavMail rewrites them)."""
+    """The text of an id, as real servers write it: base64 of 114 octets, which begins with "AAMk". DavMail takes only names of at least 152
+    characters for ids, and exchanges "/" and "+" for "_" and "-" on the way: other signs than those of base64 do not survive that."""
     packed = _LAYOUT.pack(one.kind, one.mailbox, one.uid, one.folder, one.part)
-    packed += struct.pack(">I", zlib.crc32(packed))
-    return "AAMk" + base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=").replace("_", ".")
+    return base64.b64encode(_HEAD + _filler(one.mailbox) + packed + struct.pack(">I", zlib.crc32(packed))).decode("ascii")
 
 
 def parse_id(text: str) -> Id:
     """Raises EwsError: ErrorInvalidIdEmpty, ErrorInvalidIdMalformed."""
     if not text:
         raise EwsError("ErrorInvalidIdEmpty")
-    if len(text) > ID_LIMIT or not text.startswith("AAMk"):
+    if len(text) > ID_LIMIT:
         raise EwsError("ErrorInvalidIdMalformed")
-    body = text[4:].replace(".", "_")
     try:
-        packed = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-        head, check = packed[:-4], packed[-4:]
-        if struct.pack(">I", zlib.crc32(head)) != check or write_again(packed) != body:
+        octets = base64.b64decode(text, validate=True)
+        kind, mailbox, uid, folder, part = _LAYOUT.unpack(octets[-4 - _LAYOUT.size : -4])
+        found = Id(Kind(kind), mailbox, uid, folder, part)
+        if write_id(found) != text:  # base64 has several spellings, and ids compare by octet
             raise ValueError
-        kind, mailbox, uid, folder, part = _LAYOUT.unpack(head)
-        return Id(Kind(kind), mailbox, uid, folder, part)
+        return found
     except (ValueError, struct.error, binascii.Error):
         raise EwsError("ErrorInvalidIdMalformed") from None
 
 
-def write_again(packed: bytes) -> str:
-    """The only spelling of these octets: base64 has others, and ids compare by octet."""
-    return base64.urlsafe_b64encode(packed).decode("ascii").rstrip("=")
+@functools.lru_cache(4096)
+def _filler(mailbox: int) -> bytes:
+    """Where real ids have the mailbox's GUID as text, and more."""
+    guid = uuid.uuid5(uuid.NAMESPACE_OID, str(mailbox))
+    return str(guid).encode("ascii") + b"\x00" * (_LENGTH - len(_HEAD) - 36 - _LAYOUT.size - 4)
 
 
 def change_key(kind: Kind, change: int) -> str:
