@@ -277,6 +277,10 @@ def _truth(text: str) -> bool:
     return text == "true"
 
 
+def _follows_from_attendees(_: Value, __: Any) -> None:
+    """DavMail writes the state that it expects of an event; ours follows from who was invited by whom."""
+
+
 def _put_uid(properties: Value, text: Any) -> None:
     if text:
         properties["UID"] = text
@@ -292,7 +296,7 @@ MIRRORS: Mapping[Key, Mirror] = MappingProxyType(
         ("appointment", 0x8213): read_only(_minutes),
         ("appointment", 0x8215): element("IsAllDayEvent", _truth),
         ("appointment", 0x8216): read_only(lambda _, one: organizing.recurrence_blob(one)),
-        ("appointment", 0x8217): read_only(lambda _, one: one.get("AppointmentState") or 0),
+        ("appointment", 0x8217): Mirror(lambda _, one: one.get("AppointmentState") or 0, _follows_from_attendees),
         ("appointment", 0x8218): read_only(
             lambda _, one: {name: number for number, name in _RESPONSES.items()}[one.get("MyResponseType", "Unknown")]
         ),
