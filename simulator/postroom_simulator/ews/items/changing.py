@@ -39,6 +39,7 @@ _REQUIRED = frozenset({"ItemClass", "Sensitivity", "Importance", "IsRead"})
 _APPENDED = frozenset(
     {
         "Body",
+        "Members",
         "ToRecipients",
         "CcRecipients",
         "BccRecipients",
@@ -140,13 +141,16 @@ def _set(call: Call, item: Item, changed: Value, path: Path, update: Value, kind
         mapi.write(changed, normalised(given[0]), hooks_of(kind.element).mirrors)
         changed.pop("IsDraft", None)  # settled when a message is first stored (MS-OXCMSG 2.2.1.6)
         return changed
+    if isinstance(path, Indexed) and path.uri == _MEMBER:
+        return _set_member(changed, path, _given(update, "Members", path))
     if isinstance(path, Indexed):
         return _set_indexed(changed, path, update)
     value = _prepared(call, item, path, _given(update, path.element, path), kind)
     if path.element == "MimeContent":
         gone = _OF_MIME if kind.folder_class == "IPF.Note" else frozenset(value)
         kept: Value = {name: one for name, one in changed.items() if name not in gone}
-        return kept | value
+        kept.update(value)
+        return kept
     if value is None or value in ({}, []):
         changed.pop(path.element, None)
         return changed
@@ -208,6 +212,8 @@ def _remove(changed: Value, path: Path, kind: Kind) -> Value:
         changed.pop(path.element, None)
     elif isinstance(path, Extended):
         mapi.forget(changed, path, hooks_of(kind.element).mirrors)
+    elif path.uri == _MEMBER:
+        _set_member(changed, path, None)
     else:
         collection, part = _collection(path)
         _set_entry(changed, collection, path, None, part)
@@ -220,6 +226,19 @@ _COLLECTIONS = {
     "contacts:PhoneNumber": "PhoneNumbers",
     "contacts:PhysicalAddress": "PhysicalAddresses",
 }
+
+
+_MEMBER = "distributionlist:Members:Member"
+
+
+def _set_member(changed: Value, path: Indexed, given: Value | None) -> Value:
+    """Put others in the place of the member with that key, or nobody. Raises EwsError ErrorDistributionListMemberNotExist."""
+    members = (changed.get("Members") or {}).get("Member") or ()
+    place = next((at for at, one in enumerate(members) if one.get("@Key") == path.index), None)
+    if place is None:
+        raise _refused("ErrorDistributionListMemberNotExist", path)
+    changed["Members"] = {"Member": [*members[:place], *((given or {}).get("Member") or ()), *members[place + 1 :]]}
+    return changed
 
 
 def _collection(path: Indexed) -> tuple[str, str]:
