@@ -14,7 +14,18 @@ from postroom_simulator.store.interface import Item
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["MIRRORS", "PHOTO", "complete_name", "derive", "file_as", "prepare", "read_mime", "update", "write_mime"]
+__all__ = [
+    "MIRRORS",
+    "PHOTO",
+    "READ_ONLY",
+    "complete_name",
+    "derive",
+    "file_as",
+    "prepare",
+    "read_mime",
+    "update",
+    "write_mime",
+]
 
 Value = dict[str, Any]
 
@@ -135,17 +146,11 @@ def _title(value: Mapping[str, Any]) -> str | None:
 
 def prepare(_: Call, properties: Value, __: bool) -> Value:
     """Raises EwsError."""
-    for name in properties:
-        if name in READ_ONLY:
-            raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"contacts:{name}"})
     return _checked(properties)
 
 
 def update(_: Call, __: Item, before: Value, after: Value, ___: Value) -> Value:
     """A FileAs that is set ends the mapping; a mapping that is set ends the FileAs that somebody wrote. Raises EwsError."""
-    for name in READ_ONLY:
-        if after.get(name) != before.get(name):
-            raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"contacts:{name}"})
     wrote = after.get("FileAs") != before.get("FileAs")
     mapped = after.get("FileAsMapping") != before.get("FileAsMapping")
     if mapped and not wrote:

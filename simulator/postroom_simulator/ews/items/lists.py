@@ -18,27 +18,22 @@ from postroom_simulator.store.interface import Item
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["MIRRORS", "derive", "member_value", "prepare", "update"]
+__all__ = ["MIRRORS", "READ_ONLY", "derive", "member_value", "prepare", "update"]
 
 Value = dict[str, Any]
 
 READ_ONLY = frozenset({"FileAs", "ContactSource"})
+"""Of the server."""
 LIMIT = 5_000
 """Members of a private list (our choice)."""
 
 
 def prepare(call: Call, properties: Value, _: bool) -> Value:
     """Raises EwsError."""
-    for name in properties:
-        if name in READ_ONLY:
-            raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"contacts:{name}"})
     return _checked(call, properties)
 
 
 def update(call: Call, _: Item, before: Value, after: Value, __: Value) -> Value:
-    for name in READ_ONLY:
-        if after.get(name) != before.get(name):
-            raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"contacts:{name}"})
     return _checked(call, after) if after.get("Members") != before.get("Members") else after
 
 
