@@ -18,7 +18,7 @@ from postroom_simulator.saslprep import prepared
 if TYPE_CHECKING:
     from postroom_simulator.actors.values import Actor
 
-__all__ = ["Account", "Directory", "Group", "Rule", "canonical", "fold", "is_postmaster"]
+__all__ = ["Account", "Directory", "Group", "Rule", "WorkingHours", "canonical", "fold", "is_postmaster"]
 
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
@@ -71,6 +71,17 @@ class Rule:
     enabled: bool = True
 
 
+@dataclass(frozen=True, slots=True)
+class WorkingHours:
+    """When somebody works (our default: Monday to Friday from 8 to 17). time_zone: a Windows id or an IANA name. days: 0 Monday ... 6 Sunday. begins,
+    ends: minutes of the day."""
+
+    time_zone: str = "UTC"
+    days: tuple[int, ...] = (0, 1, 2, 3, 4)
+    begins: int = 480
+    ends: int = 1020
+
+
 @dataclass(slots=True)
 class Account:
     """A mailbox that people log in to.
@@ -88,6 +99,8 @@ class Account:
     send_on_behalf  addresses of accounts that may send mail on behalf of this one; they are named as its sender
     delegation      its delegates; they may send on behalf of it too
     password_expires  None: never
+    working_hours     what availability tells of its day
+    is_room           a room that can be invited
     """
 
     address: str
@@ -105,15 +118,19 @@ class Account:
     send_on_behalf: set[str] = field(default_factory=set)
     delegation: Delegation = field(default_factory=Delegation)
     password_expires: datetime | None = None
+    working_hours: WorkingHours = field(default_factory=WorkingHours)
+    is_room: bool = False
 
 
 @dataclass(slots=True)
 class Group:
-    """An address that stands for several: mail for it goes to each member (accounts, groups, outside addresses), once."""
+    """An address that stands for several: mail for it goes to each member (accounts, groups, outside addresses), once. `is_room_list`: its members are
+    rooms, and it is offered as a list of rooms."""
 
     address: str
     members: tuple[str, ...] = ()
     name: str = ""
+    is_room_list: bool = False
     profile: Profile = field(default_factory=Profile)
 
 

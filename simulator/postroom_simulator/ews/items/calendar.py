@@ -116,12 +116,7 @@ def _attendee(call: Call, one: Value, known: Mapping[str, Value]) -> Value:
     kept = {
         name: earlier[name] for name in ("ResponseType", "LastResponseTime", "ProposedStart", "ProposedEnd") if name in earlier
     }
-    return (
-        {"ResponseType": "Unknown"}
-        | {name: value for name, value in one.items() if name != "Mailbox"}
-        | kept
-        | {"Mailbox": box}
-    )
+    return {"Mailbox": box, "ResponseType": "Unknown"} | kept
 
 
 def created(call: Call, item: Item, request: Value) -> None:
