@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from exchangelib import ItemId, Message
 from exchangelib.errors import ErrorInvalidIdMalformed, ErrorItemNotFound, TransportError
 from exchangelib.items import HARD_DELETE, MOVE_TO_DELETED_ITEMS, SEND_AND_SAVE_COPY, SEND_ONLY

@@ -13,7 +13,6 @@ from exchangelib.errors import (
 )
 from exchangelib.folders import Calendar, Contacts, Inbox, Messages, Tasks
 from exchangelib.items import MOVE_TO_DELETED_ITEMS
-from exchangelib.properties import FolderId
 
 
 def test_the_well_known_folders_of_a_mailbox(exchange):
@@ -196,7 +195,7 @@ def test_folder_query_sets(exchange):
 def test_a_folders_id_by_other_means(exchange):
     ann = exchange.account()
     assert ann.inbox.to_id().id == "inbox"
-    assert Folder.resolve(ann, FolderId(id=ann.inbox.id)).name == "Inbox"
+    assert Inbox.resolve(ann, ann.inbox).name == "Inbox"
     assert ann.inbox.test_access()
     children = ann.root.get_children(ann.msg_folder_root)
     assert "Inbox" in {child.name for child in children}
