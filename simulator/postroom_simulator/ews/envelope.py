@@ -58,8 +58,10 @@ def open_envelope(octets: bytes) -> Envelope:
     if root.tag not in (_S + "Envelope", _SOAP_12 + "Envelope"):
         raise Fault("ErrorSchemaValidation", "The root element is no SOAP envelope.")
     soap = root.tag.removesuffix("Envelope")
-    body = root.find(soap + "Body")
-    found = [child for child in body if isinstance(child.tag, str)] if body is not None else []
+    bodies = root.findall(soap + "Body")
+    if len(bodies) > 1:
+        raise Fault("ErrorSchemaValidation", f"The envelope has {len(bodies)} bodies; one is expected.")
+    found = [child for body in bodies for child in body if isinstance(child.tag, str)]
     if len(found) != 1:
         raise Fault("ErrorSchemaValidation", f"The body of the envelope has {len(found)} elements; one operation is expected.")
     envelope = Envelope(found[0])
