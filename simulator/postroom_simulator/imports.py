@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from postroom_simulator.cards import import_cards, is_card_file
 from postroom_simulator.errors import ImportProblem
 from postroom_simulator.headers import read_headers
 from postroom_simulator.maildir_names import find_or_make, folder_path
@@ -23,7 +24,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["MESSAGE_LIMIT", "ImportedMessage", "import_into", "read_messages", "received_time"]
+__all__ = ["MESSAGE_LIMIT", "ImportedMessage", "file_octets", "import_into", "read_messages", "received_time"]
 
 MESSAGE_LIMIT = 64 * 1024 * 1024
 """Octets of one message (our choice); a larger one is a problem, not cut."""
@@ -59,11 +60,13 @@ def import_into(
     complain: Complain | None = None,
 ) -> list[Item]:
     """Put every message found at `path` into an account's folder, in the order of `read_messages`, past its rules; those of a Maildir's
-    subfolders into folders of their names (its ".Sent" is Sent Items).
+    subfolders into folders of their names (its ".Sent" is Sent Items). A .vcf file becomes contacts (see `cards`).
 
     A message counts as received when its topmost Received field or its Date says so, but never after now. Raises ImportProblem as
     `read_messages` does (the messages that could be read stay), UnknownAccount, QuotaExceeded.
     """
+    if is_card_file(path):
+        return import_cards(world, address, path, complain=complain)
     items = []
     for message in read_messages(path, limit=limit, complain=complain):
         now = world.clock.now()
@@ -236,6 +239,11 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
             return
         with gzip.GzipFile(fileobj=raw) as unpacked:
             yield unpacked
+
+
+def file_octets(file: Path, limit: int = MESSAGE_LIMIT) -> bytes:
+    """All of a file, unpacked. Raises ImportProblem: what the system says, or that there are more than `limit` octets."""
+    return _octets(file, limit)
 
 
 def _octets(file: Path, limit: int) -> bytes:

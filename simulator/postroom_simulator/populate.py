@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from postroom_simulator.compose import Fields, base64_lines, encoded, entity, mailbox, multipart, quoted_printable
 from postroom_simulator.directory import Account
+from postroom_simulator.populate_contacts import fill_address_books
 from postroom_simulator.store.interface import Item
 
 if TYPE_CHECKING:
@@ -44,11 +45,12 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Population:
-    """What was made: accounts, correspondents elsewhere, items in order of time (one for each copy)."""
+    """What was made: accounts, correspondents elsewhere, items in order of time (one for each copy), contacts and lists."""
 
     accounts: tuple[Account, ...]
     outsiders: tuple[Person, ...]
     items: tuple[Item, ...]
+    contacts: tuple[Item, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +75,16 @@ def populate(
     days: float = 30,
     domain: str | None = None,
     password: str = "secret",  # noqa: S107 - a fake server's default, documented
+    contacts: int = 0,
 ) -> Population:
     """Add `people` accounts of `domain` (default: the host name's) and deposit `messages` messages in their Inboxes, received in order
-    over the last `days`, past all rules. A message has one copy for each of its recipients inside.
+    over the last `days`, past all rules. A message has one copy for each of its recipients inside. Each account has so many `contacts`, and with
+    some of them a list or two; the mail is the same whatever their number.
 
     `seed` None: the world's. Raises ValueError for numbers that make no sense, DuplicateAddress never: taken addresses are avoided.
     """
-    if people < 1 or messages < 0 or days < 0:
-        raise ValueError("populate needs at least one person, no negative number of messages, no negative days")
+    if people < 1 or messages < 0 or days < 0 or contacts < 0:
+        raise ValueError("populate needs at least one person, no negative number of messages or contacts, no negative days")
     seed = world.ids.seed if seed is None else seed
     author = _Author(seed, domain or _domain_of(world.hostname), world.hostname)
     insiders = [author.person(lambda address: address in world.directory, inside=True) for _ in range(people)]
@@ -94,7 +98,8 @@ def populate(
         written.append(letter)
         inside = (person.address for person in letter.recipients if person.inside)
         items += [world.place(address, octets, received=at, sender=letter.sender.address) for address in inside]
-    return Population(tuple(accounts), tuple(outsiders), tuple(items))
+    cards = fill_address_books(world, accounts, [*insiders, *outsiders], contacts, seed=seed)
+    return Population(tuple(accounts), tuple(outsiders), tuple(items), tuple(cards))
 
 
 def _moments(chance: random.Random, now: datetime, number: int, days: float) -> list[datetime]:

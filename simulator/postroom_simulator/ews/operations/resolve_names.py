@@ -44,14 +44,14 @@ def _resolve(call: Call, request: Value, typed: str) -> Value:
         matched = matched or some
     if not found:
         raise EwsError("ErrorNameResolutionNoMailbox" if matched else "ErrorNameResolutionNoResults")
-    resolutions = {
+    found_set: Value = {
         "@IncludesLastItemInRange": len(found) <= LIMIT,
         "@TotalItemsInView": min(len(found), LIMIT),
         "Resolution": found[:LIMIT],
     }
     if len(found) > 1:
-        raise EwsError("ErrorNameResolutionMultipleResults", warning=True, payload={"ResolutionSet": resolutions})
-    return success(ResolutionSet=resolutions)
+        raise EwsError("ErrorNameResolutionMultipleResults", warning=True, payload={"ResolutionSet": found_set})
+    return success(ResolutionSet=found_set)
 
 
 def _folder(call: Call, references: list[tuple[str, Value]]) -> Folder:
