@@ -52,6 +52,10 @@ def test_everything_wrong_is_said_at_once_and_nothing_is_changed(alder: Desk) ->
     calls = ["ignoreinternalemail=yes", "nonsense=1", "trackingtokeniddigits=many", "AllowNonSSLEmail=perhaps", "what"]
     told = alder.refused("settings", "set", *calls, code=2)
     assert len(told.splitlines()) == 4
+    told = alder.refused(
+        "settings", "set", "trackingtokeniddigits=many", "item_attempts=0", "trackingtokenidbase=12345", code=2
+    )
+    assert len(told.splitlines()) == 3, told
     error = alder.json(
         "settings",
         "set",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from organization_house import House
 
-from postroom.errors import RecordNotFound
+from postroom.errors import AuthError, RecordNotFound
 from postroom.mime.parse import parse_message
 from postroom.model import IncomingFilteringMethod, Lookup
 from postroom.organization import SYSTEM, Operation
@@ -222,3 +222,22 @@ def test_every_obstacle_has_a_remedy() -> None:
 
     assert set(_REMEDIES) == {one.value for one in Obstacle}
     assert all(remedy for remedy, _ in _REMEDIES.values())
+
+
+def test_a_direction_that_was_switched_off_says_what_went_wrong(house: House) -> None:
+    ada = house.user("ada")
+    box = house.mailbox(ada).mailboxid
+    house.organization.record_test_result(box, Operation.INCOMING, AuthError("PASS was refused"))
+    told = {
+        operation: [one.text for one in house.organization.explain_skipped(SYSTEM, box, operation)]
+        for operation in (Operation.INCOMING, Operation.OUTGOING)
+    }
+    wrong = "the mailbox is not enabled for incoming email, since IncomingEmailAuthenticationError: PASS was refused"
+    assert told == {Operation.INCOMING: [wrong], Operation.OUTGOING: []}
+
+
+def test_nothing_that_was_looked_at_is_said_twice(house: House) -> None:
+    ada = house.user("ada")
+    house.update_mailbox(ada, postponesendinguntil=house.clock.now() + timedelta(hours=1))
+    [found] = house.organization.explain_skipped(SYSTEM, house.mailbox(ada).mailboxid, Operation.OUTGOING)
+    assert [one.name for one in found.settings] == ["postponesendinguntil"]

@@ -25,6 +25,7 @@ VIEW = View(
         "what": "text",
         "details": "errordetails",
         "times": lambda one: one.collationlevel or 1,
+        "state": lambda one: "" if one.level is TraceLevel.INFORMATION else "over" if one.tracestatus else "open",
         "last": lambda one: one.modifiedon or one.createdon,
     },
 )

@@ -179,11 +179,13 @@ def set_(
     postroom settings set requireapprovalforuseremail=no MaximumSubjectLengthOnMailServer=120
     postroom settings set AllowNonSSLEmail=yes
     """
-    wanted = _read(desk, values)
+    wanted, problems = _read(desk, values)
     columns = {name: value for (where, name), value in wanted.items() if where == "organization"}
     switches = {name: value for (where, name), value in wanted.items() if where == "orgdborgsettings"}
     deployment = {name: value for (where, name), value in wanted.items() if where == "deployment"}
-    _check(desk, columns, switches, deployment)
+    problems += _problems(desk, columns, switches, deployment)
+    if problems:
+        raise BadValues(problems)
     if switches:
         columns["orgdborgsettings"] = _bag(desk, switches)
     if columns:
@@ -194,8 +196,8 @@ def set_(
     desk.done(f"set: {', '.join(names)}", done="set", attributes=sorted(names))
 
 
-def _read(desk: Desk, texts: Sequence[str]) -> dict[tuple[str, str], Any]:
-    """(where, name) -> value; None: the default. Raises BadValues."""
+def _read(desk: Desk, texts: Sequence[str]) -> tuple[dict[tuple[str, str], Any], list[str]]:
+    """(where, name) -> value; None: the default. And what cannot be read."""
     found: dict[tuple[str, str], Any] = {}
     problems: list[str] = []
     for text in texts:
@@ -211,9 +213,7 @@ def _read(desk: Desk, texts: Sequence[str]) -> dict[tuple[str, str], Any]:
             problems.append(str(wrong))
         except ValueError as wrong:
             problems.append(f"{name}: {wrong}")
-    if problems:
-        raise BadValues(problems)
-    return found
+    return found, problems
 
 
 def _value(one: Setting, text: str, desk: Desk) -> Any:
@@ -236,15 +236,9 @@ def _or_default(cls: type[Any], values: dict[str, Any]) -> dict[str, Any]:
     return {name: defaults[name] if value is None else value for name, value in values.items()}
 
 
-def _check(desk: Desk, columns: dict[str, Any], switches: dict[str, Any], deployment: dict[str, Any]) -> None:
-    """Before anything is written. Raises BadValues with all that is wrong."""
-    from postroom.model.validate import validate_update
-
-    problems: list[str] = []
-    try:
-        validate_update(OrganizationRecord, columns)
-    except RecordError as wrong:
-        problems += str(wrong).split("; ")
+def _problems(desk: Desk, columns: dict[str, Any], switches: dict[str, Any], deployment: dict[str, Any]) -> list[str]:
+    """All that is wrong with them, asked before anything is written."""
+    problems = desk.organization.settings_problems(columns)
     try:
         if switches:
             _bag(desk, switches)
@@ -254,8 +248,7 @@ def _check(desk: Desk, columns: dict[str, Any], switches: dict[str, Any], deploy
         dataclasses.replace(desk.file.settings, **_or_default(DeploymentSettings, deployment))
     except SettingsError as wrong:
         problems += wrong.problems
-    if problems:
-        raise BadValues(problems)
+    return problems
 
 
 def register(app: typer.Typer) -> None:

@@ -8,13 +8,13 @@ would have to be is said only where one value alone changes the outcome.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from postroom.errors import RecordNotFound
 from postroom.mime.parse import parse_message
-from postroom.model import GenericRecord, IncomingFilteringMethod, Lookup, Mailbox, Verdict, address_key
+from postroom.model import GenericRecord, IncomingFilteringMethod, Lookup, Mailbox, TraceLevel, TraceLog, Verdict, address_key
 from postroom.model import Organization as OrganizationRecord
 from postroom.model.deployment import DeploymentSettings
 from postroom.model.settings import OrgDbOrgSettings
@@ -24,7 +24,8 @@ from postroom.organization.incoming import Judgement, Place, judge, load_place
 from postroom.organization.mail_log import MailRow, mail_row
 from postroom.organization.message_values import IncomingMessage
 from postroom.organization.policies import switches_of
-from postroom.rules.eligibility import Reason
+from postroom.rules.eligibility import Obstacle, Reason
+from postroom.rules.error_classes import ERROR_NUMBERS, THOUSANDS
 from postroom.rules.operation import COLUMNS, Operation
 from postroom.store import Transaction, ledger
 
@@ -421,17 +422,35 @@ def _duplicate(facts: Facts) -> list[SettingNow]:
 # -- telling: mailboxes -----------------------------------------------------------------------------------------------
 
 
-def skipped(operation: Operation, reasons: Sequence[Reason], mailbox: Mailbox, settings: OrganizationRecord) -> list[Skipped]:
-    """Each obstacle with what it looked at and what takes it away."""
-    return [_skipped(operation, reason, mailbox, settings) for reason in reasons]
+def skipped(
+    operation: Operation, reasons: Sequence[Reason], mailbox: Mailbox, settings: OrganizationRecord, trouble: str = ""
+) -> list[Skipped]:
+    """Each obstacle with what it looked at and what takes it away. `trouble`: why the direction is off, as `open_trouble` knows it."""
+    return [
+        _skipped(operation, replace(reason, text=f"{reason.text}, since {trouble}"), mailbox, settings)
+        if trouble and reason.code is Obstacle.NOT_ENABLED
+        else _skipped(operation, reason, mailbox, settings)
+        for reason in reasons
+    ]
+
+
+def open_trouble(tx: Transaction, mailbox: Mailbox, operation: Operation) -> str:
+    """The newest error of this operation that is not over, as its alert says it; "" without one."""
+    start = THOUSANDS[operation]
+    found = tx.find(
+        TraceLog, regardingobjectid=mailbox.reference, tracestatus=False, level=TraceLevel.ERROR, order_by=("-modifiedon",)
+    )
+    for one in found:
+        if start <= (one.tracecode or 0) < start + ERROR_NUMBERS:
+            return f"{one.errortypedisplay}: {one.errordetails or one.text}"
+    return ""
 
 
 def _skipped(operation: Operation, reason: Reason, mailbox: Mailbox, settings: OrganizationRecord) -> Skipped:
     code = str(reason.code)
     remedy, names = _REMEDIES.get(code, ("", ()))
     seen = []
-    for name in names:
-        name = _of_direction(name, operation)
+    for name in dict.fromkeys(_of_direction(name, operation) for name in names):
         if not name or name == _other_approval(mailbox):
             continue
         entity, _, attribute = name.partition(".")

@@ -84,6 +84,10 @@ class Organization:
         """Update the organization row. Raises UnknownAttribute, InvalidValue, NotWritable."""
         records.update_settings(self, caller, values)
 
+    def settings_problems(self, values: Mapping[str, Any]) -> list[str]:
+        """What `update_settings` would refuse: attributes by themselves, then all of them together; empty when nothing is wrong (ours)."""
+        return records.settings_problems(self, values)
+
     def create(self, caller: Caller, entity: str, **values: Any) -> str:
         """Create. A systemuser or queue gets its mailbox (reference 2.1). Returns the new id.
 
@@ -508,7 +512,9 @@ class Organization:
         operation = Operation(operation)
         box = self.retrieve(caller, "mailbox", mailbox_id)
         reasons = self.explain_mailbox(mailbox_id, operation, holder=holder)
-        return explain.skipped(operation, reasons, box, self.settings)
+        with self.store.reading() as tx:
+            trouble = explain.open_trouble(tx, box, operation)
+        return explain.skipped(operation, reasons, box, self.settings, trouble)
 
     def outgoing_log(
         self,

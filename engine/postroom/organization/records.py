@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from postroom.errors import RecordNotFound, RuleViolated
+from postroom.errors import RecordError, RecordNotFound, RuleViolated
 from postroom.model import (
     ENTITIES,
     ActivityMimeAttachment,
@@ -88,6 +88,23 @@ def update_settings(organization: Organization, _caller: Caller, values: Mapping
         outgoing.keep_prefixes(values, before)
         tx.update(OrganizationRecord, before.organizationid, **values)
         mailboxes.settings_changed(tx, before, settings_in(tx))
+
+
+def settings_problems(organization: Organization, values: Mapping[str, Any]) -> list[str]:
+    """Everything at once: those that can be saved by themselves are asked whether they go together, whatever is wrong with the others."""
+    problems: list[str] = []
+    fit: dict[str, Any] = {}
+    for name, value in values.items():
+        try:
+            fit |= validate_update(OrganizationRecord, {name: value})
+        except RecordError as wrong:
+            problems += str(wrong).split("; ")
+    with organization.store.reading() as tx:
+        try:
+            mailboxes.check_organization(tx, fit)
+        except RecordError as wrong:
+            problems += str(wrong).split("; ")
+    return problems
 
 
 # -- create -----------------------------------------------------------------------------------------------------------
