@@ -8,7 +8,6 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
 import requests
 import wire
 from hypothesis import given, settings
