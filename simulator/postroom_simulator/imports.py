@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 from postroom_simulator.cards import import_cards, is_card_file
 from postroom_simulator.errors import ImportProblem
@@ -238,7 +238,7 @@ def _opened(file: Path) -> Iterator[IO[bytes]]:
             yield raw
             return
         with gzip.GzipFile(fileobj=raw) as unpacked:
-            yield unpacked
+            yield cast("IO[bytes]", unpacked)
 
 
 def file_octets(file: Path, limit: int = MESSAGE_LIMIT) -> bytes:

@@ -36,6 +36,8 @@ def named(call: Call, value: Value, right: str) -> tuple[Folder, str]:
 def find(call: Call, folder: Folder, name: str) -> Item | None:
     """Names are compared without regard to case, as item classes are."""
     wanted = item_class(name).lower()
+    if not call.store.tally(folder.uid).associated:
+        return None
     for item in call.store.items(folder.uid):
         if ASSOCIATED in item.flags and item.item_class.lower() == wanted:
             return item

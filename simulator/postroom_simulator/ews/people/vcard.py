@@ -6,6 +6,7 @@ Written by hand; read by vobject. What a contact has no place for is dropped.
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -148,6 +149,9 @@ def read_vcard(octets: bytes) -> Value:
     """Elements of ContactItemType, the photo under "Attachments". Raises ValueError for what is no vCard."""
     import vobject
 
+    logging.getLogger(
+        "vobject.base"
+    ).disabled = True  # it writes lines that it cannot read, which are somebody's data, to standard error
     if len(octets) > LIMIT or octets.count(b"\n") > _LINES:
         raise ValueError("it is too long")
     text = octets.decode("utf-8-sig", "replace")
@@ -279,6 +283,8 @@ class _Reader:
                 if not (head.startswith("data:") and comma):
                     return  # the address of a picture: nothing is fetched
                 content, kind = base64.b64decode(data), head[5:].partition(";")[0].rpartition("/")[2] or kind
+            if not content:
+                return
             photo = {"Name": _PHOTO_NAME, "ContentType": f"image/{kind}", "IsContactPhoto": True, "Content": bytes(content)}
             self._value["Attachments"] = [("FileAttachment", photo)]
 
