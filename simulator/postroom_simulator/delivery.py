@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.actors.courier import Arrival, Budget, Mail, hold, react, report
 from postroom_simulator.actors.reports import Action, Fate
 from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
 from postroom_simulator.directory import Account, Group, canonical, is_postmaster
-from postroom_simulator.errors import StoreError, WorldError
+from postroom_simulator.errors import NoSuchFolder, StoreError, WorldError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
 from postroom_simulator.journal import Kind
 from postroom_simulator.rules import Letter, Verdict, judge, write
@@ -249,8 +249,14 @@ def withdraw(world: World, uid: int, *, to: str | Role | None = None, reason: st
         world.journal.add(Kind.REMOVED, account=item.account, detail=f"{folder} {uid}", data=data)
 
 
-def find_folder(world: World, account: Account, wanted: str | Role) -> Folder:
-    """A folder by role or name (case folded); a name that is missing becomes a folder beside the Inbox (our choice)."""
+def find_folder(world: World, account: Account, wanted: str | int | Role) -> Folder:
+    """A folder by role or name (case folded); a name that is missing becomes a folder beside the Inbox (our choice). By uid: raises
+    NoSuchFolder where it is gone, or another's."""
+    if isinstance(wanted, int):
+        folder = world.store.folder_by_uid(wanted)
+        if folder.account != canonical(account.address):
+            raise NoSuchFolder(f"folder {wanted} does not belong to {account.address!r}")
+        return folder
     folders = world.store.folders(account.address)
     name = str(wanted).casefold()
     for folder in folders:
@@ -377,20 +383,21 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
             )
             return Delivery(recipient, Outcome.HELD, recipients, account.address, detail=why), []
     letter = Letter(job.octets) if account.rules else None
-    verdict = judge(account.rules, letter) if letter else Verdict()
+    verdict = judge(account.rules, letter, account, world.clock.now()) if letter else Verdict()
     meeting = _meeting(world, account, job.octets)
     try:
         item, folder = _deposit(world, account, job.delivered(world), verdict, meeting, always=always)
     except StoreError as error:  # over quota, or the disk is full
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
-    if meeting is not None and not verdict.delete:
+    if meeting is not None and not (verdict.delete or verdict.gone):
         meeting.carry_out(world, account)
+    _after_deposit(world, account, item, verdict)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}
         world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
     sent_on = _send_on(world, job, account, recipient, letter, verdict) if letter and verdict.forwards else []
-    if account.actors and not verdict.delete:
+    if account.actors and not (verdict.delete or verdict.gone):
         sent_on += _letters(react(world, _arrival(world, job), account))
     return Delivery(recipient, Outcome.DELIVERED, recipients, account.address, item.uid, folder), sent_on
 
@@ -423,9 +430,32 @@ def _deposit(
         read=verdict.read,
         delivered=True,
         item_class=meeting.item_class if meeting is not None else "IPM.Note",
-        beside=meeting.beside if meeting is not None else None,
+        beside=_beside(meeting.beside if meeting is not None else None, verdict),
     )
     return item, _named(target) if target is not None else Role.INBOX.value
+
+
+def _beside(given: Mapping[str, Any] | None, verdict: Verdict) -> Mapping[str, Any] | None:
+    """What rules say of a message beside its octets, in the words of the item's properties."""
+    said: dict[str, Any] = dict(given or {})
+    if verdict.importance:
+        said["Importance"] = verdict.importance
+    if verdict.categories:
+        said["Categories"] = {"String": list(verdict.categories)}
+    return said or None
+
+
+def _after_deposit(world: World, account: Account, item: Item, verdict: Verdict) -> None:
+    """Copies that rules want, and the end of what they delete for good."""
+    for wanted in verdict.copies:
+        try:
+            world.store.copy(item.uid, find_folder(world, account, wanted).uid)
+        except StoreError as error:
+            world.journal.add(Kind.NOTE, account=account.address, detail=f"a rule copies nothing: {error}")
+    if verdict.gone:
+        world.store.delete([item.uid])
+        data = {"uid": item.uid, "folder": str(Role.INBOX), "digest": item.digest, "reason": "rule"}
+        world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
 
 
 def _target(world: World, account: Account, verdict: Verdict) -> Folder | None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
 from postroom_simulator.offers import Offers
 from postroom_simulator.people import Delegation, Profile
+from postroom_simulator.rule_conditions import Conditions
 from postroom_simulator.saslprep import prepared
 
 if TYPE_CHECKING:
@@ -54,7 +55,11 @@ class Rule:
     Conditions: `from_contains`, `subject_contains` (case-insensitive), `sent_to` (an address among To/Cc); none: always.
     Actions: `forward_as_attachment_to` (a new message from the account, the original inside as message/rfc822),
     `forward_to` (a new message quoting the original), `redirect_to` (the same octets, Resent- fields added), `move_to` (folder name
-    or role), `delete`, `mark_read`. `stop` ends rule processing.
+    or role, or its uid), `delete`, `mark_read`. `stop` ends rule processing.
+
+    What Exchange's rules have beside these: `conditions` (all have to hold) and `exceptions` (none may hold); `copy_to` (as `move_to`),
+    `delete_for_good`, `mark_importance` (Low, Normal, High), `categories` to assign. `id` and `priority` are what clients of Exchange know the rule by;
+    rules run in the order of the account's list.
     """
 
     name: str = ""
@@ -64,11 +69,19 @@ class Rule:
     forward_as_attachment_to: tuple[str, ...] = ()
     forward_to: tuple[str, ...] = ()
     redirect_to: tuple[str, ...] = ()
-    move_to: str | None = None
+    move_to: str | int | None = None
     delete: bool = False
     mark_read: bool = False
     stop: bool = False
     enabled: bool = True
+    conditions: Conditions | None = None
+    exceptions: Conditions | None = None
+    copy_to: str | int | None = None
+    delete_for_good: bool = False
+    mark_importance: str | None = None
+    categories: tuple[str, ...] = ()
+    id: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from email import message_from_bytes
 from email.message import Message
@@ -12,6 +12,7 @@ from email.utils import format_datetime, getaddresses
 from postroom_simulator.compose import base64_lines, encoded, entity, field_lines, mailbox, multipart
 from postroom_simulator.directory import Account, Rule, fold
 from postroom_simulator.headers import HeaderMap, decoded, head_end, read_headers
+from postroom_simulator.rule_conditions import fulfils
 
 __all__ = ["LOOP_HEADER", "MAX_HOPS", "Forward", "Letter", "Verdict", "judge", "write"]
 
@@ -33,6 +34,7 @@ class Letter:
         self.octets = octets
         self.headers = HeaderMap(octets)
         self._fields = read_headers(octets)
+        self._parsed: Message | None = None
 
     def header(self, name: str) -> str:
         """The first such field, decoded; "" where there is none."""
@@ -52,6 +54,29 @@ class Letter:
     def hops(self) -> int:
         return sum(name.lower() == "received" for name, _ in self._fields)
 
+    def message(self) -> Message:
+        """Parsed once; an empty one where the octets are nothing that the parser takes."""
+        if self._parsed is None:
+            try:
+                self._parsed = message_from_bytes(self.octets)
+            except (RecursionError, ValueError):
+                self._parsed = Message()
+        return self._parsed
+
+    def head(self) -> str:
+        """All fields as they were written."""
+        return self.octets[: head_end(self.octets)].decode("utf-8", "replace")
+
+    def text(self) -> str:
+        return _text_of(self.octets)
+
+    def has_attachments(self) -> bool:
+        """Whether a part is to be shown apart from the text."""
+        try:
+            return any(part.get_content_disposition() == "attachment" for part in self.message().walk())
+        except (RecursionError, ValueError):
+            return False
+
     def may_pass(self, account: Account) -> bool:
         """Whether the account's rules may send this on."""
         return self.hops() < MAX_HOPS and fold(account.address) not in map(fold, self.loops())
@@ -68,35 +93,50 @@ class Forward:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What rules decided: where the message goes (`move_to`: folder name or role; `delete`: to Deleted Items), whether it counts as
-    read, what is sent on, and the name of the rule that moved it."""
+    """What rules decided: where the message goes (`move_to`: folder name, role or uid; `delete`: to Deleted Items; `gone`: nowhere), whether it counts
+    as read, what is sent on, the name of the rule that moved it, folders for copies, and what is said beside it."""
 
-    move_to: str | None = None
+    move_to: str | int | None = None
     delete: bool = False
     read: bool = False
     forwards: tuple[Forward, ...] = ()
     moved_by: str = ""
+    copies: tuple[str | int, ...] = ()
+    gone: bool = False
+    importance: str | None = None
+    categories: tuple[str, ...] = ()
 
 
-def judge(rules: Iterable[Rule], letter: Letter) -> Verdict:
-    """Walk the rules in order up to one that stops. Of several that move or delete, the first decides (our choice)."""
-    move_to: str | None = None
-    delete = read = False
-    moved_by = ""
-    forwards: list[Forward] = []
+def judge(rules: Iterable[Rule], letter: Letter, account: Account | None = None, now: datetime | None = None) -> Verdict:
+    """Walk the rules in order up to one that stops. Of several that move or delete, the first decides; of several importances the last (our
+    choice). `account`: whose rules; `now`: when the message is received. Conditions about either do not hold without it."""
+    verdict = Verdict()
     for rule in rules:
-        if not rule.enabled or not _applies(rule, letter):
+        if not rule.enabled or not _applies(rule, letter, account, now):
             continue
-        read = read or rule.mark_read
-        if not (move_to or delete) and (rule.move_to or rule.delete):
-            delete, move_to, moved_by = rule.delete, None if rule.delete else rule.move_to, rule.name
-        forwards += [Forward(how, to, rule.name) for how, to in _sent_on(rule) if to]
+        decided = verdict.move_to or verdict.delete or verdict.gone
+        if not decided and (rule.move_to or rule.delete or rule.delete_for_good):
+            gone, delete = rule.delete_for_good, rule.delete and not rule.delete_for_good
+            move_to = None if gone or delete else rule.move_to
+            verdict = replace(verdict, gone=gone, delete=delete, move_to=move_to, moved_by=rule.name)
+        verdict = replace(
+            verdict,
+            read=verdict.read or rule.mark_read,
+            forwards=verdict.forwards + tuple(Forward(how, to, rule.name) for how, to in _sent_on(rule) if to),
+            copies=verdict.copies + ((rule.copy_to,) if rule.copy_to else ()),
+            importance=rule.mark_importance or verdict.importance,
+            categories=tuple(dict.fromkeys(verdict.categories + rule.categories)),
+        )
         if rule.stop:
             break
-    return Verdict(move_to, delete, read, tuple(forwards), moved_by)
+    return verdict
 
 
-def _applies(rule: Rule, letter: Letter) -> bool:
+def _applies(rule: Rule, letter: Letter, account: Account | None, now: datetime | None) -> bool:
+    if rule.conditions is not None and not fulfils(letter, rule.conditions, account, now):
+        return False
+    if rule.exceptions is not None and fulfils(letter, rule.exceptions, account, now, any_of=True):
+        return False
     if rule.from_contains is not None and rule.from_contains.casefold() not in letter.header("From").casefold():
         return False
     if rule.subject_contains is not None and rule.subject_contains.casefold() not in letter.header("Subject").casefold():
