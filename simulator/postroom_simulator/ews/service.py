@@ -14,12 +14,13 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.exchange import Exchange, Halted, settle, wait_out
 from postroom_simulator.ews.http import Request, Response
 from postroom_simulator.ews.identity import Lockouts
+from postroom_simulator.ews.items.keeping import rendered
 from postroom_simulator.ews.link import Link, open_link
 from postroom_simulator.ews.notifications.push import post
 from postroom_simulator.ews.notifications.subscriptions import Subscriptions
-from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.people.retention import RetentionTag
 from postroom_simulator.ews.people.sending import check_sender
+from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.throttling import Throttling
 from postroom_simulator.ews.versions import SERVERS, Server
 
@@ -68,6 +69,7 @@ class EwsService:
     def __post_init__(self) -> None:
         self.lockouts = Lockouts(self.world)
         self.throttling = Throttling(self.world)
+        self.world.store.renderer = rendered
         self.subscriptions = Subscriptions(self)
 
     @property

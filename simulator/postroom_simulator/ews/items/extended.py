@@ -32,7 +32,7 @@ def _whole(bits: int) -> Callable[[str], str]:
         if len(text) > 40:
             raise ValueError
         value = int(text)
-        if not -(2 ** (bits - 1)) <= value < 2**bits:
+        if not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
             raise ValueError
         return str(value)
 
