@@ -13,7 +13,7 @@ from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.call import Call
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.permissions import sharing_rights
-from postroom_simulator.store.interface import ASSOCIATED, Folder, Role
+from postroom_simulator.store.interface import ASSOCIATED, Folder, Item, Role
 
 __all__ = ["ROLES", "refresh", "sharing_folder"]
 
@@ -52,9 +52,12 @@ def refresh(call: Call, folder: Folder) -> None:
     if shared is None:
         raise EwsError("ErrorInvalidFolderTypeForOperation")
     source = call.store.folder_by_uid(shared["uid"])
-    if sharing_rights(source, call.account.address) == "None":
+    rights = sharing_rights(source, call.account.address)
+    if rights == "None":
         raise EwsError("ErrorSharingSynchronizationFailed")
-    copies: dict[int, tuple[int, int]] = dict(shared["items"])
+    copies: dict[int, tuple[int, int]] = dict(shared["items"]) if shared.get("rights") == rights else {}
+    if not copies:
+        call.store.delete([item.uid for item in call.store.items(folder.uid)])
     present = {item.uid: item for item in call.store.items(source.uid) if ASSOCIATED not in item.flags}
     there = {item.uid for item in call.store.items(folder.uid)}
     for uid, (copy, change) in list(copies.items()):
@@ -64,5 +67,23 @@ def refresh(call: Call, folder: Folder) -> None:
             del copies[uid]
     for uid, item in present.items():
         if uid not in copies:
-            copies[uid] = (call.store.copy(uid, folder.uid).uid, item.change)
-    call.store.set_folder(folder.uid, properties={**(folder.properties or {}), "shared": {**shared, "items": copies}})
+            copies[uid] = (_show(call, item, folder, rights).uid, item.change)
+    call.store.set_folder(
+        folder.uid, properties={**(folder.properties or {}), "shared": {**shared, "items": copies, "rights": rights}}
+    )
+
+
+_TIMES = ("Start", "End", "StartTimeZone", "EndTimeZone", "IsAllDayEvent", "LegacyFreeBusyStatus", "Recurrence")
+_SUBJECTS = ("Subject", "Location")
+
+
+def _show(call: Call, item: Item, folder: Folder, rights: str) -> Item:
+    """A copy with what may be seen: all of it, times with subject and location, times. Of what is private only times are seen."""
+    properties = item.properties or {}
+    private = properties.get("Sensitivity", "Normal") in ("Private", "Confidential")
+    if rights == "FullDetails" and not private:
+        return call.store.copy(item.uid, folder.uid)
+    names = _TIMES if private or rights == "TimeOnly" else (*_TIMES, *_SUBJECTS)
+    shown = {name: properties[name] for name in names if name in properties}
+    shown.setdefault("Subject", "Private" if private else str(shown.get("LegacyFreeBusyStatus", "Busy")))
+    return call.store.create(folder.uid, item.item_class, shown)
