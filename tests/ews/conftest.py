@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from exchangelib_scene import exchange as exchange
+from items_scene import items as items
 from lxml import etree
 from people_scene import office  # noqa: F401
 
