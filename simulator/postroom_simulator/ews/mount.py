@@ -139,7 +139,10 @@ def mounted(world: World, *, host: str | None = None) -> Iterator[str]:
             except OSError as lost:
                 raise exceptions.ConnectionError(str(lost), request=request) from None
             mocked.calls.reset()
-            headers = HTTPHeaderDict((key.decode("latin-1"), value.decode("latin-1")) for key, value in got.headers.raw_items())
+            named = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in got.headers.raw_items()]
+            headers = HTTPHeaderDict(
+                (key, value) for key, value in named if key.lower() != "transfer-encoding"
+            )  # it is read already
             return urllib3.HTTPResponse(
                 body=_Body(octets), headers=headers, status=got.status_code, reason=got.reason.decode(), preload_content=False
             )

@@ -59,6 +59,7 @@ class EwsSession:
         self._suspensions = 1  # until start; and for each effect that suspends
         self._waiting: Callable[[], None] | None = None
         self._stream: Stream | None = None
+        self._held = bytearray()
 
     # -- what the connection sees
 
@@ -85,10 +86,13 @@ class EwsSession:
     def receive_data(self, octets: bytes) -> None:
         if self._closed or not octets:
             return
-        self._http.receive_data(octets)
-        if len(self._http.trailing_data[0]) > PENDING_LIMIT + BODY_LIMIT:
-            self._end()
+        if self._stream is not None:  # requests behind one that goes on
+            self._held += octets
+            if len(self._held) > PENDING_LIMIT:
+                self._context.note(Kind.NOTE, account=self.account, detail="too much sent behind a stream: connection ended")
+                self._end()
             return
+        self._http.receive_data(octets)
         self._run()
 
     def receive_eof(self) -> None:
@@ -254,6 +258,7 @@ class EwsSession:
                 stream.abandon()
         elif stream is not None:
             self._stream = stream
+            stream.on_overfull = self._overfull
         elif response.close:
             self._end()
 
@@ -281,10 +286,6 @@ class EwsSession:
 
     def _pump(self, stream: Stream) -> None:
         """Say what a stream has to say, an envelope at a time: "stream" is a step."""
-        if stream.overfull:
-            self._context.note(Kind.NOTE, account=self.account, detail="the client does not read its stream: connection ended")
-            self._end()
-            return
         pieces = stream.take()
         while pieces and not self._closed and not self._suspensions:
             piece = pieces.pop(0)
@@ -301,10 +302,18 @@ class EwsSession:
         if stream.closed and not pieces and not self._suspensions:
             self._stream = None
             self._say(self._octets(h11.EndOfMessage()), None)
+            held = bytes(self._held)
+            self._held.clear()
             if self._http.our_state is h11.MUST_CLOSE:
                 self._end()
-            else:
-                self._run()
+                return
+            if held:
+                self._http.receive_data(held)
+            self._run()
+
+    def _overfull(self) -> None:
+        self._context.note(Kind.NOTE, account=self.account, detail="the client does not read its stream: connection ended")
+        self._end()
 
     def _say(self, octets: bytes, effect: faults.Effect | None) -> None:
         self._out.append(Outgoing(octets, effect))
@@ -337,6 +346,7 @@ class EwsSession:
         self._suspensions = 0
         self._waiting = None
         self._body.clear()
+        self._held.clear()
         self._exchange = None
         stream, self._stream = self._stream, None
         if stream is not None:

@@ -24,13 +24,15 @@ BACKLOG_LIMIT = 8 * 1024 * 1024
 class Stream:
     """Everything happens under the world's lock. `write` makes the octets of an envelope from a value.
 
-    closed  nothing more can be sent
-    on_end  called once, whichever side ends
+    closed       nothing more can be sent
+    on_end       called once, whichever side ends
+    on_overfull  called when more waits than may
     """
 
     def __init__(self, context: SessionContext, write: Callable[[Any], bytes]) -> None:
         self.closed = False
         self.on_end: list[Callable[[], None]] = []
+        self.on_overfull: Callable[[], None] | None = None
         self._context = context
         self._write = write
         self._waiting: list[bytes] = []
@@ -48,6 +50,8 @@ class Stream:
             return
         self._waiting.append(octets)
         self._size += len(octets)
+        if self._size > BACKLOG_LIMIT and self.on_overfull is not None:
+            self.on_overfull()
         self._wake()
 
     def end(self) -> None:
@@ -71,10 +75,6 @@ class Stream:
         return timer
 
     # -- the connection's side
-
-    @property
-    def overfull(self) -> bool:
-        return self._size > BACKLOG_LIMIT
 
     def take(self) -> list[bytes]:
         """What waits, an envelope a piece."""
