@@ -163,6 +163,9 @@ def _operate(exchange: Exchange, call: Call, envelope: Envelope) -> dict[str, An
 
 
 def _read(exchange: Exchange, call: Call, envelope: Envelope) -> Any:
+    """Nothing of an operation that the schema does not have."""
+    if element_type(etree.QName(envelope.operation).localname) is None:
+        return {}
     try:
         return read(envelope.operation, call.version)
     except NewerThanVersion as problem:
