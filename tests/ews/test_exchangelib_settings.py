@@ -135,8 +135,8 @@ def test_free_and_busy(exchange):
 def test_rooms(exchange):
     ann = exchange.account()
     assert list(ann.protocol.get_roomlists()) == []
-    (error,) = ann.protocol.get_rooms("nobody@sim.test")
-    assert isinstance(error, ErrorNameResolutionNoResults)
+    with pytest.raises(ErrorNameResolutionNoResults):
+        list(ann.protocol.get_rooms("nobody@sim.test"))
 
 
 def test_searchable_mailboxes_are_for_others(exchange):

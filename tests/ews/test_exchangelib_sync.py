@@ -12,7 +12,7 @@ from exchangelib.folders import Messages
 from exchangelib.properties import CopiedEvent, CreatedEvent, DeletedEvent, ModifiedEvent, MovedEvent, NewMailEvent, StatusEvent
 from exchangelib.services import GetStreamingEvents, SendNotification
 from exchangelib.services.sync_folder_items import SyncFolderItems
-from exchangelib_scene import ANN, over_sockets
+from exchangelib_scene import BOB, over_sockets
 
 
 def test_items(exchange):
@@ -67,10 +67,10 @@ def test_a_state_that_nobody_gave(exchange):
 
 def test_the_hierarchy(exchange):
     ann = exchange.account()
-    root = ann.msg_folder_root
+    root, folder = ann.msg_folder_root, ann.inbox
     names = [folder.name for kind, folder in root.sync_hierarchy() if kind == "create"]
     assert {"Inbox", "Calendar"} <= set(names)
-    made = Messages(parent=ann.inbox, name="Orders").save()
+    made = Messages(parent=folder, name="Orders").save()
     assert [(kind, folder.name) for kind, folder in root.sync_hierarchy()] == [("create", "Orders")]
     made.name = "Bills"
     made.save(update_fields=["name"])
@@ -230,7 +230,7 @@ def test_a_stream_says_which_subscription_it_does_not_know(exchange):
 @over_sockets
 def test_other_calls_go_on_while_a_stream_is_open(exchange):
     ann = exchange.account()
-    other = exchange.account(ANN, user=ANN)
+    other = exchange.account(BOB)  # a connection of its own
     with ann.inbox.streaming_subscription(event_types=["NewMailEvent"]) as key:
         got: list[object] = []
         opened = threading.Event()
@@ -244,6 +244,7 @@ def test_other_calls_go_on_while_a_stream_is_open(exchange):
         assert opened.wait(10)
         assert other.inbox.all().count() == 0
         exchange.deliver("while it is open")
+        exchange.deliver("while it is open", to=BOB)
         assert other.inbox.all().count() == 1
         thread.join(20)
         assert [type(event) for one in got for event in one.events] == [NewMailEvent]

@@ -149,7 +149,7 @@ NEEDED = {
         "1",
     ],
     ".rb": ["ruby", "-ropenssl", "-rnet/smtp", "-rnet/pop", "-e", "1"],
-    ".js": ["node", "-e", "require('nodemailer'); require('node-pop3')"],
+    ".js": ["node", "-e", "require('nodemailer'); require('node-pop3'); require.resolve('ews-javascript-api')"],
 }
 """What tells whether a language's libraries are there."""
 

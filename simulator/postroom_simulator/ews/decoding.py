@@ -80,6 +80,14 @@ def read_as(element: etree._Element, kind: str, version: Version | None = None) 
     return _read(element, kind, max(Version) if version is None else version)
 
 
+def _text(element: etree._Element) -> str:
+    """Raises SchemaViolation where markup stands for text: ews-javascript-api does not escape what it is given."""
+    child = next(element.iterchildren("*"), None)
+    if child is not None:
+        raise _violation(child, f"The element '{_local(element)}' cannot contain child element '{_local(child)[:60]}'")
+    return element.text or ""
+
+
 def _check_depth(element: etree._Element) -> None:
     """Raises SchemaViolation for what would take more of the stack than there is."""
     depth = 0
@@ -93,10 +101,10 @@ def _read(element: etree._Element, kind: str, version: Version, restriction: str
     if element.get(_NIL, "").strip() in ("true", "1"):
         return None
     if kind in SIMPLE:
-        return _simple(element.text or "", kind, element, restriction)
+        return _simple(_text(element) if kind != "any" else "", kind, element, restriction)
     spec = type_named(kind)
     if spec.values:
-        return _enumerated(element, _local(element), element.text or "", spec, version)
+        return _enumerated(element, _local(element), _text(element), spec, version)
     if spec.choice and not spec.attributes:
         return _pairs(element, spec, version)
     value: dict[str, Any] = {}
@@ -106,7 +114,7 @@ def _read(element: etree._Element, kind: str, version: Version, restriction: str
         if child.required and "@" + name not in value:
             raise _violation(element, f"The required attribute '{name}' of '{_local(element)}' is missing")
     if spec.text:
-        value[""] = _simple(element.text or "", spec.text, element)
+        value[""] = _simple(_text(element), spec.text, element)
     elif spec.choice:
         value[""] = _pairs(element, spec, version)
     else:
