@@ -169,8 +169,26 @@ def _trouble(chance: random.Random) -> Event:
 
 def _change(chance: random.Random) -> Event:
     what = chance.choice(
-        "well,new unique ids,maildrop locked,filter,delete,wrong password,right password,deactivate,activate,profile off,"
-        "profile on,test,internal,disable,take over,approval,backup,restore".split(",")
+        [
+            "well",
+            "new unique ids",
+            "maildrop locked",
+            "filter",
+            "delete",
+            "wrong password",
+            "right password",
+            "deactivate",
+            "activate",
+            "profile off",
+            "profile on",
+            "test",
+            "internal",
+            "disable",
+            "take over",
+            "approval",
+            "backup",
+            "restore",
+        ]
     )
     values: dict[str, Any] = {
         "filter": chance.choice([0, 0, 2, 3, 4]),
@@ -214,6 +232,7 @@ class Storm:
             for direction in (Operation.INCOMING, Operation.OUTGOING):
                 scene.organization.record_test_result(party.mailbox, direction)
         self.backups: dict[str, InboxCopy] = {}
+        self.books: Balance | None = None
 
     def happen(self, event: Event) -> None:
         HAPPENS[event.what](self, event)
@@ -234,8 +253,15 @@ class Storm:
             organization.schedule_test(SYSTEM, party.mailbox)
 
     def quiet(self) -> bool:
+        """Nothing is left to do; then `books` are those of this moment, and stay as they are."""
+        if not all(map(self._idle, self.people.values())):
+            return False
+        self.world.settle()
         found = balance(self.world, self.scene.organization)
-        return not found.counts()["pending"] and not found.outgoing["pending"] and all(map(self._idle, self.people.values()))
+        if found.counts()["pending"] or found.outgoing["pending"]:
+            return False
+        self.books = found
+        return True
 
     def _idle(self, party: Party) -> bool:
         box = self.scene.mailbox(party)
@@ -362,7 +388,7 @@ def _blow(storm: Storm, schedule: Schedule) -> None:
 def _problems(storm: Storm, schedule: Schedule) -> Iterator[str]:
     scene, organization = storm.scene, storm.scene.organization
     storm.world.settle()
-    found: Balance = balance(storm.world, organization)
+    found = storm.books or balance(storm.world, organization)
     yield from found.problems
     for row in found.incoming:
         if row.outcome == "pending":

@@ -17,7 +17,7 @@ from postroom.providers.mailbox_run import MailboxRun
 from postroom_simulator.fault_files import parse_faults
 
 CHUNKS = 20
-EACH = 8
+EACH = 10
 CAMPAIGN = 1000
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 import sqlalchemy as sa
@@ -16,6 +17,7 @@ from postroom.rules.alert_table import BY_CODE, platform_number
 from postroom.rules.error_classes import ERROR_NUMBERS, THOUSANDS
 from postroom.rules.operation import Operation
 from postroom.store import TABLES, Transaction
+from postroom.store.prepared import Prepared
 
 __all__ = ["TRACE_CODES", "Alert", "about", "close", "close_errors", "write"]
 
@@ -153,23 +155,31 @@ def _actions(alert: Alert) -> str | None:
 # -- when the trouble ends --------------------------------------------------------------------------------------------
 
 _t = TABLES["tracelog"]
+_ABOUT_IT = sa.select(_t.c.tracelogid).where(
+    _t.c.regardingobjectid == sa.bindparam("p_id"),
+    _t.c.regardingobjectid_entity == sa.bindparam("p_entity"),
+    _t.c.tracestatus.is_(False),
+)
+_OPEN = Prepared(_ABOUT_IT.where(_t.c.tracecode == sa.bindparam("p_code")))
+_OPEN_BETWEEN = Prepared(_ABOUT_IT.where(_t.c.tracecode >= sa.bindparam("p_low"), _t.c.tracecode <= sa.bindparam("p_high")))
 
 
 def close_errors(tx: Transaction, regarding: Lookup, operation: Operation) -> int:
     """The operation works again: its open alerts about this record are Success now (`tracestatus`). Ours: nothing published says how an alert
     ends. Returns how many were open."""
     start = THOUSANDS[operation]
-    return _close(tx, regarding, _t.c.tracecode >= start, _t.c.tracecode < start + ERROR_NUMBERS)
+    span = {"p_low": start, "p_high": start + ERROR_NUMBERS - 1}
+    return _close(tx, tx.execute(_OPEN_BETWEEN, {"p_id": regarding.id, "p_entity": regarding.entity, **span}))
 
 
 def close(tx: Transaction, regarding: Lookup, codes: Iterable[str]) -> int:
     """The same for alerts of `rules.alert_table` by their codes."""
-    return _close(tx, regarding, _t.c.tracecode.in_([TRACE_CODES[code] for code in codes]))
+    known = {"p_id": regarding.id, "p_entity": regarding.entity}
+    return sum(_close(tx, tx.execute(_OPEN, {**known, "p_code": TRACE_CODES[code]})) for code in codes)
 
 
-def _close(tx: Transaction, regarding: Lookup, *which: sa.ColumnElement[bool]) -> int:
-    about_it = (_t.c.regardingobjectid == regarding.id, _t.c.regardingobjectid_entity == regarding.entity)
-    found = tx.where(TraceLog, *about_it, _t.c.tracestatus.is_(False), *which)
-    for one in found:
-        tx.update(TraceLog, one.tracelogid, tracestatus=True)
-    return len(found)
+def _close(tx: Transaction, found: Iterable[Sequence[Any]]) -> int:
+    ids = [row[0] for row in found]
+    for one in ids:
+        tx.update(TraceLog, one, tracestatus=True)
+    return len(ids)
