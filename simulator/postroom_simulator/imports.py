@@ -15,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
+from postroom_simulator.calendars import import_calendar, is_calendar_file
 from postroom_simulator.cards import import_cards, is_card_file
 from postroom_simulator.errors import ImportProblem
 from postroom_simulator.headers import read_headers
@@ -60,13 +61,16 @@ def import_into(
     complain: Complain | None = None,
 ) -> list[Item]:
     """Put every message found at `path` into an account's folder, in the order of `read_messages`, past its rules; those of a Maildir's
-    subfolders into folders of their names (its ".Sent" is Sent Items). A .vcf file becomes contacts (see `cards`).
+    subfolders into folders of their names (its ".Sent" is Sent Items). A .vcf file becomes contacts (see `cards`), an .ics file
+    appointments (see `calendars`).
 
     A message counts as received when its topmost Received field or its Date says so, but never after now. Raises ImportProblem as
     `read_messages` does (the messages that could be read stay), UnknownAccount, QuotaExceeded.
     """
     if is_card_file(path):
         return import_cards(world, address, path, complain=complain)
+    if is_calendar_file(path):
+        return import_calendar(world, address, path, complain=complain)
     items = []
     for message in read_messages(path, limit=limit, complain=complain):
         now = world.clock.now()

@@ -476,3 +476,41 @@ def test_attendees_get_names_and_no_answers_from_the_request(calendars: Calendar
         ("x@out.test", "Unknown"),
     ]
     assert (got["IsMeeting"], got["MyResponseType"], got["DisplayTo"]) == (True, "Organizer", "Bob Birch; x@out.test")
+
+
+# -- the rest of the calendar
+
+
+def test_conflicts_and_neighbours_are_counted(calendars: Calendars) -> None:
+    item = calendars.appointment()
+    calendars.appointment(start="2027-03-01T09:30:00", end="2027-03-01T11:00:00")
+    calendars.appointment(start="2027-03-01T10:00:00", end="2027-03-01T11:00:00")
+    calendars.appointment("<t:LegacyFreeBusyStatus>Free</t:LegacyFreeBusyStatus>")
+    got = calendars.get(item)
+    assert (got["ConflictingMeetingCount"], got["AdjacentMeetingCount"]) == (1, 1)
+    ((_, other),) = got["ConflictingMeetings"]
+    assert other["Start"] == utc(2027, 3, 1, 8, 30)
+    assert got["AdjacentMeetings"][0][1]["Start"] == utc(2027, 3, 1, 9)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "days"),
+    [
+        ('Start="2027-03-02T00:00:00Z" End="2027-03-04T00:00:00Z"', [2, 3]),
+        ('Start="2027-03-02T00:00:00Z" Count="2"', [2, 3]),
+        ('End="2027-03-02T00:00:00Z"', [1]),
+        ('Start="2027-03-04T00:00:00Z"', [4, 5]),
+    ],
+)
+def test_dates_in_ranges(calendars: Calendars, bounds: str, days: list[int]) -> None:
+    master = calendars.series()
+    asked = f'<t:RecurringMasterItemIdRanges Id="{master["@Id"]}"><t:Ranges><t:Range {bounds}/></t:Ranges></t:RecurringMasterItemIdRanges>'
+    assert [one["Start"].day for _, one in calendars.got(asked)["Items"]] == days
+
+
+def test_a_view_without_offsets_is_in_the_zone_of_the_request(calendars: Calendars) -> None:
+    calendars.appointment()
+    context = '<t:TimeZoneContext><t:TimeZoneDefinition Id="Tokyo Standard Time"/></t:TimeZoneContext>'
+    assert len(calendars.view("2027-03-01T18:01:00", "2027-03-01T18:40:00", header=context)) == 0
+    assert len(calendars.view("2027-03-01T16:30:00", "2027-03-01T17:00:00", header=context)) == 0
+    assert len(calendars.view("2027-03-01T18:00:00", "2027-03-01T18:40:00", header=context)) == 1

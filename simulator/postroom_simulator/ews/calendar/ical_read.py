@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -54,8 +54,8 @@ class ICalendar:
     events: list[Event] = field(default_factory=list)
 
 
-def read_calendar(octets: bytes, zone: Zone = UTC_ZONE) -> ICalendar:
-    """Every event of a text; `zone` is that of times without one. Raises EwsError: ErrorMimeContentInvalid for what is no iCalendar,
+def read_calendar(octets: bytes, zone: Zone = UTC_ZONE, *, skip: Callable[[str], None] | None = None) -> ICalendar:
+    """Every event of a text; `zone` is that of times without one. With `skip`, that is told of single events that cannot be read. Raises EwsError: ErrorMimeContentInvalid for what is no iCalendar,
     ErrorUnsupportedRecurrence for a rule that appointments here cannot have."""
     from icalendar import Calendar
 
@@ -76,12 +76,19 @@ def read_calendar(octets: bytes, zone: Zone = UTC_ZONE) -> ICalendar:
             if len(made.events) >= EVENT_LIMIT:
                 raise EwsError("ErrorMimeContentInvalid", f"The calendar has more than {EVENT_LIMIT} events.")
             try:
-                made.events.append(reader.event(component))
-            except EwsError:
-                raise
-            except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as wrong:
-                raise EwsError("ErrorMimeContentInvalid", f"An event is not understood: {str(wrong)[:200]}") from None
+                made.events.append(_event(reader, component))
+            except EwsError as wrong:
+                if skip is None:
+                    raise
+                skip(f"{_string(component, 'UID')[:100] or 'an event'}: {wrong.text}")
     return made
+
+
+def _event(reader: _Reader, component: Component) -> Event:
+    try:
+        return reader.event(component)
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as wrong:
+        raise EwsError("ErrorMimeContentInvalid", f"An event is not understood: {str(wrong)[:200]}") from None
 
 
 def merged(events: list[Event]) -> list[Event]:

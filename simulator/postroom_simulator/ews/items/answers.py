@@ -21,7 +21,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["respond"]
+__all__ = ["carry_out", "respond"]
 
 Value = dict[str, Any]
 _ANSWERS = {
@@ -40,7 +40,7 @@ def respond(call: Call, request: Value, element: str, value: Value) -> list[tupl
     item = referred(call, value)
     if element == "CancelCalendarItem":
         return _cancel(call, item, value, disposition)
-    return _answer(call, item, element, value, disposition)
+    return carry_out(call, item, element, value, disposition)
 
 
 def _cancel(call: Call, item: Item, value: Value, disposition: str) -> list[tuple[str, Value]]:
@@ -62,7 +62,8 @@ def _organizes(call: Call, item: Item) -> bool:
     return isinstance(owner, Account) and organizes(call.world, owner, item.properties or {})
 
 
-def _answer(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[tuple[str, Value]]:
+def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[tuple[str, Value]]:
+    """Answer an invitation or an appointment; the items of the answer. Raises EwsError."""
     owner = call.world.directory.get(item.account)
     if not isinstance(owner, Account):
         raise EwsError("ErrorNonExistentMailbox")

@@ -21,6 +21,7 @@ from postroom_simulator.ews.calendar.appointments import (
     shown,
     whole_days,
 )
+from postroom_simulator.ews.calendar.conflicts import LATE
 from postroom_simulator.ews.calendar.dates import dates_of, drop, find, keep, occurrence_id
 from postroom_simulator.ews.calendar.expansion import overlapping
 from postroom_simulator.ews.calendar.ical_read import merged, read_calendar
@@ -37,7 +38,7 @@ from postroom_simulator.store.interface import Folder, Item
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["MIRRORS", "READ_ONLY", "changed", "created", "deleted", "derive", "drop", "expand", "find", "keep", "prepare", "read_mime", "respond", "update",
+__all__ = ["LATE", "MIRRORS", "READ_ONLY", "changed", "created", "deleted", "derive", "drop", "expand", "find", "keep", "prepare", "read_mime", "respond", "update",
            "write_mime"]  # fmt: skip
 
 Value = dict[str, Any]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.calendar.appointments import READ_ONLY, duration_text
 from postroom_simulator.ews.calendar.assistant import find_meeting, is_account, sequence_of
+from postroom_simulator.ews.calendar.conflicts import LATE as CONFLICTS
 from postroom_simulator.ews.calendar.ical_read import Event, ICalendar
 from postroom_simulator.ews.calendar.notices import answer_of, calendar_of
 from postroom_simulator.ews.calendar.occurrences import zone_of
@@ -157,6 +158,7 @@ def is_out_of_date(call: Call, item: Item) -> bool:
 
 LATE: Mapping[str, Callable[[Call, Item, Value, Any], Any]] = MappingProxyType(
     {
+        **CONFLICTS,
         "AssociatedCalendarItemId": _associated_id,
         "IsOutOfDate": lambda call, item, _, __: is_out_of_date(call, item),
     }

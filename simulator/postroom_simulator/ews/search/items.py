@@ -167,7 +167,10 @@ def _calendar(call: Call, folder: Folder, search: Search, view: Value) -> Value:
 
 
 def _instant(value: datetime, call: Call) -> datetime:
-    return value if value.tzinfo is not None else value.replace(tzinfo=call.now().tzinfo)
+    """Without an offset: in the zone of the request."""
+    from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
+
+    return value if value.tzinfo is not None else (named(call.time_zone) or UTC_ZONE).instant(value)
 
 
 def _singles(call: Call, folder: Folder, start: datetime, end: datetime) -> list[Item]:
