@@ -117,7 +117,10 @@ class Client:
             http_.send(h11.EndOfMessage())
         head, body = None, b""
         while True:
-            event = http_.next_event()
+            try:
+                event = http_.next_event()
+            except h11.RemoteProtocolError as cut:
+                raise EOFError(str(cut)) from None
             if event is h11.NEED_DATA:
                 http_.receive_data(self.sock.recv(65536))
             elif isinstance(event, h11.Response):
