@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -18,6 +18,7 @@ from postroom_simulator.directory import Account, Group, canonical, is_postmaste
 from postroom_simulator.errors import NoSuchFolder, StoreError, WorldError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
 from postroom_simulator.journal import Kind
+from postroom_simulator.junk import is_junk
 from postroom_simulator.rules import Letter, Verdict, judge, write
 from postroom_simulator.store.contents import with_line_ends
 from postroom_simulator.store.interface import Folder, Item, Outbound, Role
@@ -384,6 +385,8 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
             return Delivery(recipient, Outcome.HELD, recipients, account.address, detail=why), []
     letter = Letter(job.octets) if account.rules else None
     verdict = judge(account.rules, letter, account, world.clock.now()) if letter else Verdict()
+    if not (verdict.move_to or verdict.delete) and is_junk(world.store, account.address, job.sender, job.octets):
+        verdict = replace(verdict, move_to=Role.JUNK.value, moved_by="blocked sender")
     meeting = _meeting(world, account, job.octets)
     try:
         item, folder = _deposit(world, account, job.delivered(world), verdict, meeting, always=always)

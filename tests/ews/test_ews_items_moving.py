@@ -266,7 +266,7 @@ def junk(item: dict[str, str], is_junk: str, move: str) -> str:
 
 
 def test_mark_as_junk_in_four_combinations(items: Items) -> None:
-    from postroom_simulator.ews.items.junk import blocked
+    from postroom_simulator.junk import blocked
 
     made = items.deliver()
     message = items.one(junk(made, "true", "false"))
@@ -296,3 +296,15 @@ def test_numbers_grow_in_each_folder(items: Items) -> None:
     (_, value) = items.one(carrying("MoveItem", first, "junkemail"))["Items"][0]
     (_, back) = items.one(carrying("MoveItem", value["ItemId"], "inbox"))["Items"][0]
     assert int(prop(items.get(back["ItemId"], number))) > int(prop(items.get(second, number)))
+
+
+def test_mail_of_blocked_senders_is_junk(items: Items) -> None:
+    made = items.deliver()
+    items.one(junk(made, "true", "false"))
+    items.world.deliver("list@out.test", [ANN], MAIL)
+    items.world.deliver("other@out.test", [ANN], MAIL.replace(b"x@out.test", b"other@out.test"))
+    assert len(items.listed("junkemail")) == 1
+    assert len(items.listed("inbox")) == 2
+    items.one(junk(made, "false", "false"))
+    items.deliver()
+    assert len(items.listed("inbox")) == 3

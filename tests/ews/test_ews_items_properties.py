@@ -315,3 +315,21 @@ def test_control_characters_become_legal(items: Items) -> None:
     shown = items.get(got)
     assert (shown["Subject"], shown["Body"][""]) == ("a\ufffdb", "c\ufffdd\r\n")
     assert items.mime(got) == items.world.inbox(ANN)[0]
+
+
+def test_large_messages_are_shown_like_small_ones(items: Items) -> None:
+    got = items.deliver(b"From: x@out.test\r\nSubject: big\r\n\r\n" + b"0123456789\r\n" * 10_000)
+    asked = uri("item:Preview") + uri("item:TextBody")
+    for _ in range(2):
+        shown = items.get(got, asked, "Default")
+        assert len(shown["Body"][""]) == len(shown["TextBody"][""]) == 120_000
+        assert shown["Preview"].startswith("0123456789 0123456789")
+        assert set(items.get(got, uri("item:Preview"), "IdOnly")) == {"ItemId", "Preview"}
+        assert len(prop(items.get(got, tag("0x1000", "String"), "IdOnly"))) == 120_000
+
+
+@pytest.mark.parametrize(("item_class", "folder"), [("IPM.StickyNote", "notes"), ("IPM.Activity", "journal")])
+def test_items_of_other_classes_have_their_folders(items: Items, item_class: str, folder: str) -> None:
+    made = items.made(f"<t:Item><t:ItemClass>{item_class}</t:ItemClass><t:Subject>x</t:Subject></t:Item>", "")
+    assert items.listed(folder) == [made]
+    assert items.get(made)["IsDraft"] is False

@@ -67,17 +67,28 @@ def item_id(item: Item) -> Value:
 def properties_of(call: Call, item: Item) -> Value:
     """Everything about an item, by element, whichever its authority is, but for what `LATE` makes. What nobody set is absent; hidden keys begin with "@".
     Not to be changed by the caller."""
+    return _whole(call, item, _light(call, item))
+
+
+def _light(call: Call, item: Item) -> Value:
+    """The same, without the body of a large message: that is read again when it is wanted, and not remembered."""
     key = (item.uid, getattr(item, "start", None))
+    state = (item.change, item.folder, item.account)
     known = call.service.seen.get(key)
-    if known is not None and known[0] == (item.change, item.folder):
+    if known is not None and known[0] == state:
         seen: Value = known[1]
         return seen
     value = _own(call, item)
     value |= _of_the_store(call, item, value)
     value = hooks_of(kind_of(item.item_class).element).derive(call, item, value)
-    if item.size <= FIRST_READ or item.properties is not None:
-        call.service.seen.put(key, ((item.change, item.folder), value))
+    if item.size > FIRST_READ and item.properties is None and "Body" in value:
+        value["@Preview"] = preview_of(value.pop("Body"))
+    call.service.seen.put(key, (state, value))
     return value
+
+
+def _whole(call: Call, item: Item, known: Value) -> Value:
+    return known | {"Body": own(call.store, item).get("Body")} if "@Preview" in known else known
 
 
 def _own(call: Call, item: Item) -> Value:
@@ -183,6 +194,13 @@ def _url(item: Item, mode: str) -> str:
     return f"?ae=Item&a={mode}&t={quote(item.item_class)}&id={quote(item_id(item)['@Id'])}"
 
 
+def _parent(call: Call, item: Item, _: Value, __: Shape) -> Value:
+    """With the folder's key of the moment."""
+    from postroom_simulator.ews.folders import folder_id
+
+    return folder_id(call.store.folder_by_uid(item.folder))
+
+
 def _responses(call: Call, item: Item, value: Value, _: Shape) -> Any:
     return hooks_of(kind_of(item.item_class).element).respond(call, item, value) or None
 
@@ -193,7 +211,8 @@ LATE: Mapping[str, Late] = MappingProxyType(
         "TextBody": lambda _, __, value, ___: text_body(value.get("Body")),
         "UniqueBody": lambda _, __, value, shape: unique_body(value.get("Body"), shape),
         "NormalizedBody": lambda _, __, value, shape: normalized_body(value.get("Body"), shape),
-        "Preview": lambda _, __, value, ___: preview_of(value.get("Body")),
+        "Preview": lambda _, __, value, ___: value["@Preview"] if "@Preview" in value else preview_of(value.get("Body")),
+        "ParentFolderId": _parent,
         "Attachments": lambda _, item, value, __: listed(item, value),
         "IconIndex": _icon,
         "EffectiveRights": _rights,
@@ -205,13 +224,15 @@ LATE: Mapping[str, Late] = MappingProxyType(
 )
 """Elements that are made for one answer."""
 _PLAIN = Shape("AllProperties")
+_BODIES = frozenset({"Body", "TextBody", "UniqueBody", "NormalizedBody"})
 
 
 def path_value_of(call: Call, item: Item, path: Path) -> Any:
     """What a path means for an item: of an element its value, of an indexed path the entry's, of an extended property a text, number, moment, octets
     or a list of such. None where there is none. For restrictions, sort orders and groups."""
-    known = properties_of(call, item)
-    kind = kind_of(item.item_class)
+    known, kind = _light(call, item), kind_of(item.item_class)
+    if isinstance(path, Extended) or path.uri.partition(":")[2] in _BODIES:
+        known = _whole(call, item, known)
     if isinstance(path, Extended):
         return mapi.read(item, known, path, hooks_of(kind.element).mirrors)
     if isinstance(path, Indexed):
@@ -227,7 +248,10 @@ def path_value_of(call: Call, item: Item, path: Path) -> Any:
 def item_value(call: Call, item: Item, shape: Shape) -> tuple[str, Value]:
     """Element and value of an item in a shape."""
     kind = kind_of(item.item_class)
-    return kind.element, shaped(call, item, kind, properties_of(call, item), shape)
+    known = _light(call, item)
+    if not _BODIES.isdisjoint(_wanted(call, kind, shape)) or shape.extended:
+        known = _whole(call, item, known)
+    return kind.element, shaped(call, item, kind, known, shape)
 
 
 def shaped(call: Call, item: Item, kind: Kind, known: Value, shape: Shape) -> Value:

@@ -28,6 +28,7 @@ __all__ = [
     "new_properties",
     "octets_given",
     "sender_of",
+    "standard_folder",
     "store_new",
 ]
 
@@ -52,6 +53,7 @@ STANDARD_FOLDERS = {
     "Task": Role.TASKS,
     "PostItem": Role.INBOX,
 }
+_FOLDERS_OF_CLASSES = {"ipm.stickynote": Role.NOTES, "ipm.activity": Role.JOURNAL}
 _WRONG_FOLDER = {
     "CalendarItem": "ErrorCannotCreateCalendarItemInNonCalendarFolder",
     "Contact": "ErrorCannotCreateContactInNonContactFolder",
@@ -75,6 +77,12 @@ class New:
         if self.octets is None:
             return self.properties
         return read_message(self.octets) | {"Attachments": attachments_of(self.octets)} | self.properties
+
+
+def standard_folder(new: New) -> Role:
+    """Where an item goes that nobody puts anywhere."""
+    item_class = str(new.properties.get("ItemClass") or new.kind.item_class).lower()
+    return _FOLDERS_OF_CLASSES.get(item_class) or STANDARD_FOLDERS.get(new.kind.element, Role.DRAFTS)
 
 
 def check_folder(kind: Kind, folder: Folder) -> None:
@@ -181,7 +189,7 @@ def sender_of(call: Call, properties: Value) -> Value:
 def store_new(call: Call, folder: Folder, new: New, *, draft: bool, flags: frozenset[str] = frozenset()) -> Item:
     """Keep a new item, completed by its kind. `draft`: unless its flags say otherwise. Raises EwsError."""
     properties: dict[str, Any] = dict(new.properties)
-    if draft and new.kind.folder_class == "IPF.Note" and new.kind.element != "PostItem":
+    if draft and new.kind.element == "Message":
         properties.setdefault("IsDraft", True)
     if new.octets is None:
         properties = hooks_of(new.kind.element).prepare(call, properties, draft)

@@ -10,7 +10,7 @@ from postroom_simulator.ews.items.hooks import RESPONSES, hooks_of, respond
 from postroom_simulator.ews.items.kinds import Kind
 from postroom_simulator.ews.items.sending import check_recipients, send
 from postroom_simulator.ews.items.view import item_id
-from postroom_simulator.ews.items.writing import STANDARD_FOLDERS, New, check_folder, new_properties, store_new
+from postroom_simulator.ews.items.writing import New, check_folder, new_properties, standard_folder, store_new
 from postroom_simulator.store.interface import Folder, Role
 
 
@@ -27,7 +27,7 @@ def _create(call: Call, request: Value, element: str, value: Value) -> list[tupl
             return _create_message(call, request, new)
         if new.kind.element == "CalendarItem" and "@SendMeetingInvitations" not in request:
             raise EwsError("ErrorSendMeetingInvitationsRequired")
-        item = store_new(call, _folder(call, request, new.kind, Role.NONE), new, draft=new.kind.folder_class == "IPF.Note")
+        item = store_new(call, _folder(call, request, new.kind, standard_folder(new)), new, draft=False)
         hooks_of(new.kind.element).created(call, item, request)
         return [(new.kind.element, {"ItemId": item_id(call.store.item(item.uid))})]
 
@@ -51,7 +51,6 @@ def _folder(call: Call, request: Value, kind: Kind, role: Role) -> Folder:
     if "SavedItemFolderId" in request:
         folder = target_folder(call, request["SavedItemFolderId"], "create")
     else:
-        standard = role if role is not Role.NONE else STANDARD_FOLDERS.get(kind.element, Role.DRAFTS)
-        folder = call.store.folder(canonical(call.account.address), standard)
+        folder = call.store.folder(canonical(call.account.address), role)
     check_folder(kind, folder)
     return folder

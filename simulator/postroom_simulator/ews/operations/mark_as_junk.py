@@ -5,9 +5,9 @@ from __future__ import annotations
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.finding import check_right, find_reference
-from postroom_simulator.ews.items.junk import block, unblock
 from postroom_simulator.ews.items.kinds import kind_of
 from postroom_simulator.ews.items.view import item_id, properties_of
+from postroom_simulator.junk import block, unblock
 from postroom_simulator.store.interface import Role
 
 
