@@ -57,6 +57,7 @@ _TEXTS = {
     "X-MS-SPOUSE": "SpouseName",
     "X-MS-OFFICE": "OfficeLocation",
 }
+_PICTURES = frozenset({"BMP", "GIF", "JPEG", "JPG", "PNG", "TIFF", "WEBP"})
 _CLASSES = {"PRIVATE": "Private", "CONFIDENTIAL": "Confidential", "PUBLIC": "Normal"}
 
 
@@ -277,7 +278,7 @@ class _Reader:
 
     def _photo(self) -> None:
         for line in self._contents.get("photo", ())[:1]:
-            content, kind = line.value, next((one for one in _types(line) if one.isalnum()), "JPEG").lower()
+            content, kind = line.value, next((one for one in sorted(_types(line)) if one in _PICTURES), "JPEG").lower()
             if isinstance(content, str):
                 head, comma, data = content.partition(",")
                 if not (head.startswith("data:") and comma):
@@ -295,7 +296,7 @@ def _plain(value: Any) -> str:
 
 def _types(line: Any) -> set[str]:
     """TYPE parameters, and those of vCard 2.1 that stand without a name."""
-    found = [one for values in line.params.values() for one in values] + list(getattr(line, "singletonparams", ()))
+    found = list(line.params.get("TYPE", ())) + list(getattr(line, "singletonparams", ()))
     return {part.strip().upper() for one in found for part in str(one).split(",")}
 
 
