@@ -128,6 +128,7 @@ def test_a_group_of_the_directory(exchange):
 
 def test_resolving_names(exchange):
     ann = exchange.account()
+    assert ann.version  # this call cannot be a connection's first: exchangelib wants to know the version
     (found,) = ann.protocol.resolve_names(["bob"])
     assert (found.email_address, found.name, found.mailbox_type) == (BOB, "Bob Birch", "Mailbox")
     card(ann, display_name="Bobby Contact", given_name="Bobby", surname="Contact").save()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postroom_simulator.directory import canonical
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Field
