@@ -168,7 +168,7 @@ def test_pages_and_chunks(folder, exchange, size):
 
 def test_most_items(folder):
     query = folder.all()
-    query.max_items = 3
+    query.page_size = query.max_items = 3
     assert len(list(query)) == 3
 
 

@@ -164,7 +164,12 @@ def mounted(world: World, *, host: str | None = None) -> Iterator[str]:
 
 
 def _in_big_chunks(response: Any) -> Any:
-    """exchangelib reads in pieces of one octet by default: a loop for each octet (dependencies reference 3.3)."""
+    """exchangelib reads in pieces of one octet by default: a loop for each octet (dependencies reference 3.3). Of a stream it needs them so."""
+    asked = response.request.body or b""
+    if b"GetStreamingEvents" in (asked.encode() if isinstance(asked, str) else asked):
+        return response
+    if b"GetStreamingEvents" in (response.request.body or b""):  # looks for tags octet by octet
+        return response
     whole = type(response).iter_content
     response.iter_content = types.MethodType(
         lambda self, size=1, decode_unicode=False: whole(self, 65536 if size == 1 else size, decode_unicode), response
