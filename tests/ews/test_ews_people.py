@@ -72,6 +72,20 @@ def test_people_of_the_directory(office: Office) -> None:
     assert found.all("PersonaType") == ["Person", "Person", "DistributionList"]
 
 
+def test_the_directory_is_a_folder_with_an_id(office: Office) -> None:
+    shape = "<m:FolderShape><t:BaseShape>IdOnly</t:BaseShape></m:FolderShape>"
+    wanted = '<m:FolderIds><t:DistinguishedFolderId Id="directory"/></m:FolderIds>'
+    folder = office.ask("GetFolder", shape + wanted).one("FolderId@Id")
+    view = '<m:IndexedPageItemView Offset="0" BasePoint="Beginning"/>'
+    found = office.ask("FindPeople", f'{view}<m:ParentFolderId><t:FolderId Id="{folder}"/></m:ParentFolderId>')
+    assert found.all("Persona/DisplayName") == ["Ann Alder", "Bob Birch", "Carl Cedar"]
+
+
+def test_the_whole_mailbox_has_the_people_of_all_its_contacts(office: Office) -> None:
+    office.contact(ZOE)
+    assert find(office, "msgfolderroot").all("Persona/DisplayName") == ["Zoe Yew"]
+
+
 def test_without_a_folder_both_are_searched(office: Office) -> None:
     office.contact(ZOE)
     assert find(office, "").all("Persona/DisplayName") == ["Ann Alder", "Bob Birch", "Carl Cedar", "Zoe Yew"]

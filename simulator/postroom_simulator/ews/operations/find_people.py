@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from postroom_simulator.directory import canonical
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Field
@@ -42,20 +43,20 @@ def _find(call: Call, request: Value) -> list[Value]:
 
 
 def _everybody(call: Call, request: Value) -> Iterable[Value]:
-    """Of the folder; of the directory where the folder is that ("directory"), or where none is named (2016: as the sources say)."""
+    """Of the folder; of the directory where the folder is that one; of both where none is named, or as the sources say (2016)."""
     parent = request.get("ParentFolderId")
-    if parent is not None and (parent.get("DistinguishedFolderId") or {}).get("@Id") != "directory":
-        folder = target_folder(call, parent, "read")
-        if folder_element(folder) != "ContactsFolder" and folder.role not in (Role.ROOT, Role.TOP, Role.MY_CONTACTS):
-            raise EwsError("ErrorInvalidFolderTypeForOperation")
-        if folder_element(folder) != "ContactsFolder":
-            return _of_all_contacts(call, folder.account)
-        return of_contacts(call, folder)
-    sources = (request.get("QuerySources") or {}).get(
-        "Source", ["Directory"] if parent is not None else ["Mailbox", "Directory"]
-    )
-    found: list[Value] = list(_of_all_contacts(call, call.account.address)) if "Mailbox" in sources else []
-    return [*found, *of_directory(call)] if "Directory" in sources else found
+    if parent is None:
+        sources = (request.get("QuerySources") or {}).get("Source") or ["Mailbox", "Directory"]
+        found = list(_of_all_contacts(call, canonical(call.account.address))) if "Mailbox" in sources else []
+        return [*found, *of_directory(call)] if "Directory" in sources else found
+    folder = target_folder(call, parent, "read")
+    if folder.role is Role.DIRECTORY:
+        return of_directory(call)
+    if folder.role in (Role.ROOT, Role.TOP, Role.MY_CONTACTS):
+        return _of_all_contacts(call, folder.account)
+    if folder_element(folder) != "ContactsFolder":
+        raise EwsError("ErrorInvalidFolderTypeForOperation")
+    return of_contacts(call, folder)
 
 
 def _of_all_contacts(call: Call, account: str) -> Iterable[Value]:
