@@ -394,7 +394,7 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
     if meeting is not None and not (verdict.delete or verdict.gone):
-        meeting.carry_out(world, account)
+        meeting.carry_out(world, account, item)
     _after_deposit(world, account, item, verdict)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}

@@ -9,6 +9,7 @@ import pytest
 from calendar_scene import ANN, BOB, CAT, Calendars, at, attendees, calendars, change, daily, numbered, recurrence
 
 from postroom_simulator.ews.calendar.notices import calendar_of
+from postroom_simulator.people import Delegate
 
 __all__ = ["calendars"]
 
@@ -333,3 +334,45 @@ def test_a_group_is_invited_as_its_members(calendars: Calendars) -> None:
     meeting(calendars, "team@sim.test")
     assert calendars.notices(BOB) == calendars.notices(CAT) == ["MeetingRequest"]
     assert len(calendars.listed()) == 1
+
+
+# -- passed on
+
+
+@pytest.mark.parametrize("folder", ["calendar", "inbox"])
+def test_a_forwarded_meeting_invites_and_who_answers_joins(calendars: Calendars, folder: str) -> None:
+    item = meeting(calendars)
+    people = f"<t:ToRecipients><t:Mailbox><t:EmailAddress>{CAT}</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+    given = calendars.listed(folder, BOB)[0]
+    asked = (
+        f'<CreateItem MessageDisposition="SendAndSaveCopy"><Items><t:ForwardItem>{people}<t:ReferenceItemId Id="{given["@Id"]}" '
+        f'ChangeKey="{given["@ChangeKey"]}"/></t:ForwardItem></Items></CreateItem>'
+    )
+    calendars.one(asked, user=BOB)
+    assert calendars.notices(CAT) == ["MeetingRequest"]
+    assert got(calendars, user=CAT)["Organizer"]["Mailbox"]["EmailAddress"] == ANN
+    calendars.respond_with("AcceptItem", calendars.listed("inbox", CAT)[0], user=CAT)
+    joined = calendars.get(item)["OptionalAttendees"]["Attendee"]
+    assert [(one["Mailbox"]["EmailAddress"], one["ResponseType"]) for one in joined] == [(CAT, "Accept")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "owner", "delegate"),
+    [("DelegatesAndMe", ["MeetingRequest"], 1), ("DelegatesOnly", [], 1), ("NoForward", ["MeetingRequest"], 0)],
+)
+def test_delegates_get_copies(calendars: Calendars, mode: Any, owner: list[str], delegate: int) -> None:
+    delegation = calendars.world.directory.account(BOB).delegation
+    delegation.meeting_requests = mode
+    delegation.delegates[CAT] = Delegate(CAT, meeting_copies=True)
+    meeting(calendars)
+    assert calendars.notices(BOB) == owner
+    assert calendars.notices(CAT) == ["MeetingRequest"] * delegate
+    assert len(calendars.listed("calendar", BOB)) == 1
+    assert calendars.listed("calendar", CAT) == []
+    if delegate:
+        copy = got(calendars, "inbox", CAT)
+        assert (copy["IsDelegated"], copy["ReceivedRepresenting"]["Mailbox"]["EmailAddress"]) == (True, BOB)
+        assert (
+            calendars.respond_with("AcceptItem", copy["ItemId"], user=CAT)["ResponseCode"]
+            == "ErrorCalendarIsDelegatedForAccept"
+        )

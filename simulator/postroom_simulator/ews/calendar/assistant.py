@@ -3,8 +3,9 @@ at the attendee's (ews reference 11)."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account, canonical
@@ -35,9 +36,10 @@ class Received:
     calendar: ICalendar
     item_class: str
     beside: Mapping[str, Any]
+    octets: bytes = field(default=b"", repr=False)
 
-    def carry_out(self, world: World, account: Account) -> None:
-        """Do to the calendar what the notice says. What does not fit it is passed over."""
+    def carry_out(self, world: World, account: Account, item: Item) -> None:
+        """Do to the calendar what the notice says, and give delegates their copies. What does not fit it is passed over. `item`: the notice."""
         act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _reply}[self.calendar.method]
         for event in merged(self.calendar.events):
             if event.uid:
@@ -45,6 +47,8 @@ class Received:
                     act(world, account, event)
                 except StoreError:  # no room for it: the message is there all the same
                     continue
+        if _copied(world, account, self) and account.delegation.meeting_requests == "DelegatesOnly":
+            world.store.move(item.uid, world.store.folder(item.account, Role.DELETED).uid)
 
 
 def look_at(world: World, account: Account, octets: bytes) -> Received | None:
@@ -58,7 +62,32 @@ def look_at(world: World, account: Account, octets: bytes) -> Received | None:
     beside: Value = {}
     if calendar.method == "REQUEST":
         beside = {"MeetingRequestType": _kind_of_request(world, account, calendar.events[0])}
-    return Received(calendar, item_class, beside)
+    return Received(calendar, item_class, beside, octets)
+
+
+def _copied(world: World, account: Account, received: Received) -> bool:
+    """Put a copy into the Inbox of each delegate that gets them (ews reference 15): whether there is one. Copies do nothing to calendars."""
+    if account.delegation.meeting_requests == "NoForward":
+        return False
+    owner = {
+        "Mailbox": {
+            "Name": account.name or account.address,
+            "EmailAddress": account.address,
+            "RoutingType": "SMTP",
+            "MailboxType": "Mailbox",
+        }
+    }
+    beside = dict(received.beside) | {"IsDelegated": True, "ReceivedRepresenting": owner}
+    found = False
+    for one in account.delegation.delegates.values():
+        delegate = world.directory.get(one.address)
+        if one.meeting_copies and isinstance(delegate, Account):
+            found = True
+            with contextlib.suppress(StoreError):  # no room there
+                world.store.deposit(
+                    delegate.address, received.octets, item_class=received.item_class, beside=beside, delivered=True
+                )
+    return found
 
 
 def find_meeting(world: World, account: str, uid: str) -> Item | None:

@@ -19,7 +19,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["answer", "cancel", "invite", "next_version", "organizer", "recurrence_blob", "tell_changes"]
+__all__ = ["answer", "cancel", "forward", "invite", "next_version", "organizer", "recurrence_blob", "tell_changes"]
 
 Value = dict[str, Any]
 _SENDS = frozenset({"SendOnlyToAll", "SendToAllAndSaveCopy", "SendOnlyToChanged", "SendToChangedAndSaveCopy"})
@@ -142,6 +142,20 @@ def cancel(call: Call, item: Item, mode: str, body: Value | None = None) -> None
     }
     subject = cancelled_subject(properties.get("Subject"))
     send(call.world, _notice("CANCEL", event, owner, attendees_of(properties), subject, body), copy=_saves(mode))
+
+
+def forward(call: Call, item: Item, owner: Account, properties: Mapping[str, Any], message: Value, *, copy: bool) -> None:
+    """Invite others to a meeting, whoever organizes it; they answer to its organizer."""
+    event = _event(item, owner, properties, call.now())
+    if properties.get("Organizer"):
+        event["Organizer"] = properties["Organizer"]
+    if "RecurrenceId" in properties:
+        event["RecurrenceId"] = properties["RecurrenceId"]
+    to, cc, also = (
+        tuple((message.get(name) or {}).get("Mailbox") or ()) for name in ("ToRecipients", "CcRecipients", "BccRecipients")
+    )
+    notice = Notice("REQUEST", (event,), owner, to, str(message.get("Subject") or ""), cc, also, message.get("Body"))
+    send(call.world, notice, copy=copy)
 
 
 _PREFIXES = {"Accept": "Accepted: ", "Tentative": "Tentative: ", "Decline": "Declined: "}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.calendar import organizing
+from postroom_simulator.ews.calendar.appointments import is_meeting
 from postroom_simulator.ews.calendar.assistant import find_meeting, invited, is_account, organizes
 from postroom_simulator.ews.calendar.dates import dates_of, drop, keep, occurrence
 from postroom_simulator.ews.calendar.occurrences import seconds
@@ -21,7 +22,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["carry_out", "respond"]
+__all__ = ["carry_out", "forwarded", "respond"]
 
 Value = dict[str, Any]
 _ANSWERS = {
@@ -68,6 +69,8 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
     if not isinstance(owner, Account):
         raise EwsError("ErrorNonExistentMailbox")
     how = _ANSWERS[element]
+    if (item.beside or {}).get("IsDelegated"):
+        raise EwsError(f"ErrorCalendarIsDelegatedFor{how}")
     message, target = _what(call, item, how)
     properties = dict(target.properties or {})
     if _organizes(call, target):
@@ -149,3 +152,20 @@ def _answered(call: Call, target: Item, properties: Value, how: str) -> list[tup
     if how == "Decline":
         call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
     return [("CalendarItem", {"ItemId": item_id(call.store.item(target.uid))})]
+
+
+def forwarded(call: Call, item: Item, message: Value, *, copy: bool) -> bool:
+    """Send a meeting on to others, as an invitation of its organizer; False for what is no meeting. `message`: the properties of what is written with it."""
+    owner = call.world.directory.get(item.account)
+    element = kind_of(item.item_class).element
+    event = event_of(call, item) if element == "MeetingRequest" else None
+    if element == "CalendarItem" and (is_meeting(item.properties or {}) or (item.properties or {}).get("@received")):
+        properties = dict(item.properties or {})
+    elif event is not None:
+        properties = dict(event.properties)
+    else:
+        return False
+    if not isinstance(owner, Account):
+        return False
+    organizing.forward(call, item, owner, properties, message, copy=copy)
+    return True

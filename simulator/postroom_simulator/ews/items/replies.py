@@ -92,6 +92,11 @@ def _answer(call: Call, request: Value, item: Item, element: str, value: Value) 
         item_made = store_new(call, _folder(call, request, Role.DRAFTS), new, draft=True)
         _mark(call, item, element)
         return [("Message", {"ItemId": item_id(item_made)})]
+    if element == "ForwardItem":
+        from postroom_simulator.ews.items.answers import forwarded
+
+        if forwarded(call, item, new.properties, copy=disposition == "SendAndSaveCopy"):
+            return []
     copy = _folder(call, request, Role.SENT) if disposition == "SendAndSaveCopy" else None
     from postroom_simulator.ews.items.hooks import hooks_of
 
