@@ -136,6 +136,16 @@ def test_a_contact_comes_with_its_item(office: Office) -> None:
     assert found.one("Contact/DisplayName") == "Bobby Far"
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"), [("zoe", ["a@x.test"]), ("b@", ["b@x.test"]), ("smtp:b@x.test", ["b@x.test"]), ("a@", ["a@x.test"])]
+)
+def test_of_several_addresses_the_one_that_fits_or_the_first(office: Office, typed: str, found: list[str]) -> None:
+    entries = "".join(f'<t:Entry Key="EmailAddress{n}">{text}@x.test</t:Entry>' for n, text in enumerate("ab", 1))
+    office.contact(f"<t:DisplayName>Zoe Yew</t:DisplayName><t:EmailAddresses>{entries}</t:EmailAddresses>")
+    answer = resolve(office, typed)
+    assert (answer.codes, answer.all("Mailbox/EmailAddress")) == (["NoError"], found)
+
+
 def test_contacts_of_others_are_not_searched(office: Office) -> None:
     office.contact(BOBBY)
     assert resolve(office, "bobby", who=BOB).codes == ["ErrorNameResolutionNoResults"]

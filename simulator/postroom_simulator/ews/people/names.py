@@ -70,8 +70,8 @@ def _addresses(entry: Entry) -> tuple[str, ...]:
 
 
 def in_contacts(call: Call, folder: Folder, typed: str) -> Iterator[tuple[Item, list[Value]]]:
-    """Items of a contacts folder that fit, each with its mailboxes: one for each address of a contact, one for a list. A contact without
-    address has none."""
+    """Items of a contacts folder that fit, each with its mailboxes: of a contact the addresses that fit, or by its name the first one (our
+    choice); of a list one. A contact without address has none."""
     fits = matcher(typed)
     for item in call.store.items(folder.uid):
         if "associated" in item.flags:
@@ -82,13 +82,14 @@ def in_contacts(call: Call, folder: Folder, typed: str) -> Iterator[tuple[Item, 
         known = properties_of(call, item)
         addresses = [one for one in (known.get("EmailAddresses") or {}).get("Entry", ()) if one.get("")]
         names = [str(known.get(name) or "") for name in ("DisplayName", "FileAs", "GivenName", "Surname", "Nickname")]
-        if not fits(names, [one[""] for one in addresses]):
+        by_address = [one for one in addresses if fits((), (one[""],))]
+        if not by_address and not fits(names, ()):
             continue
         name = names[0] or names[1]
         if element == "DistributionList":
             yield item, [{"Name": name, "RoutingType": "MAPIPDL", "MailboxType": "PrivateDL", "ItemId": item_id(item)}]
         else:
-            yield item, [_mailbox(item, name, one) for one in addresses]
+            yield item, [_mailbox(item, name, one) for one in by_address or addresses[:1]]
 
 
 def _mailbox(item: Item, name: str, entry: Value) -> Value:
