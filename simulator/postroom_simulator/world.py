@@ -172,7 +172,11 @@ class World:
         wishes: Wishes | None = None,
     ) -> list[Delivery]:
         """Put a message, octet for octet, where its recipients want it: see `delivery.deliver`."""
-        return delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection, wishes=wishes)
+        done = delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection, wishes=wishes)
+        if self._ews is not None and self._ews.subscriptions.woken:
+            with self.lock:
+                self._ews.subscriptions.flush()
+        return done
 
     def recipient_status(self, address: str, size: int = 0) -> RecipientStatus:
         """What would become of a message of `size` octets (0: unknown) for this address."""

@@ -96,6 +96,7 @@ def _distinguished(call: Call, value: Mapping[str, Any]) -> Folder:
         raise EwsError("ErrorNoPublicFolderReplicaAvailable")
     if role is None:
         raise EwsError("ErrorFolderNotFound")
+    call.store.complete(account.address)  # whoever is looked at with this protocol has all its folders
     folder = call.store.folder(canonical(account.address), role)
     call.service.check_access(call, folder, "see")
     return folder

@@ -111,6 +111,14 @@ class MemoryMailStore:
                 state = self._further(box, role)
             return state.folder
 
+    def complete(self, account: str) -> None:
+        with self._lock:
+            box = self._box(account)
+            if len(box.roles) < len(DISTINGUISHED) + len(FURTHER):
+                for role in FURTHER:
+                    if role not in box.roles:
+                        self._further(box, role)
+
     def _further(self, box: Box, role: Role) -> FolderState:
         """Made when first asked for."""
         if role not in FURTHER:

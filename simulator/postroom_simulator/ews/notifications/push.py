@@ -1,7 +1,7 @@
 """Push subscriptions: the server posts to the client (ews reference 14; MS-OXWSPSNTIF 3.1.4).
 
-Only loopback is called, and hosts that the service's settings name. Posts go out when the world's desk does its work: as the clock moves, with
-each delivery, at `World.tick`, and by the loop of servers that listen.
+Only loopback is called, and hosts that the service's settings name. Posts go out at the end of the delivery or the request that is their cause;
+else when the world's desk does its work: as the clock moves, at `World.tick`, and by the loop of servers that listen.
 """
 
 from __future__ import annotations
@@ -90,7 +90,13 @@ class Pushing:
         """There may be something to tell."""
         if not (self._asked or self._pausing):
             self._asked = True
-            self._service.world.desk.later(0.0, f"push to {self._url}", self._tell)
+            self._service.subscriptions.woken.append(self)
+            self._service.world.desk.later(0.0, f"push to {self._url}", self.tell)
+
+    def tell(self) -> None:
+        """Post what there is, unless that was done since `wake`."""
+        if self._asked:
+            self._tell()
 
     def _status_later(self) -> None:
         self._turn += 1

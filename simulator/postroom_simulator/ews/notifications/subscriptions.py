@@ -62,6 +62,7 @@ class Subscriptions:
         self._logs: dict[str, Log] = {}
         self._number = 0
         self._watching = False
+        self.woken: list[Any] = []
 
     @property
     def world(self) -> World:
@@ -71,6 +72,11 @@ class Subscriptions:
     def newest(self) -> int:
         """The number of the last event."""
         return self._number
+
+    def flush(self) -> None:
+        """Post what push subscriptions have to be told. With the world's lock held."""
+        while self.woken:
+            self.woken.pop().tell()
 
     # -- coming and going
 
@@ -136,6 +142,7 @@ class Subscriptions:
 
     def _watch(self, account: str) -> None:
         if account not in self._logs:
+            self.world.store.complete(account)
             self._logs[account] = Log(self._number)
         if not self._watching:
             self._watching = True

@@ -123,9 +123,15 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             # tier 3: rounding out
             _row("FindPeople", "find_people", 3, "2013"),
             _row("GetPersona", "get_persona", 3, "2013", response="GetPersonaResponseMessage"),
-            _row("FindConversation", "", 3, "2010_SP1"),
-            _row("GetConversationItems", "", 3, "2013"),
-            _row("ApplyConversationAction", "", 3, "2010_SP1"),
+            _row("FindConversation", "find_conversation", 3, "2010_SP1", missing="sort orders, the archive"),
+            _row("GetConversationItems", "get_conversation_items", 3, "2013"),
+            _row(
+                "ApplyConversationAction",
+                "apply_conversation_action",
+                3,
+                "2010_SP1",
+                missing="categories, flags and retention; what is always to be done is done once",
+            ),
             _row("ArchiveItem", "archive_item", 3, "2013"),
             _row("GetServiceConfiguration", "get_service_configuration", 3, "2010"),
             _row(

@@ -42,4 +42,5 @@ def _changes(call: Call, request: Value) -> Value:
 def _root(call: Call, request: Value) -> Folder:
     if "SyncFolderId" in request:
         return target_folder(call, request["SyncFolderId"], missing="ErrorSyncFolderNotFound")
+    call.store.complete(call.account.address)
     return call.store.folder(canonical(call.account.address), Role.ROOT)
