@@ -70,7 +70,7 @@ def _addresses(entry: Entry) -> tuple[str, ...]:
 
 
 def in_contacts(call: Call, folder: Folder, typed: str) -> Iterator[tuple[Item, list[Value]]]:
-    """Items of a contacts folder that fit, each with its mailboxes: of a contact the addresses that fit, or by its name the first one (our
+    """Items of a contacts folder that fit, each with its mailboxes: of a contact the addresses that fit, or by its name all of them (our
     choice); of a list one. A contact without address has none."""
     fits = matcher(typed)
     for item in call.store.items(folder.uid):
@@ -89,7 +89,7 @@ def in_contacts(call: Call, folder: Folder, typed: str) -> Iterator[tuple[Item, 
         if element == "DistributionList":
             yield item, [{"Name": name, "RoutingType": "MAPIPDL", "MailboxType": "PrivateDL", "ItemId": item_id(item)}]
         else:
-            yield item, [_mailbox(item, name, one) for one in by_address or addresses[:1]]
+            yield item, [_mailbox(item, name, one) for one in by_address or addresses]
 
 
 def _mailbox(item: Item, name: str, entry: Value) -> Value:
