@@ -160,7 +160,6 @@ def test_settings(play):
         "configuration": "value",
         "rules": ["sort"],
         "availability": "Success",
-        "zones": True,
         "rooms": 0,
     }
 
