@@ -1,16 +1,19 @@
 """Mail from a POP3 server (RFC 1939, RFC 2449, RFC 2595), left there or deleted once it is stored."""
 
+# ruff: noqa: RUF009 - element() is dataclasses.field()
+
 from __future__ import annotations
 
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from postroom.errors import ConnectionFailed, MessageError, ProtocolError
 from postroom.providers.base import Fetched, Listed, MailboxProvider, MailboxState
 from postroom.providers.builtin.pop3_dialogue import Pop3Dialogue, Refused
+from postroom.providers.configuration import element
 from postroom.providers.contract import Capability, CheckReport, Direction, ProviderEnv, ProviderSpec, RunContext
 from postroom.providers.lines import Overlong
 from postroom.providers.secret import Secret
@@ -36,15 +39,27 @@ class Pop3Config:
     pipelining      use it when the server offers it
     """
 
-    host: str
-    port: int
-    user: str
-    password: Secret = field(repr=False)
-    tls: Literal["none", "implicit", "starttls"] = "implicit"
-    delete: bool = False
-    message_octets: int = 25 * 1024 * 1024
-    listing_octets: int = 64 * 1024 * 1024
-    pipelining: bool = True
+    host: str = element("EmailServer", identity=True, length=255, help="host name", source="7.2, spelling unconfirmed")
+    port: int = element("EmailPort", minimum=1, maximum=65535, help="port", source="7.2, spelling unconfirmed")
+    user: str = element("EmailUser", identity=True, length=320, help="account", source="7.2")
+    password: Secret = element("EmailPassword", secret=True, help="its password", source="7.2, spelling unconfirmed")
+    tls: Literal["none", "implicit", "starttls"] = element(
+        "EmailTls",
+        default="implicit",
+        was={"EmailUseSsl": {"true": "implicit", "1": "implicit", "false": "none", "0": "none"}},
+        help="implicit (usually port 995), starttls (STLS) or none; when asked for it is required",
+        source="ours",
+    )
+    delete: bool = element(
+        "DeleteEmails", default=False, help="delete messages once they are stored", source="7.2, spelling unconfirmed"
+    )
+    message_octets: int = element(
+        "MaxMessageSize", default=25 * 1024 * 1024, minimum=1024, help="octets; a longer message is parked", source="ours"
+    )
+    listing_octets: int = element(
+        "MaxListingSize", default=64 * 1024 * 1024, minimum=1024, help="octets of a listing of the mailbox", source="ours"
+    )
+    pipelining: bool = element("UsePipelining", default=True, help="use it when the server offers it", source="ours")
 
 
 class Pop3Provider(MailboxProvider[Pop3Config]):

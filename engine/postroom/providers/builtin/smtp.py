@@ -1,14 +1,17 @@
 """Mail out through an SMTP server (RFC 5321), one transaction an email, several a connection."""
 
+# ruff: noqa: RUF009 - element() is dataclasses.field()
+
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from postroom.errors import ConnectionFailed, ProtocolError, ProviderError, TransientError
 from postroom.providers.base import SendProvider, Submitted
 from postroom.providers.builtin.smtp_dialogue import Reply, SmtpDialogue, stuffed
+from postroom.providers.configuration import element
 from postroom.providers.contract import (
     Capability,
     CheckReport,
@@ -41,13 +44,37 @@ class SmtpConfig:
     final_dot_timeout  seconds to wait after the text: a short time makes duplicates (RFC 5321 §4.5.3.2, RFC 1047)
     """
 
-    host: str
-    port: int
-    user: str = ""
-    password: Secret = field(default=Secret(""), repr=False)
-    tls: Literal["none", "implicit", "starttls"] = "starttls"
-    hello_name: str = "postroom.invalid"
-    final_dot_timeout: float = 600.0
+    host: str = element("EmailServer", identity=True, length=255, help="host name", source="7.2, spelling unconfirmed")
+    port: int = element("EmailPort", minimum=1, maximum=65535, help="port", source="7.2, spelling unconfirmed")
+    user: str = element(
+        "EmailUser",
+        default="",
+        identity=True,
+        length=320,
+        help="account; empty for a server that wants no log-in",
+        source="7.2",
+    )
+    password: Secret = element(
+        "EmailPassword", default=Secret(""), secret=True, help="its password", source="7.2, spelling unconfirmed"
+    )
+    tls: Literal["none", "implicit", "starttls"] = element(
+        "EmailTls",
+        default="starttls",
+        was={"EmailUseSsl": {"true": "starttls", "1": "starttls", "false": "none", "0": "none"}},
+        help="starttls, implicit (usually port 465) or none; when asked for it is required",
+        source="ours",
+    )
+    hello_name: str = element(
+        "HelloName", default="postroom.invalid", length=255, help="the name given with EHLO", source="ours"
+    )
+    final_dot_timeout: float = element(
+        "FinalDotTimeout",
+        default=600.0,
+        milliseconds=True,
+        minimum=1000,
+        help="wait after the text of a message; a short one makes duplicates",
+        source="ours",
+    )
 
 
 @dataclass(frozen=True, slots=True)
