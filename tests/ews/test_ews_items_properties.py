@@ -333,3 +333,32 @@ def test_items_of_other_classes_have_their_folders(items: Items, item_class: str
     made = items.made(f"<t:Item><t:ItemClass>{item_class}</t:ItemClass><t:Subject>x</t:Subject></t:Item>", "")
     assert items.listed(folder) == [made]
     assert items.get(made)["IsDraft"] is False
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "code"),
+    [
+        (tag("0x37", "StringArray"), "<t:Values><t:Value>x</t:Value></t:Values>", "ErrorInvalidExtendedPropertyValue"),
+        (KEYWORDS.replace("StringArray", "String"), "<t:Value>x</t:Value>", "ErrorInvalidExtendedPropertyValue"),
+        (tag("0xe06", "String"), "<t:Value>some day</t:Value>", "ErrorInvalidExtendedPropertyValue"),
+        (tag("0xe07", "String"), "<t:Value>x</t:Value>", "ErrorInvalidExtendedPropertyValue"),
+        (tag("0x17", "Integer"), "<t:Value>9</t:Value>", "ErrorInvalidExtendedPropertyValue"),
+        (tag("0x1a", "String"), "<t:Value>IPM.Appointment</t:Value>", "ErrorObjectTypeChanged"),
+    ],
+)
+def test_mirrors_take_only_what_their_elements_can_be(items: Items, path: str, value: str, code: str) -> None:
+    assert items.create(f"<t:Message>{extended(path, value)}</t:Message>")["ResponseCode"] == code
+    made = items.draft()
+    assert items.update(made, set_extended(path, value))["ResponseCode"] == code
+    assert items.get(made)["ItemId"] == made
+
+
+def test_a_class_by_its_property(items: Items) -> None:
+    made = items.draft(extended(tag("0x1a", "String"), "<t:Value>IPM.Note.Mine</t:Value>"))
+    assert items.get(made)["ItemClass"] == "IPM.Note.Mine"
+
+
+def test_a_sender_without_an_address_cannot_send(items: Items) -> None:
+    nameless = extended(tag("0x42", "String"), "<t:Value>Nobody</t:Value>")
+    to_bob = "<t:ToRecipients><t:Mailbox><t:EmailAddress>bob@sim.test</t:EmailAddress></t:Mailbox></t:ToRecipients>"
+    assert items.create(f"<t:Message>{nameless}{to_bob}</t:Message>", "SendOnly")["ResponseCode"] == "ErrorSendAsDenied"

@@ -139,6 +139,8 @@ def _set(call: Call, item: Item, changed: Value, path: Path, update: Value, kind
         if path_of_property(given[0]) != path:
             raise _refused("ErrorUpdatePropertyMismatch", path)
         mapi.write(changed, normalised(given[0]), hooks_of(kind.element).mirrors)
+        if "ItemClass" in changed and kind_of(changed["ItemClass"]).element != kind.element:
+            raise EwsError("ErrorObjectTypeChanged")
         changed.pop("IsDraft", None)  # settled when a message is first stored (MS-OXCMSG 2.2.1.6)
         return changed
     if isinstance(path, Indexed) and path.uri == _MEMBER:

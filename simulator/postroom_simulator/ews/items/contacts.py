@@ -257,7 +257,7 @@ def _strings(name: str) -> Mirror:
         if texts:
             properties[name] = {"String": list(texts)}
 
-    return Mirror(lambda _, properties: (properties.get(name) or {}).get("String"), put)
+    return Mirror(lambda _, properties: (properties.get(name) or {}).get("String"), put, many=True)
 
 
 _TEXT_TAGS = {

@@ -31,10 +31,12 @@ Key = tuple[str, int | str]
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """get: from item and properties, None where there is no value. put: into the properties; None: read-only. A removed property is put as None."""
+    """get: from item and properties, None where there is no value. put: into the properties; None: read-only. A removed property is put as None.
+    many: the value is a list."""
 
     get: Callable[[Item, Value], Any]
     put: Callable[[Value, Any], None] | None = None
+    many: bool = False
 
 
 def read_only(get: Callable[[Item, Value], Any]) -> Mirror:
@@ -244,7 +246,10 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
         0x67AA: read_only(lambda item, _: "associated" in item.flags),
     }
     yield from ((("", tag), mirror) for tag, mirror in tags.items())
-    yield ("publicstrings", "keywords"), Mirror(lambda _, one: (one.get("Categories") or {}).get("String"), _put_categories)
+    yield (
+        ("publicstrings", "keywords"),
+        Mirror(lambda _, one: (one.get("Categories") or {}).get("String"), _put_categories, many=True),
+    )
     yield ("common", 0x8503), element("ReminderIsSet", _truth)
     yield ("common", 0x8501), element("ReminderMinutesBeforeStart")
     yield ("common", 0x8502), element("ReminderDueBy", moment)
@@ -333,6 +338,8 @@ def write(properties: Value, given: Value, own: Mapping[Key, Mirror]) -> None:
     if mirror.put is None:
         raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": text_of(path.tag or path.name or path.number)})
     value = values_of(given)
+    if isinstance(value, list) != mirror.many:
+        raise EwsError("ErrorInvalidExtendedPropertyValue")
     try:
         mirror.put(properties, value)
     except (ValueError, TypeError):

@@ -105,6 +105,8 @@ def new_properties(call: Call, element: str, value: Value, *, level: int = 1, at
         if name in READ_ONLY or name in hooks.read_only:
             raise EwsError("ErrorInvalidPropertySet", values={"PropertyPath": f"item:{name}"})
     given = _given(call, value, hooks)
+    if kind_of(given.get("ItemClass") or kind.item_class).element != kind.element:  # an extended property said so
+        raise EwsError("ErrorObjectTypeChanged")
     files = [new_attachment(call, name, one, level) for name, one in value.get("Attachments") or ()]
     octets = octets_given(value["MimeContent"]) if "MimeContent" in value else None
     if octets is None:
