@@ -11,6 +11,7 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import is_search, target_folder
 from postroom_simulator.ews.ids import Id, Kind, mailbox_number, write_id
 from postroom_simulator.ews.items.view import item_id, item_value
+from postroom_simulator.ews.search.items import quick_value
 from postroom_simulator.ews.shapes import Shape, item_shape
 from postroom_simulator.ews.sync_states import ItemsState, read_items, write_items
 from postroom_simulator.store.interface import ASSOCIATED, Folder, Item
@@ -78,7 +79,7 @@ class _Work:
         return [("Create", dict([self._shown(item)])) for item in wanted]
 
     def _shown(self, item: Item) -> tuple[str, Value]:
-        return item_value(self._call, item, self._shape)
+        return quick_value(self._call, item, self._shape) or item_value(self._call, item, self._shape)
 
     def _answer(self, changes: list[Change], state: ItemsState, *, complete: bool) -> Value:
         text = write_items(self._folder.uid, state)

@@ -25,7 +25,7 @@ from postroom_simulator.ews.search.values import getter
 from postroom_simulator.ews.shapes import Shape, item_shape
 from postroom_simulator.store.interface import ASSOCIATED, Folder, Item, Role
 
-__all__ = ["Search", "root_of", "search_of"]
+__all__ = ["Search", "quick_value", "root_of", "search_of"]
 
 TEXT_LIMIT = 255
 """Characters to which a search cuts texts."""
@@ -199,11 +199,19 @@ _QUICK: Mapping[str, Callable[[Call, Item], Any]] = MappingProxyType(
 """Properties that need no look into the item."""
 
 
+def quick_value(call: Call, item: Item, shape: Shape) -> tuple[str, Value] | None:
+    """An item of which nothing is asked but what the store knows; None where more is."""
+    names = ("ItemId", *shape.elements)
+    if shape.base != "IdOnly" or type(item) is not Item or shape.extended or shape.indexed or not _QUICK.keys() >= set(names):
+        return None
+    return kind_of(item.item_class).element, {name: _QUICK[name](call, item) for name in names}
+
+
 def shown(call: Call, item: Item, shape: Shape) -> tuple[str, Value]:
     """An item as a search shows it: what the store knows is not looked for in the item, and texts are cut."""
-    names = ("ItemId", *shape.elements)
-    if shape.base == "IdOnly" and type(item) is Item and not (shape.extended or shape.indexed) and _QUICK.keys() >= set(names):
-        return kind_of(item.item_class).element, {name: _QUICK[name](call, item) for name in names}
+    quick = quick_value(call, item, shape)
+    if quick is not None:
+        return quick
     element, value = item_value(call, item, shape)
     return element, {name: _cut(one) if name not in _WHOLE else one for name, one in value.items()}
 
