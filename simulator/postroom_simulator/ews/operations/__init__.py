@@ -88,7 +88,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("CopyFolder", "copy_folder", 1),
             _row("EmptyFolder", "empty_folder", 1, "2010"),
             _row("SyncFolderItems", "sync_folder_items", 1),
-            _row("CreateAttachment", "create_attachment", 1),
+            _row("CreateAttachment", "create_attachment", 1, missing="attachments by reference"),
             _row("GetAttachment", "get_attachment", 1),
             _row("DeleteAttachment", "delete_attachment", 1),
             _row("GetServerTimeZones", "get_server_time_zones", 1, "2010"),
@@ -132,7 +132,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 "2010_SP1",
                 missing="categories, flags and retention; what is always to be done is done once",
             ),
-            _row("ArchiveItem", "archive_item", 3, "2013"),
+            _row(
+                "ArchiveItem",
+                "archive_item",
+                3,
+                "2013",
+                missing="no mailbox has an archive: each item is answered with ErrorArchiveMailboxNotEnabled",
+            ),
             _row("GetServiceConfiguration", "get_service_configuration", 3, "2010"),
             _row(
                 "GetSharingMetadata",
