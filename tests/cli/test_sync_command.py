@@ -155,6 +155,18 @@ def test_a_mailbox_whose_password_is_wrong_is_not_enabled(scene: Scene) -> None:
     assert scene.desk.run("alerts", "list", "--level", "error") == "no alerts\n"
 
 
+def test_failed_emails_are_listed_with_the_subject_for_their_owner_only(scene: Scene) -> None:
+    scene.fault(Reply("554", "5.5.1 no"), protocol="smtp", at="DATA")
+    scene.desk.run("settings", "set", "allowunresolvedpartiesonemailsend=yes")
+    scene.desk.run("email", "send", "--from", ADA, "--to", "betty@birch.test", "--subject", "Order", "--body", "x")
+    told = scene.desk.run("sync", "--once")
+    assert "1 not sent" in told
+    assert "***" in (shown := scene.desk.run("mailbox", "failures"))
+    assert "Order" not in shown
+    mine = scene.desk.run("mailbox", "failures", "--as", ADA)
+    assert all(word in mine for word in ("Order", "554 5.5.1 no", "outgoing"))
+
+
 def test_a_test_can_be_left_to_the_next_sync_or_only_look(scene: Scene) -> None:
     scene.desk.run("mailbox", "set", ADA, "--password", given=PASSWORD)
     scene.desk.run("mailbox", "test-and-enable", ADA, "--test-only")

@@ -92,6 +92,11 @@ def test_counters_of_tokens_wrap_at_their_digits() -> None:
     assert [make_token(layout, 1, counter) for counter in (8, 9, 10)] == ["CRM:00018", "CRM:00019", "CRM:00010"]
 
 
+def test_numbers_of_users_wrap_at_theirs() -> None:
+    layout = TokenLayout(user_digits=1)
+    assert [make_token(layout, user, 0) for user in (8, 9, 10, 11)] == ["CRM:08000", "CRM:09000", "CRM:00000", "CRM:01000"]
+
+
 def test_the_longest_prefix_is_the_one_that_is_meant() -> None:
     assert find_tokens("Hello CRM0001", TokenLayout(("CRM", "crm0"))) == ("crm0001",)
 

@@ -165,9 +165,17 @@ class Desk:
     @cached_property
     def caller(self) -> Caller:
         """An administrator: every privilege, no user. With --as a user, who may read and write activities, and what --privilege adds."""
-        from postroom.organization.callers import APPROVE_ADDRESS, READ_ACTIVITY, SEND_AS_USER, WRITE_ACTIVITY, Caller
+        from postroom.organization.callers import (
+            ADMINISTRATOR,
+            APPROVE_ADDRESS,
+            READ_ACTIVITY,
+            SEND_AS_USER,
+            WRITE_ACTIVITY,
+            Caller,
+        )
 
-        known = {name.casefold(): name for name in (APPROVE_ADDRESS, READ_ACTIVITY, SEND_AS_USER, WRITE_ACTIVITY)}
+        names = (APPROVE_ADDRESS, READ_ACTIVITY, SEND_AS_USER, WRITE_ACTIVITY, ADMINISTRATOR)
+        known = {name.casefold(): name for name in names}
         if not self.common.as_:
             if self.common.privileges:
                 raise UsageProblem("--privilege goes with --as: an administrator holds every privilege")

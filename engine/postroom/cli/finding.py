@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["NOUNS", "Ambiguous", "find", "label_of", "labels"]
 
-NOUNS = {"systemuser": "user", "emailserverprofile": "profile", "tracelog": "alert"}
+NOUNS = {
+    "systemuser": "user",
+    "emailserverprofile": "profile",
+    "tracelog": "alert",
+    "exchangesyncidmapping": "failed email",
+}
 """What people call an entity, where that is not its name."""
 
 _COLUMNS = {

@@ -10,7 +10,7 @@ import typer
 from postroom.cli.desk import Desk, Failed, UsageProblem, command, group
 from postroom.cli.finding import find, labels
 from postroom.cli.inputs import assignments, given, moment, password
-from postroom.cli.records import AskPassword, Name, Names, PasswordFrom, Values, View, each, finder, update
+from postroom.cli.records import AskPassword, Name, Names, PasswordFrom, Values, View, each, finder, show_list, update
 from postroom.cli.records import register as register_records
 from postroom.cli.running import engine, stoppable
 from postroom.model import Lookup, Mailbox, MailboxTestStatus
@@ -282,6 +282,29 @@ def explain(desk: Desk, name: Name) -> None:
     shown_skipped(desk, box, found)
 
 
+_FAILURES = View(
+    "exchangesyncidmapping",
+    {
+        "of": "ownerid",
+        "email": lambda one: one.itemsubject or "(no subject)",
+        "way": lambda one: "outgoing" if one.objectid else "incoming",
+        "why": "lastsyncerror",
+        "tries": "retries",
+        "last": "lastsyncerroroccurredon",
+    },
+)
+
+
+def failures(desk: Desk) -> None:
+    """Single emails that failed and have not come right yet, the newest first. Subjects are shown to the mailbox's owner only.
+
+    postroom mailbox failures --as ada@example.test
+    """
+    order = ("-lastsyncerroroccurredon",)
+    found = desk.organization.retrieve_multiple(desk.caller, _FAILURES.entity, order_by=order, limit=200)
+    show_list(desk, _FAILURES, found)
+
+
 def register(app: typer.Typer) -> None:
     made = group(app, "mailbox", "Mailboxes: approve them, test and enable them, ask why one is skipped.")
     for name, function in (
@@ -292,6 +315,7 @@ def register(app: typer.Typer) -> None:
         ("test-and-enable", enable_tested),
         ("apply-defaults", apply_defaults),
         ("explain", explain),
+        ("failures", failures),
     ):
         command(made, name)(function)
     register_records(made, VIEW, without=("set",))
