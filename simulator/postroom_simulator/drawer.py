@@ -92,7 +92,7 @@ def keep_newest(world: World, count: int) -> None:
         with contextlib.suppress(NoSuchItem):
             folder = world.store.item(entry.data["uid"]).folder
             excess = world.store.count(folder) - count
-            for old in world.store.items(folder)[:excess] if excess > 0 else ():
-                world.withdraw(old.uid, reason="kept enough")
+            for item in world.store.items(folder)[:excess] if excess > 0 else ():
+                world.withdraw(item.uid, reason="kept enough")
 
     world.journal.listen(watch)

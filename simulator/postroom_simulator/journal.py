@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from postroom_simulator.directory import fold
 from postroom_simulator.errors import ExpectationFailed
@@ -119,9 +119,9 @@ def _entries(row: _Row | _Retrieval | Entry) -> tuple[Entry, ...]:
     if isinstance(row, Entry):
         return (row,)
     if len(row) == 9:
-        number, at, kind, protocol, connection, account, verb, detail, data = row
+        number, at, kind, protocol, connection, account, verb, detail, data = cast("_Row", row)
         return (Entry(number, at, Kind(kind), protocol, connection, account, verb, detail, dict(data)),)
-    number, at, connection, account, argument, uid, uidl, octets = row
+    number, at, connection, account, argument, uid, uidl, octets = cast("_Retrieval", row)
     told = {"uid": uid, "uidl": uidl, "octets": octets}
     return (
         Entry(number, at, Kind.COMMAND, "pop3", connection, account, "RETR", argument),

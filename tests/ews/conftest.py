@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from exchangelib_scene import exchange as exchange
-from items_scene import items as items
+from exchangelib_scene import exchange  # noqa: F401
+from items_scene import items  # noqa: F401
 from lxml import etree
 from people_scene import office  # noqa: F401
 

@@ -164,7 +164,7 @@ def _no_password() -> str:
 
 def _unreadable(*paths: str | Path | None) -> str | Path:
     """The first file that cannot be read: OpenSSL does not say which."""
-    for path in filter(None, paths):
+    for path in (path for path in paths if path):
         try:
             Path(path).read_bytes()
         except OSError:
