@@ -32,7 +32,7 @@ def read_message(octets: bytes) -> Value:
     value: Value = {
         "Subject": _header(parsed, "Subject") or None,
         "Body": _body(parsed),
-        "Importance": _IMPORTANCE.get((_header(parsed, "Importance") or _header(parsed, "X-Priority"))[:8].strip().lower()),
+        "Importance": _IMPORTANCE.get(_first_word(_header(parsed, "Importance") or _header(parsed, "X-Priority"))),
         "Sensitivity": _SENSITIVITY.get(_header(parsed, "Sensitivity").strip().lower()),
         "InReplyTo": _header(parsed, "In-Reply-To") or None,
         "References": _header(parsed, "References") or None,
@@ -49,7 +49,7 @@ def read_message(octets: bytes) -> Value:
         "ConversationIndex": _index(_header(parsed, "Thread-Index")),
         "ConversationTopic": _header(parsed, "Thread-Topic") or topic(_header(parsed, "Subject")),
         "InternetMessageHeaders": {
-            "InternetMessageHeader": [{"@HeaderName": name, "": decoded(_flat(str(one)))} for name, one in parsed.items()]
+            "InternetMessageHeader": [{"@HeaderName": name, "": decoded(_flat(_text(one)))} for name, one in parsed.raw_items()]
         },
         "HasAttachments": any(not one.get("IsInline") for _, one in attachments_of(octets, parsed)),
     }
@@ -190,16 +190,26 @@ def _flat(text: str) -> str:
 
 
 def _header(parsed: Message, name: str) -> str:
-    value = parsed[name]
-    return decoded(_flat(_text(value))) if value is not None else ""
+    given = _fields(parsed, name)
+    return decoded(_flat(given[0])) if given else ""
 
 
-def _text(value: object) -> str:
-    return str(value).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+def _first_word(text: str) -> str:
+    """Of "1 (Highest)" the number."""
+    return text.split(maxsplit=1)[0].lower() if text.strip() else ""
+
+
+def _fields(parsed: Message, name: str) -> list[str]:
+    """The values of all fields of a name, octets beyond ASCII read as UTF-8 (RFC 6532)."""
+    return [_text(value) for key, value in parsed.raw_items() if key.lower() == name.lower()]
+
+
+def _text(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _recipients(parsed: Message, name: str) -> Value | None:
-    given = [_flat(_text(one)) for one in parsed.get_all(name, ())]
+    given = [_flat(one) for one in _fields(parsed, name)]
     boxes = [mailbox(decoded(shown), address) for shown, address in getaddresses(given) if address]
     return {"Mailbox": boxes} if boxes else None
 
