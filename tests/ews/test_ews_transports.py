@@ -174,5 +174,5 @@ def test_a_message_that_was_handed_out_whole_is_offered() -> None:
         direct(world, get.format("<t:IncludeMimeContent>true</t:IncludeMimeContent>"))
         (entry,) = world.journal.entries(kind="offered")
         stored = next(iter(world.inbox(wire.ANN)))
-        assert entry.data == {"uid": delivery.uid, "octets": len(stored), "way": "mime"}
+        assert entry.data == {"uid": delivery.uid, "uidl": found, "octets": len(stored), "way": "mime"}
         assert (entry.protocol, entry.verb, entry.account) == ("ews", "GetItem", wire.ANN)

@@ -255,7 +255,8 @@ def _codes(value: Any, depth: int = 0) -> list[str]:
 
 
 def _handed_out(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """Of each item whose MIME or body is in the answer whole: uid, octets and how."""
+    """Of each item whose MIME or body is in the answer whole: uid, the name under which it was handed out (as POP3's unique id is one), octets
+    and how."""
     from postroom_simulator.ews.ids import parse_id
 
     for _, message in value.get("ResponseMessages") or ():
@@ -269,9 +270,9 @@ def _handed_out(value: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             except EwsError:
                 continue
             if mime:
-                yield {"uid": uid, "octets": _length(mime), "way": "mime"}
+                yield {"uid": uid, "uidl": named, "octets": _length(mime), "way": "mime"}
             elif not (isinstance(body, Mapping) and body.get("@IsTruncated")):
-                yield {"uid": uid, "octets": _length(body), "way": "body"}
+                yield {"uid": uid, "uidl": named, "octets": _length(body), "way": "body"}
 
 
 def _length(value: Any) -> int:
