@@ -43,7 +43,9 @@ def test_the_opening_moves(exchange):
 
 def test_the_login_is_guessed(exchange):
     exchange.deliver("hello")
-    assert exchange.account(auth=None).inbox.total_count == 1
+    ann = exchange.account(auth=None)
+    assert ann.inbox.total_count == 1
+    assert ann.protocol.get_auth_type() == BASIC
 
 
 @pytest.mark.parametrize("user", ["ann", "SIM\\ann", ANN])

@@ -83,6 +83,10 @@ def test_archive(exchange):
     made = ann.bulk_create(folder=ann.inbox, items=drafts(ann, 2))
     with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):  # a code of the schema that exchangelib lacks
         ann.bulk_archive(made, to_folder=ann.trash)
+    with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):
+        ann.inbox.get(subject="item 0").archive(to_folder=ann.trash)
+    with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):
+        ann.inbox.all().archive(to_folder=ann.trash)
 
 
 def test_export_and_upload(exchange):

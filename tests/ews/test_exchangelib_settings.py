@@ -74,7 +74,7 @@ def test_rules(exchange):
     ann.set_rule(found)
     (changed,) = ann.rules
     assert (changed.display_name, changed.id) == ("renamed", rule.id)
-    changed.delete()
+    ann.delete_rule(changed)
     assert ann.rules == []
     kept = Rule(account=ann, display_name="again", priority=1, is_enabled=False, actions=Actions(delete=True)).save()
     kept.delete()
