@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from postroom.providers.configuration.problems import Code, Findings
 from postroom.providers.configuration.tree import Node
+from postroom.providers.configuration.values import Identifier, Wrong
 from postroom.providers.contract import Direction
 
 __all__ = ["Served", "between_providers"]
@@ -32,12 +35,8 @@ def between_providers(providers: Sequence[Served], findings: Findings) -> None:
     known: dict[str, int] = {}
     for position, one in enumerate(providers):
         organization = one.settings.get("crm_server_url", "").rstrip("/").casefold()
-        for what, name, values in (
-            ("user", "UserId", one.settings.get("users", ())),
-            ("queue", "QueueId", one.settings.get("queues", ())),
-        ):
-            lines = [child.line for child in one.node.named(name)]
-            for value, line in zip(values, lines, strict=True):
+        for what, name in (("user", "UserId"), ("queue", "QueueId")):
+            for value, line in _identifiers(one.node, name):
                 other, first = served.setdefault((what, one.direction, organization, value), (position, line))
                 if other != position:
                     text = f"this {what} is served {one.direction} by another provider too, in line {first}"
@@ -49,3 +48,10 @@ def between_providers(providers: Sequence[Served], findings: Findings) -> None:
             findings.add(Code.CONFLICT, one.path, one.node.line, text, remedy, also=(first,))
         if one.identity:
             known.setdefault(one.identity, one.node.line)
+
+
+def _identifiers(node: Node, name: str) -> Iterator[tuple[UUID, int]]:
+    """Those that are some; what is wrong with the others is told elsewhere."""
+    for child in node.named(name):
+        with suppress(Wrong):
+            yield Identifier().parse(child.text), child.line
