@@ -1,4 +1,4 @@
-"""The README's example test is run as it stands there."""
+"""The README's example tests are run as they stand there."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from pathlib import Path
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_example_passes_in_a_project_of_its_own(tmp_path: Path) -> None:
-    (code,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-    (tmp_path / "test_example.py").write_text(code, "utf-8")
+def test_the_examples_pass_in_a_project_of_their_own(tmp_path: Path) -> None:
+    examples = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    for number, code in enumerate(examples):
+        (tmp_path / f"test_example_{number}.py").write_text(code, "utf-8")
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, text=True, capture_output=True, timeout=100, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "1 passed" in done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_feature_files_of_others_are_collected_when_asked(tmp_path: Path) -> None:
