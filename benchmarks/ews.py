@@ -108,7 +108,7 @@ def recorded(call: Callable[[], Any], times: int) -> tuple[list[bytes], Callable
         kept.append((answer.status_code, answer.headers, answer.content))
         return answer
 
-    requests.Session.post = recording  # type: ignore[assignment,method-assign]
+    requests.Session.post = recording  # type: ignore[method-assign]
     try:
         call()
     finally:
