@@ -187,7 +187,9 @@ def test_a_bomb_of_gzip_is_not_unpacked(world: World, monkeypatch: pytest.Monkey
     one.close()
 
 
-@pytest.mark.parametrize("body", [b"no gzip at all", gzip.compress(GET_INBOX, mtime=0)[:-9], gzip.compress(GET_INBOX, mtime=0)[:20]])
+@pytest.mark.parametrize(
+    "body", [b"no gzip at all", gzip.compress(GET_INBOX, mtime=0)[:-9], gzip.compress(GET_INBOX, mtime=0)[:20]]
+)
 def test_broken_gzip(world: World, body: bytes) -> None:
     one = connected(world)
     assert one.ask(http(body, extra="Content-Encoding: gzip\r\n")).status == 400
@@ -196,7 +198,9 @@ def test_broken_gzip(world: World, body: bytes) -> None:
 
 def test_stacked_codings(world: World) -> None:
     one = connected(world)
-    assert one.ask(http(gzip.compress(gzip.compress(GET_INBOX), mtime=0), extra="Content-Encoding: gzip, gzip\r\n")).status == 415
+    assert (
+        one.ask(http(gzip.compress(gzip.compress(GET_INBOX), mtime=0), extra="Content-Encoding: gzip, gzip\r\n")).status == 415
+    )
     one.close()
 
 

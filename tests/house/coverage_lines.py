@@ -287,7 +287,9 @@ test_problem.__test__ = False  # type: ignore[attr-defined]
 
 @cache
 def scenarios(path: Path) -> frozenset[str]:
-    found = re.findall(r"^\s*(?:Scenario|Scenario Outline|Scenario Template|Example): *(.+?)\s*$", path.read_text(), re.MULTILINE)
+    found = re.findall(
+        r"^\s*(?:Scenario|Scenario Outline|Scenario Template|Example): *(.+?)\s*$", path.read_text(), re.MULTILINE
+    )
     return frozenset(found)
 
 

@@ -54,7 +54,9 @@ RECORD = {"organizationid", "name", "createdon", "modifiedon", "description"}
 def texts() -> str:
     """The engine's own code, without the model, the migrations and the commands that only show settings."""
     aside = ("model", "migrations", "cli", "testing")
-    return "\n".join(path.read_text("utf-8") for path in sorted(ROOT.rglob("*.py")) if not set(path.relative_to(ROOT).parts) & set(aside))
+    return "\n".join(
+        path.read_text("utf-8") for path in sorted(ROOT.rglob("*.py")) if not set(path.relative_to(ROOT).parts) & set(aside)
+    )
 
 
 def settings_of(cls: type[Any]) -> list[str]:
