@@ -13,7 +13,7 @@ def test_every_named_test_exists_and_every_test_is_named():
     named = set(re.findall(r"`(tests/[\w/]+\.py)`", text))
     clients = [*(ROOT / "tests" / "peers").glob("test_*.py"), *(ROOT / "tests" / "ews").glob("test_exchangelib_*.py")]
     there = {str(path.relative_to(ROOT)) for path in clients}
-    assert there - named == set()
+    assert there - named - {"tests/ews/test_exchangelib_surface.py"} == set()  # that one talks to nobody
     assert [name for name in named - there if not (ROOT / name).exists()] == []
 
 

@@ -112,10 +112,17 @@ class _EnumerationWriter:
 
 
 class _Attributes:
-    """The attributes of a type in a version."""
+    """The attributes of a type in a version. One whose value the version does not know yet is left out."""
 
     def __init__(self, spec: Type, version: Version) -> None:
         self._known = {"@" + name: child.since <= version for name, child in spec.attributes.items()}
+        self._newer = {
+            ("@" + name, value)
+            for name, child in spec.attributes.items()
+            if child.type not in SIMPLE
+            for value, since in type_named(child.type).values.items()
+            if since > version
+        }
 
     def __contains__(self, key: str) -> bool:
         return key in self._known
@@ -123,7 +130,8 @@ class _Attributes:
     def text(self, tag: str, key: str, value: Any) -> str:
         if key not in self._known:
             raise KeyError(f"{tag} has no attribute {key[1:]}")
-        return f' {key[1:]}="{_attribute(_scalar(value))}"' if value is not None and self._known[key] else ""
+        told = value is not None and self._known[key] and not (self._newer and (key, value) in self._newer)
+        return f' {key[1:]}="{_attribute(_scalar(value))}"' if told else ""
 
     def texts(self, tag: str, value: Mapping[str, Any]) -> str:
         return "".join([self.text(tag, key, one) for key, one in value.items() if key[:1] == "@"])
