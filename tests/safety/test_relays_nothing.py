@@ -32,6 +32,13 @@ CLIENTS = {
     "dns",
     "exchangelib",
 }
+HARMLESS = {"urllib.parse"}
+"""Of those packages, what calls nobody."""
+EXCEPT = {
+    "ews/notifications/push.py": ["http.client"],  # push notifications, to loopback and configured hosts only: tested there
+    "ews/mount.py": ["requests", "?.connect"],  # the other way round: who calls is answered without a socket, by World.connect
+}
+"""What has a reason, file by file."""
 OWN = {"self", "memory", "world"}
 """`World.connect` and `memory.connect` make connections inside a world."""
 
@@ -44,17 +51,19 @@ def outgoing(tree: ast.AST) -> list[str]:
             owner = node.func.value.id if isinstance(node.func.value, ast.Name) else "?"
             found += [] if owner in OWN else [f"{owner}.{node.func.attr}"]
         elif isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names if alias.name.partition(".")[0] in CLIENTS]
+            names = [alias.name for alias in node.names if alias.name not in HARMLESS]
+            found += [name for name in names if name.partition(".")[0] in CLIENTS]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             module = (node.module or "").partition(".")[0]
-            found += [node.module or ""] if module in CLIENTS else []
+            found += [node.module or ""] if module in CLIENTS and node.module not in HARMLESS else []
             found += [alias.name for alias in node.names if module in ("socket", "asyncio", "os") and alias.name in CALLS_OUT]
     return found
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(SOURCES[0].parent)))
 def test_no_source_calls_out(path):
-    assert outgoing(ast.parse(path.read_text())) == []
+    allowed = EXCEPT.get(str(path.relative_to(SOURCES[0].parent)), [])
+    assert sorted(outgoing(ast.parse(path.read_text()))) == sorted(allowed)
 
 
 @pytest.mark.parametrize(
