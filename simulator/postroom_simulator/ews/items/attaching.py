@@ -12,7 +12,7 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, parse_id, write_id
 from postroom_simulator.ews.items.compose import inner_octets
 from postroom_simulator.ews.items.kinds import kind_of_element
-from postroom_simulator.ews.items.mail import attachments_of, read_message
+from postroom_simulator.ews.items.mail import read_message
 from postroom_simulator.store.interface import Item
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def inner_of(value: Value) -> tuple[str, Value]:
         if isinstance(value.get(element), dict):
             return element, numbered(dict(value[element]))
     octets = inner_octets(value)
-    return "Message", numbered(read_message(octets) | {"Attachments": attachments_of(octets), "@Mime": octets})
+    return "Message", numbered(read_message(octets) | {"@Mime": octets})
 
 
 def inner_item(found: Found, properties: Value, item_class: str) -> Item:
@@ -182,7 +182,7 @@ def _with_item(call: Call, value: Value, level: int) -> Value:
     kept, state = states(made.properties)
     if made.octets is not None:
         kept["@Mime"] = made.octets
-        kept = read_message(made.octets) | {"Attachments": attachments_of(made.octets)} | kept
+        kept = read_message(made.octets) | kept
     item_class = state.get("ItemClass") or made.kind.item_class
     inner = kept | {name: one for name, one in state.items() if name != "IsDraft"} | {"ItemClass": item_class}
     shown = made.kind.element

@@ -14,7 +14,7 @@ from postroom_simulator.ews.items.extended import normalised, path_of_property
 from postroom_simulator.ews.items.hooks import hooks_of
 from postroom_simulator.ews.items.keeping import numbered
 from postroom_simulator.ews.items.kinds import Kind, kind_of
-from postroom_simulator.ews.items.mail import attachments_of, read_message
+from postroom_simulator.ews.items.mail import read_message
 from postroom_simulator.ews.items.writing import READ_ONLY, completed, mailboxes, octets_given
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.store.interface import Item
@@ -185,7 +185,7 @@ def _from_mime(call: Call, kind: Kind, octets: bytes) -> Value:
         return said
     if kind.folder_class != "IPF.Note":
         raise EwsError("ErrorUnsupportedMimeConversion")
-    return numbered(read_message(octets) | {"Attachments": attachments_of(octets)})
+    return numbered(read_message(octets))
 
 
 def _set_indexed(changed: Value, path: Indexed, update: Value) -> Value:

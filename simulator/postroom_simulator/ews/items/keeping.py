@@ -18,7 +18,7 @@ from postroom_simulator.ews.items.compose import compose
 from postroom_simulator.ews.items.extended import path_of_property
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
 from postroom_simulator.ews.items.kinds import Kind, kind_of
-from postroom_simulator.ews.items.mail import attachments_of, read_message
+from postroom_simulator.ews.items.mail import read_message
 from postroom_simulator.store.interface import Folder, Item
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def own(store: MailStore, item: Item) -> Value:
     if item.properties is not None:
         return dict(item.properties)
     octets = store.octets(item.uid)
-    value = read_message(octets) | {"Attachments": attachments_of(octets)}
+    value = read_message(octets)
     if item.beside:
         value = {name: one for name, one in (value | dict(item.beside)).items() if one is not None}
     return numbered(value)

@@ -17,7 +17,7 @@ from typing import Any
 from postroom_simulator.headers import decoded
 from postroom_simulator.store.contents import with_line_ends
 
-__all__ = ["attachments_of", "read_message"]
+__all__ = ["read_message"]
 
 Value = dict[str, Any]
 DEEPEST = 60
@@ -27,8 +27,10 @@ _SENSITIVITY = {"personal": "Personal", "private": "Private", "company-confident
 
 
 def read_message(octets: bytes) -> Value:
-    """Elements of MessageType that come from the octets. Bodies under "Body"; attachments in `attachments_of`."""
+    """Elements of MessageType that come from the octets. "Attachments" are elements with their octets under "Content" (files) or the inner
+    message's octets under "@Mime" (items), without ids; the list is empty where there are none."""
     parsed = _parsed(octets)
+    attachments = _attachments(parsed)
     value: Value = {
         "Subject": _header(parsed, "Subject") or None,
         "Body": _body(parsed),
@@ -51,7 +53,8 @@ def read_message(octets: bytes) -> Value:
         "InternetMessageHeaders": {
             "InternetMessageHeader": [{"@HeaderName": name, "": decoded(_flat(_text(one)))} for name, one in parsed.raw_items()]
         },
-        "HasAttachments": any(not one.get("IsInline") for _, one in attachments_of(octets, parsed)),
+        "HasAttachments": any(not one.get("IsInline") for _, one in attachments),
+        "Attachments": attachments,
     }
     value["DisplayTo"] = _display(value["ToRecipients"])
     value["DisplayCc"] = _display(value["CcRecipients"])
@@ -60,9 +63,7 @@ def read_message(octets: bytes) -> Value:
     return {name: one for name, one in value.items() if one is not None}
 
 
-def attachments_of(octets: bytes, parsed: Message | None = None) -> list[tuple[str, Value]]:
-    """Attachment elements with their octets under "Content" (files) or the inner message's octets under "@Mime" (items), without ids."""
-    parsed = parsed if parsed is not None else _parsed(octets)
+def _attachments(parsed: Message) -> list[tuple[str, Value]]:
     body = _body_part(parsed)
     found: list[tuple[str, Value]] = []
     _collect(parsed, body, found)

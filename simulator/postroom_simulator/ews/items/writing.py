@@ -15,7 +15,7 @@ from postroom_simulator.ews.items.extended import normalised
 from postroom_simulator.ews.items.hooks import Hooks, hooks_of
 from postroom_simulator.ews.items.keeping import BESIDE, STATES, keep
 from postroom_simulator.ews.items.kinds import Kind, kind_of, kind_of_element
-from postroom_simulator.ews.items.mail import attachments_of, mailbox, read_message
+from postroom_simulator.ews.items.mail import mailbox, read_message
 from postroom_simulator.ews.people.sending import senders
 from postroom_simulator.store.interface import Folder, Item, Role
 
@@ -76,7 +76,7 @@ class New:
         """All properties, whichever way they were said."""
         if self.octets is None:
             return self.properties
-        return read_message(self.octets) | {"Attachments": attachments_of(self.octets)} | self.properties
+        return read_message(self.octets) | self.properties
 
 
 def standard_folder(new: New) -> Role:
@@ -114,7 +114,7 @@ def new_properties(call: Call, element: str, value: Value, *, level: int = 1, at
     if kind.folder_class == "IPF.Note" and hooks.read_mime is None:
         if not files and given.keys() <= BESIDE | set(STATES):
             return New(kind, given, octets)
-        said = read_message(octets) | {"Attachments": attachments_of(octets)}
+        said = read_message(octets)
     elif hooks.read_mime is not None:
         said = hooks.read_mime(call, octets)
     else:
