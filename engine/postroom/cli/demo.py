@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from postroom.cli.texts import clean, told
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -81,7 +83,6 @@ def demo(
     """
     from rich.console import Console
 
-    from postroom.cli.texts import told
     from postroom.demo.report import as_document
     from postroom.demo.run import DemoProblem, run_demo
     from postroom_simulator.errors import SimulatorError
@@ -90,7 +91,7 @@ def demo(
         with _progress(Console(stderr=True)) as progress:
             report = run_demo(paths or (), seed=seed, transport=transport.value, keep=keep, progress=progress)
     except (DemoProblem, SimulatorError, OSError) as error:
-        typer.echo(f"postroom demo: {_clean(told(error))}", err=True)
+        typer.echo(f"postroom demo: {clean(told(error))}", err=True)
         raise typer.Exit(2) from None
     if as_json:
         typer.echo(json.dumps(as_document(report), indent=2))
@@ -201,11 +202,11 @@ class _Page:
     def line(self, text: str, style: str = "") -> None:
         from rich.text import Text
 
-        self._console.print(Text(_clean(text), style), soft_wrap=True)
+        self._console.print(Text(clean(text), style), soft_wrap=True)
 
     def text(self, text: str) -> None:
         """A sentence, broken into lines."""
-        for line in textwrap.wrap(_clean(text), self._width, initial_indent="  ", subsequent_indent="  "):
+        for line in textwrap.wrap(clean(text), self._width, initial_indent="  ", subsequent_indent="  "):
             self.line(line)
 
     def heading(self, text: str) -> None:
@@ -220,7 +221,7 @@ class _Page:
         for text, width in cells:
             room = width or self._width - line.cell_len
             style = STYLES.get(text, "red") if styled and text == styled else ""
-            line.append(_fitted(_clean(text), room) + ("  " if width else ""), style)
+            line.append(_fitted(clean(text), room) + ("  " if width else ""), style)
         line.rstrip()
         self._console.print(line, soft_wrap=True)
 
@@ -275,7 +276,7 @@ def _widest(texts: Iterable[str], limit: int) -> int:
     """Columns for all of these texts, at most `limit`."""
     from rich.cells import cell_len
 
-    return min(limit, max((cell_len(_clean(text)) for text in texts), default=1))
+    return min(limit, max((cell_len(clean(text)) for text in texts), default=1))
 
 
 def _sum(counts: object) -> str:
@@ -287,11 +288,6 @@ def _sum(counts: object) -> str:
 def _size(octets: int) -> str:
     unit, word = (2**20, "MiB") if octets >= 2**20 else (2**10, "KiB")
     return f"{octets / unit:g} {word}" if octets % unit == 0 else f"{octets} octets"
-
-
-def _clean(text: str) -> str:
-    """Control characters, also those that turn the direction of writing, shown as escapes."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _fitted(text: str, width: int) -> str:

@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
+from postroom_simulator.ews.calendar.names import INDEX, INDEX_NAMES, MONTHS
 from postroom_simulator.ews.errors import EwsError
 
 __all__ = [
     "END_OF_TIME",
-    "INDEX",
-    "MONTHS",
     "REGENERATIONS",
     "WEEKDAYS",
     "Pattern",
@@ -30,22 +29,6 @@ __all__ = [
 Value = dict[str, Any]
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
-INDEX = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
-_INDEX_NAMES = {number: name for name, number in INDEX.items()}
 _GROUPS = {"Day": range(7), "Weekday": range(5), "WeekendDay": range(5, 7)}
 REGENERATIONS = {
     "DailyRegeneration": "daily",
@@ -349,7 +332,7 @@ def _pattern_value(one: Pattern) -> tuple[str, Value]:
     names = {tuple(days): name for name, days in _GROUPS.items()}
     relative: Value = {
         "DaysOfWeek": names.get(one.days) or WEEKDAYS[one.days[0]],
-        "DayOfWeekIndex": _INDEX_NAMES[one.nth],
+        "DayOfWeekIndex": INDEX_NAMES[one.nth],
     } | month
     if month:
         return "RelativeYearlyRecurrence", relative

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
+from postroom_simulator.ews.calendar.names import INDEX, INDEX_NAMES, MONTHS
 from postroom_simulator.ews.calendar.zone_rules import (
     DAYS,
     LAST_YEAR,
@@ -33,22 +34,6 @@ Value = dict[str, Any]
 _NEW = {"Alberta Standard Time": "Mountain Standard Time", "British Columbia Standard Time": "Pacific Standard Time",
         "Manitoba Standard Time": "Central Standard Time"}  # fmt: skip
 """Ids that came after the servers that this one is like; clients of today do not know them."""
-_INDEX = {"First": 1, "Second": 2, "Third": 3, "Fourth": 4, "Last": -1}
-_INDEX_NAMES = {number: name for name, number in _INDEX.items()}
-_MONTHS = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 CUSTOM = "Customized Time Zone"
 """The id of a zone that has none."""
 
@@ -297,8 +282,8 @@ def _yearly(change: Change, year: int) -> Value:
         return {"AbsoluteDate": change.in_year(year).date(), "Time": time}
     pattern = {
         "DaysOfWeek": DAYS[change.weekday],
-        "DayOfWeekIndex": _INDEX_NAMES[change.nth],
-        "Month": _MONTHS[change.month - 1],
+        "DayOfWeekIndex": INDEX_NAMES[change.nth],
+        "Month": MONTHS[change.month - 1],
     }
     return {"RelativeYearlyRecurrence": pattern, "Time": time}
 
@@ -332,8 +317,8 @@ def _change_of(value: Mapping[str, Any]) -> Change:
     pattern = value["RelativeYearlyRecurrence"]
     if pattern["DaysOfWeek"] not in DAYS:
         raise EwsError("ErrorCalendarInvalidDayForTimeChangePattern")
-    month = _MONTHS.index(pattern["Month"]) + 1
-    return Change(month, DAYS.index(pattern["DaysOfWeek"]), _INDEX[pattern["DayOfWeekIndex"]], at)
+    month = MONTHS.index(pattern["Month"]) + 1
+    return Change(month, DAYS.index(pattern["DaysOfWeek"]), INDEX[pattern["DayOfWeekIndex"]], at)
 
 
 def _clock(text: str) -> timedelta:

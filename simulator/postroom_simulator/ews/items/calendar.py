@@ -31,7 +31,7 @@ from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
 from postroom_simulator.ews.codec import moment
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.hooks import Occurrence
-from postroom_simulator.ews.items.mapi import Key, Mirror, element, one_of, read_only
+from postroom_simulator.ews.items.mapi import Key, Mirror, element, one_of, read_only, truth
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Folder, Item
 
@@ -269,10 +269,6 @@ _BUSY = {0: "Free", 1: "Tentative", 2: "Busy", 3: "OOF", 4: "WorkingElsewhere"}
 _RESPONSES = {0: "Unknown", 1: "Organizer", 2: "Tentative", 3: "Accept", 4: "Decline", 5: "NoResponseReceived"}
 
 
-def _truth(text: str) -> bool:
-    return text == "true"
-
-
 def _follows_from_attendees(_: Value, __: Any) -> None:
     """DavMail writes the state that it expects of an event; ours follows from who was invited by whom."""
 
@@ -290,7 +286,7 @@ MIRRORS: Mapping[Key, Mirror] = MappingProxyType(
         ("appointment", 0x820D): element("Start", moment),
         ("appointment", 0x820E): element("End", moment),
         ("appointment", 0x8213): read_only(_minutes),
-        ("appointment", 0x8215): element("IsAllDayEvent", _truth),
+        ("appointment", 0x8215): element("IsAllDayEvent", truth),
         ("appointment", 0x8216): read_only(lambda _, one: organizing.recurrence_blob(one)),
         ("appointment", 0x8217): Mirror(lambda _, one: one.get("AppointmentState") or 0, _follows_from_attendees),
         ("appointment", 0x8218): read_only(

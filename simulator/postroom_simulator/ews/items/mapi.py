@@ -59,7 +59,7 @@ def _set(properties: Value, name: str, value: Any) -> None:
         properties[name] = value
 
 
-def _truth(text: str) -> bool:
+def truth(text: str) -> bool:
     return text == "true"
 
 
@@ -207,12 +207,12 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
         0x0E1D: read_only(lambda _, one: topic(one.get("Subject") or "") or ""),
         0x003D: read_only(_prefix),
         0x0070: element("ConversationTopic"),
-        0x0029: element("IsReadReceiptRequested", _truth),
-        0x0023: element("IsDeliveryReceiptRequested", _truth),
+        0x0029: element("IsReadReceiptRequested", truth),
+        0x0023: element("IsDeliveryReceiptRequested", truth),
         0x0039: element("DateTimeSent", moment),
         0x0E06: element("DateTimeReceived", moment),
         0x0E07: Mirror(message_flags, _put_flags),
-        0x0E69: element("IsRead", _truth),
+        0x0E69: element("IsRead", truth),
         0x0E08: read_only(lambda item, one: one.get("Size") or max(item.size, 1)),
         0x0E20: read_only(lambda item, one: one.get("Size") or max(item.size, 1)),
         0x0E23: read_only(lambda item, _: item.arrived),
@@ -250,7 +250,7 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
         ("publicstrings", "keywords"),
         Mirror(lambda _, one: (one.get("Categories") or {}).get("String"), _put_categories, many=True),
     )
-    yield ("common", 0x8503), element("ReminderIsSet", _truth)
+    yield ("common", 0x8503), element("ReminderIsSet", truth)
     yield ("common", 0x8501), element("ReminderMinutesBeforeStart")
     yield ("common", 0x8502), element("ReminderDueBy", moment)
     yield ("common", 0x8506), Mirror(lambda _, one: one.get("Sensitivity") in ("Private", "Confidential"), _put_private)

@@ -210,10 +210,6 @@ def derive(call: Call, item: Item, properties: Value) -> Value:
     return properties
 
 
-def _truth(text: str) -> bool:
-    return text == "true"
-
-
 def _put_complete(properties: Value, text: Any) -> None:
     properties["Status"] = "Completed" if text == "true" else "NotStarted"
 
