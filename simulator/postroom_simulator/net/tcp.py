@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ipaddress
 import logging
 import socket
 import struct
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 from postroom_simulator.errors import WorldError
 from postroom_simulator.fault_rules import nearest
 from postroom_simulator.net.connection import Connection
+from postroom_simulator.net.hosts import is_loopback
 from postroom_simulator.net.registry import Cancellable, MovableClock, Timers, is_movable
 from postroom_simulator.net.service import DISCARD_LIMIT, PROTOCOLS, SessionFactory, make_session
 
@@ -61,7 +61,7 @@ class Servers:
         allow_remote: bool = False,
         sessions: SessionFactory = make_session,
     ) -> None:
-        if not allow_remote and not _is_loopback(host):
+        if not allow_remote and not is_loopback(host):
             raise WorldError(f"{host} is not loopback: anybody could reach the servers. Say allow_remote=True if that is meant")
         self.world = world
         self.addresses: dict[str, tuple[str, int]] = {}
@@ -342,15 +342,6 @@ async def _turn_once() -> None:
 async def _some_turns() -> None:
     for _ in range(_TURNS):
         await _turn_once()
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _listen(host: str, ports: Mapping[str, int]) -> dict[str, socket.socket]:

@@ -7,7 +7,6 @@ else when the world's desk does its work: as the clock moves, at `World.tick`, a
 from __future__ import annotations
 
 import http.client
-import ipaddress
 from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ from postroom_simulator.ews.notifications.events import write_watermark
 from postroom_simulator.ews.notifications.subscriptions import PAGE, Subscription, notification
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.journal import Kind
+from postroom_simulator.net.hosts import is_loopback
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.service import EwsService
@@ -40,17 +40,8 @@ def check_url(url: str, allowed: AbstractSet[str]) -> None:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise EwsError("ErrorInvalidPushSubscriptionUrl") from None
-    if parts.scheme not in ("http", "https") or not (host in allowed or _is_loopback(host)):
+    if parts.scheme not in ("http", "https") or not (host in allowed or is_loopback(host)):
         raise EwsError("ErrorInvalidPushSubscriptionUrl", "Only loopback and hosts that were set up are called.")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def post(url: str, body: bytes) -> bytes:

@@ -14,7 +14,7 @@ from postroom_simulator.ews.identity import sid_of
 from postroom_simulator.people import Delegate
 from postroom_simulator.store.interface import Folder, Role
 
-__all__ = ["add", "answer_each", "delegate_value", "owner_of", "remove", "update", "user_of"]
+__all__ = ["add", "answer_each", "change_each", "delegate_value", "owner_of", "remove", "update", "user_of"]
 
 FOLDERS: Mapping[str, Role] = MappingProxyType(
     {
@@ -72,6 +72,19 @@ def answer_each(inputs: list[Value], act: Callable[[Value], Value | None]) -> Va
         except EwsError as error:
             messages.append(failure(error))
     return {"ResponseMessages": {"DelegateUserResponseMessageType": messages}} if messages else {}
+
+
+def change_each(call: Call, request: Value, act: Callable[[Call, Account, Value], Value]) -> Value:
+    """The answer of AddDelegate and UpdateDelegate: `act` for each user, then who gets meeting requests."""
+    try:
+        owner = owner_of(call, request["Mailbox"])
+    except EwsError as error:
+        return failure(error)
+    users = (request.get("DelegateUsers") or {}).get("DelegateUser", [])
+    messages = answer_each(users, lambda one: act(call, owner, one))
+    if request.get("DeliverMeetingRequests"):
+        owner.delegation.meeting_requests = request["DeliverMeetingRequests"]
+    return success(**messages)
 
 
 def delegate_value(call: Call, owner: Account, delegate: Delegate, *, levels: bool) -> Value:
