@@ -400,7 +400,6 @@ _LEFT_OUT = {
     "mailboxstatistics": None,
     "secret": None,
     "statevalue": None,  # losing it costs another look and never a message (providers.contract.StateCell)
-    "exchangesyncidmapping": None,  # the list of failures that people look at for some days: a cut run may miss one or count it twice
     "emailserverprofile": {"lasttesttotalexecutiontime"},
     "outgoing_ledger": {"token"},
     "tracelog": {"machinename"},
@@ -421,6 +420,7 @@ _LEFT_OUT = {
 """Tables, and columns of tables, that tell how often and when something ran: an interruption may show there and nowhere else."""
 UNCERTAINTY = {
     "email": {"deliveryattempts", "actualend", "senton"},
+    "exchangesyncidmapping": None,  # a failure and its tries; gone when a person decided
     "outgoing_ledger": {"attempts", "reason"},
     "outgoing_recipient": {"accepted", "permanent", "reply"},
     "tracelog": None,
