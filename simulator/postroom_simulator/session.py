@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from postroom_simulator.faults import AcceptThenReset, Cut, Drop, Effect, Garble, Lie, LoseReply, Point, Stall
+from postroom_simulator.faults import AcceptThenReset, Cut, Effect, Garble, Lie, LoseReply, Point
 from postroom_simulator.journal import Kind
 
 if TYPE_CHECKING:
@@ -130,11 +130,6 @@ class SessionContext:
         if kind is Kind.COMMAND:
             self.argument = detail
         self.world.journal.write(kind, self.protocol, self.connection, account, verb, detail, data)
-
-
-def before_acting(effect: Effect | None) -> bool:
-    """Whether the effect forbids to take the step (Drop, Stall)."""
-    return isinstance(effect, Drop | Stall)
 
 
 def spoiling(effect: Effect, octets: int) -> dict[str, Any] | None:

@@ -125,9 +125,8 @@ class ServerSideSync:
         done: set[tuple[str, Operation]] = set()
         while True:
             found = self.organization.due_mailboxes(limit=limit, holder=self.holder)
-            if (
-                self._met_others
-            ):  # each process has an order of its own, so that they do not follow each other from mailbox to mailbox
+            if self._met_others:
+                # Each process has an order of its own, so that they do not follow each other from mailbox to mailbox.
                 found.sort(key=lambda due: zlib.crc32(f"{self.holder} {due.mailbox.mailboxid}".encode()))
             turns = {due.mailbox.mailboxid: _Turn(due.token) for due in found}
             jobs = [

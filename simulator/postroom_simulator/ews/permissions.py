@@ -32,8 +32,6 @@ __all__ = [
 
 Value = dict[str, Any]
 DEFAULT, ANONYMOUS = "Default", "Anonymous"
-_ACTIONS = ("None", "Owned", "All")
-_READS = ("None", "TimeOnly", "TimeAndSubjectAndLocation", "FullDetails")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.fields import Extended, Indexed, Path
+from postroom_simulator.ews.fields import Indexed
 from postroom_simulator.ews.ids import Id, change_key, mailbox_number, write_id
 from postroom_simulator.ews.ids import Kind as IdKind
 from postroom_simulator.ews.items import mapi
@@ -27,7 +27,7 @@ from postroom_simulator.ews.shapes import Shape
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Item
 
-__all__ = ["item_id", "item_value", "path_value_of", "properties_of"]
+__all__ = ["item_id", "item_value", "properties_of"]
 
 HEAVY = frozenset(
     {"MimeContent", "Body", "Attachments", "ToRecipients", "CcRecipients", "BccRecipients", "ReplyTo", "InternetMessageHeaders", "ResponseObjects", "TextBody",
@@ -223,26 +223,7 @@ LATE: Mapping[str, Late] = MappingProxyType(
     }
 )
 """Elements that are made for one answer."""
-_PLAIN = Shape("AllProperties")
 _BODIES = frozenset({"Body", "TextBody", "UniqueBody", "NormalizedBody"})
-
-
-def path_value_of(call: Call, item: Item, path: Path) -> Any:
-    """What a path means for an item: of an element its value, of an indexed path the entry's, of an extended property a text, number, moment, octets
-    or a list of such. None where there is none. For restrictions, sort orders and groups."""
-    known, kind = _light(call, item), kind_of(item.item_class)
-    if isinstance(path, Extended) or path.uri.partition(":")[2] in _BODIES:
-        known = _whole(call, item, known)
-    if isinstance(path, Extended):
-        return mapi.read(item, known, path, hooks_of(kind.element).mirrors)
-    if isinstance(path, Indexed):
-        return _indexed_value(known, path)
-    made = hooks_of(kind.element).late.get(path.element) or LATE.get(path.element)
-    if made is not None:
-        return made(call, item, known, _PLAIN)
-    if path.element in known:
-        return known[path.element]
-    return dict(kind.always).get(path.element)
 
 
 def item_value(call: Call, item: Item, shape: Shape) -> tuple[str, Value]:
@@ -320,13 +301,6 @@ def _entry(known: Value, path: Indexed) -> tuple[str, Value | None, str]:
     element, part = _collection(path)
     rows = (known.get(element) or {}).get("Entry") or ()
     return element, next((one for one in rows if one["@Key"] == path.index), None), part
-
-
-def _indexed_value(known: Value, path: Indexed) -> Any:
-    _, entry, part = _entry(known, path)
-    if entry is None:
-        return None
-    return entry.get(part) if part else entry.get("")
 
 
 def _show_indexed(value: Value, known: Value, path: Indexed, kind: Kind) -> None:

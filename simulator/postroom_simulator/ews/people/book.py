@@ -10,7 +10,7 @@ from postroom_simulator.directory import Account, Directory, Group, canonical
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 
-__all__ = ["Entry", "account_of", "contact_value", "display_name", "entries", "initials_of", "mailbox_value"]
+__all__ = ["Entry", "account_of", "contact_value", "display_name", "entries", "mailbox_value"]
 
 Entry = Account | Group
 
@@ -34,10 +34,6 @@ def mailbox_value(entry: Entry) -> Value:
     """An EmailAddressType."""
     kind = "Mailbox" if isinstance(entry, Account) else "PublicDL"
     return {"Name": display_name(entry), "EmailAddress": entry.address, "RoutingType": "SMTP", "MailboxType": kind}
-
-
-def initials_of(*names: str) -> str:
-    return "".join(f"{name[0]}." for name in names if name)
 
 
 def contact_value(call: Call, entry: Entry, shape: str) -> Value:
