@@ -51,12 +51,31 @@ class Field:
         return self.uri.partition(":")[2]
 
 
+_COLLECTIONS = MappingProxyType(
+    {
+        "contacts:EmailAddress": "EmailAddresses",
+        "contacts:ImAddress": "ImAddresses",
+        "contacts:PhoneNumber": "PhoneNumbers",
+        "contacts:PhysicalAddress": "PhysicalAddresses",
+    }
+)
+"""The collections of a contact, by the path that names an entry."""
+
+
 @dataclass(frozen=True, slots=True)
 class Indexed:
     """An entry of a collection: `contacts:EmailAddress` with index EmailAddress1, `item:InternetMessageHeader` with a name."""
 
     uri: str
     index: str
+
+    @property
+    def collection(self) -> tuple[str, str]:
+        """Of a contact's collection: its element, and for addresses the part of the entry that is named, else "". ("", "") for other paths."""
+        for prefix, element in _COLLECTIONS.items():
+            if self.uri == prefix or self.uri.startswith(prefix + ":"):
+                return element, self.uri[len(prefix) + 1 :]
+        return "", ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,14 +222,6 @@ def _remove(changed: Value, path: Path, kind: Kind) -> Value:
     return changed
 
 
-_COLLECTIONS = {
-    "contacts:EmailAddress": "EmailAddresses",
-    "contacts:ImAddress": "ImAddresses",
-    "contacts:PhoneNumber": "PhoneNumbers",
-    "contacts:PhysicalAddress": "PhysicalAddresses",
-}
-
-
 _MEMBER = "distributionlist:Members:Member"
 
 
@@ -245,10 +237,9 @@ def _set_member(changed: Value, path: Indexed, given: Value | None) -> Value:
 
 def _collection(path: Indexed) -> tuple[str, str]:
     """The collection's element, and for addresses the part of the entry that is named."""
-    for prefix, element in _COLLECTIONS.items():
-        if path.uri == prefix or path.uri.startswith(prefix + ":"):
-            return element, path.uri[len(prefix) + 1 :]
-    raise _refused("ErrorInvalidPropertySet", path)
+    if not path.collection[0]:
+        raise _refused("ErrorInvalidPropertySet", path)
+    return path.collection
 
 
 def _set_entry(changed: Value, collection: str, path: Indexed, entry: Value | None, part: str) -> None:

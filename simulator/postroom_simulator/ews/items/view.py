@@ -276,29 +276,13 @@ def _wanted(call: Call, kind: Kind, shape: Shape) -> list[str]:
     return [name for name in dict.fromkeys(names) if name in children and children[name].since <= version]
 
 
-_COLLECTIONS = {
-    "contacts:EmailAddress": "EmailAddresses",
-    "contacts:ImAddress": "ImAddresses",
-    "contacts:PhoneNumber": "PhoneNumbers",
-    "contacts:PhysicalAddress": "PhysicalAddresses",
-}
-
-
-def _collection(path: Indexed) -> tuple[str, str]:
-    """The element of the collection, and for addresses the part of the entry that is named."""
-    for prefix, element in _COLLECTIONS.items():
-        if path.uri == prefix or path.uri.startswith(prefix + ":"):
-            return element, path.uri[len(prefix) + 1 :]
-    return "", ""
-
-
 def _entry(known: Value, path: Indexed) -> tuple[str, Value | None, str]:
     """Element of the collection, the entry that the path names, and the part of it."""
     if path.uri == "item:InternetMessageHeader":
         rows = (known.get("InternetMessageHeaders") or {}).get("InternetMessageHeader") or ()
         folded = path.index.lower()
         return "InternetMessageHeaders", next((one for one in rows if one["@HeaderName"].lower() == folded), None), ""
-    element, part = _collection(path)
+    element, part = path.collection
     rows = (known.get(element) or {}).get("Entry") or ()
     return element, next((one for one in rows if one["@Key"] == path.index), None), part
 

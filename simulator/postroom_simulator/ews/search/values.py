@@ -220,21 +220,11 @@ def _indexed(known: Mapping[str, Any], path: Indexed) -> Any:
     if path.uri == "item:InternetMessageHeader":
         given = (known.get("InternetMessageHeaders") or {}).get("InternetMessageHeader") or ()
         return [one[""] for one in given if one["@HeaderName"].lower() == path.index.lower()] or None
-    collection, part = _collection(path.uri)
+    collection, part = path.collection
     for entry in (known.get(collection) or {}).get("Entry", ()):
         if entry["@Key"] == path.index:
             return entry.get(part)
     return None
-
-
-def _collection(uri: str) -> tuple[str, str]:
-    if uri.startswith("contacts:PhysicalAddress:"):
-        return "PhysicalAddresses", uri.rpartition(":")[2]
-    return {
-        "contacts:EmailAddress": "EmailAddresses",
-        "contacts:ImAddress": "ImAddresses",
-        "contacts:PhoneNumber": "PhoneNumbers",
-    }[uri], ""
 
 
 # -- comparing
