@@ -6,7 +6,8 @@ import copy
 import json
 import pickle
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint
+from importlib.metadata import Distribution, EntryPoint
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -114,6 +115,96 @@ def test_a_later_interface_and_dodged_finals_are_refused() -> None:
     Dodging.run = lambda self, ctx: RunOutcome()  # type: ignore[method-assign,misc]
     with pytest.raises(ConfigError, match="final"):
         verify(Dodging, "dodging")
+
+
+class _Package(Distribution):
+    """An installed distribution with one line of metadata."""
+
+    def __init__(self, name: str, version: str, place: Path) -> None:
+        self._text, self._place = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", place
+
+    def read_text(self, filename: str) -> str | None:
+        return self._text if filename == "METADATA" else None
+
+    def locate_file(self, path: Any) -> Any:
+        return self._place / path
+
+
+def offered(name: str, target: str, package: str, version: str = "1.0") -> EntryPoint:
+    point = EntryPoint(name, target, GROUP)
+    vars(point)["dist"] = _Package(package, version, Path("/site"))
+    return point
+
+
+def test_two_packages_with_one_name_are_both_named() -> None:
+    registry = Registry()
+    registry.discover([offered("good", f"{__name__}:Good", "acme", "1.2"), offered("good", "json:loads", "bolt", "3.0")])
+    with pytest.raises(ConfigError, match=r"acme 1\.2 in /site, bolt 3\.0 in /site.*several packages"):
+        registry.find("good")
+
+
+def test_one_package_found_twice_counts_once() -> None:
+    registry = Registry()
+    registry.discover([offered("good", f"{__name__}:Good", "acme"), offered("good", f"{__name__}:Good", "acme")])
+    assert registry.find("good") is Good
+    assert registry.listing()[0].finding == ""
+
+
+def test_who_is_preferred_wins_and_the_other_is_told() -> None:
+    registry = Registry(prefer={"good": "acme"})
+    registry.discover([offered("good", f"{__name__}:Good", "acme"), offered("good", "json:loads", "bolt")])
+    assert registry.find("good") is Good
+    assert "bolt 1.0" in registry.listing()[0].finding
+
+
+def test_a_built_in_name_is_nobody_elses_unless_it_is_said() -> None:
+    for prefer, kind in (({}, Pop3Provider), ({"pop3": "acme"}, Good)):
+        registry = Registry(prefer=prefer)
+        registry.offer("pop3", "postroom.providers.builtin.pop3:Pop3Provider", "built in")
+        registry.discover([offered("pop3", f"{__name__}:Good", "acme")])
+        assert registry.find("pop3") is kind
+        (row,) = registry.listing()
+        assert ("acme 1.0" if kind is Pop3Provider else "built in") in row.finding
+
+
+def test_an_import_that_ends_the_program_does_not_end_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "leaves_at_once_xyz.py").write_text("import sys\nsys.exit('no licence')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry()
+    registry.discover([offered("leaves", "leaves_at_once_xyz:Leaver", "acme"), offered("good", f"{__name__}:Good", "acme")])
+    broken = registry.look("leaves")
+    assert isinstance(broken, BrokenProvider)
+    assert "SystemExit: no licence" in broken.reason
+    assert "leaves_at_once_xyz.py" in broken.trace
+    assert registry.find("good") is Good
+
+
+def test_strict_lists_all_that_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [
+        offered("a", "no_such_module_at_all:X", "acme"),
+        offered("b", "json:loads", "bolt"),
+        offered("pop3", "x:Y", "crow"),
+    ]
+    monkeypatch.setattr("postroom.providers.registry.entry_points", lambda **_: found)
+    Registry.default()
+    with pytest.raises(ConfigError, match=r"a: ModuleNotFoundError.*b: .*not a class.*pop3: .*crow 1\.0"):
+        Registry.default(strict=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("run", lambda self: None),
+        ("check", lambda self, ctx, more: None),
+        ("close", lambda self, now: None),
+        ("__init__", lambda self, config: None),
+    ],
+)
+def test_methods_that_cannot_be_called_as_the_contract_says(name: str, method: Any) -> None:
+    whole = {"run": lambda self, ctx: None, "check": lambda self, ctx: None, "close": lambda self: None, "spec": Good.spec}
+    verify(type("Whole", (), whole), "whole")
+    with pytest.raises(ConfigError, match=f"{name}.* cannot be called with"):
+        verify(type("Odd", (), {**whole, name: method}), "odd")
 
 
 # -- secrets

@@ -1,10 +1,16 @@
-"""Which providers there are: registered ones, class paths, documented names, and installed entry points (listed, loaded when used)."""
+"""Which providers there are: registered ones, class paths, documented names, and installed entry points (listed, loaded when used).
+
+Nothing is resolved silently: a name that two packages use, a package that takes a built-in name, an import that fails are kept, each with its
+reason, and hide no other (provider-kit reference 5.6).
+"""
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import threading
-from collections.abc import Iterable
+import traceback
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -14,7 +20,7 @@ from postroom.errors import ConfigError
 from postroom.providers.contract import Provider, ProviderSpec
 from postroom.providers.lifecycle import overridden_finals
 
-__all__ = ["ALIASES", "GROUP", "BrokenProvider", "Registry", "verify"]
+__all__ = ["ALIASES", "GROUP", "BrokenProvider", "ListedProvider", "Registry", "verify"]
 
 GROUP = "postroom.providers"
 BUILTIN = {
@@ -27,18 +33,57 @@ ALIASES = {
     "Microsoft.Crm.Tools.Email.Providers.SmtpPollingSendEmailProvider": "smtp",
 }
 SDK_API = (1, 0)
+ARGUMENTS = {"__init__": 2, "check": 1, "run": 1, "close": 0}
+"""How many arguments the contract gives to each method, behind the instance."""
+BUILT_IN = "built in"
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenProvider:
-    """A name that is known and cannot be used: kept with the reason, so that one bad package hides no other."""
+    """A name that is known and cannot be used: kept with the reason, so that one bad package hides no other. `trace`: where an import
+    failed."""
 
     name: str
     source: str
     reason: str
+    trace: str = ""
 
     def refuse(self) -> ConfigError:
         return ConfigError(f"provider {self.name!r} ({self.source}) cannot be used: {self.reason}")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedProvider:
+    """One name of the list: where it comes from, and the class or why there is none. `left_out`: who else offers the name, and lost."""
+
+    name: str
+    source: str
+    kind: type[Provider] | BrokenProvider
+    aliases: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def finding(self) -> str:
+        """What is not as it should be; "" when nothing is."""
+        if isinstance(self.kind, BrokenProvider):
+            return self.kind.reason
+        return f"the name is also used by {', '.join(self.left_out)}" if self.left_out else ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """Who offers a name. `owner`: the distribution's name; `source`: the same for people, with version and place."""
+
+    owner: str
+    source: str
+    target: EntryPoint | str
+
+    @classmethod
+    def of(cls, point: EntryPoint) -> _Offer:
+        if point.dist is None:
+            return cls("unknown distribution", "unknown distribution", point)
+        place = point.dist.locate_file("")
+        return cls(point.dist.name, f"{point.dist.name} {point.dist.version} in {place}", point)
 
 
 def verify(kind: Any, source: str) -> type[Provider]:
@@ -46,6 +91,7 @@ def verify(kind: Any, source: str) -> type[Provider]:
     if not isinstance(kind, type):
         raise ConfigError(f"{source} is not a class")
     problems = [f"{name} is missing" for name in ("check", "run", "close") if not callable(getattr(kind, name, None))]
+    problems += [text for name, number in ARGUMENTS.items() if (text := _unfit(kind, name, number))]
     spec = getattr(kind, "spec", None)
     if not isinstance(spec, ProviderSpec):
         problems.append("spec is missing or no ProviderSpec")
@@ -59,22 +105,43 @@ def verify(kind: Any, source: str) -> type[Provider]:
     return kind
 
 
+def _unfit(kind: type, name: str, number: int) -> str:
+    """What keeps a method from being called as the contract says; "" when nothing does."""
+    method = inspect.getattr_static(kind, name, None)
+    if not inspect.isfunction(method):
+        return ""  # missing, or something that cannot be read: the call itself will tell
+    signature = inspect.signature(method)
+    try:
+        signature.bind(*range(number + 1))
+    except TypeError:
+        given = "(config, env)" if name == "__init__" else "(ctx)" if number else "()"
+        return f"{name}{signature} cannot be called with {given}"
+    return ""
+
+
 @dataclass(slots=True)
 class Registry:
-    """Names and classes. `find` is the way in; nothing is imported before a name is used."""
+    """Names and classes. `find` is the way in; nothing is imported before a name is used.
+
+    `prefer` decides what would be a conflict otherwise: name -> distribution whose provider is meant ("built in" for ours).
+    """
 
     aliases: dict[str, str] = field(default_factory=lambda: dict(ALIASES))
+    prefer: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, type[Provider] | BrokenProvider] = field(default_factory=dict)
-    _lazy: dict[str, list[tuple[str, EntryPoint | str]]] = field(default_factory=dict)
+    _lazy: dict[str, list[_Offer]] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
-    def default(cls) -> Registry:
-        """The built-in providers and what is installed."""
-        registry = cls()
+    def default(cls, *, prefer: Mapping[str, str] | None = None, strict: bool = False) -> Registry:
+        """The built-in providers and what is installed. `strict` loads all and raises ConfigError for everything that is not as it should
+        be, all at once."""
+        registry = cls(prefer=prefer or {})
         for name, path in BUILTIN.items():
-            registry.offer(name, path, "built in")
+            registry.offer(name, path, BUILT_IN)
         registry.discover(entry_points(group=GROUP))
+        if strict and (wrong := [f"{one.name}: {one.finding}" for one in registry.listing() if one.finding]):
+            raise ConfigError("; ".join(wrong))
         return registry
 
     def register(self, kind: type[Provider]) -> type[Provider]:
@@ -89,25 +156,42 @@ class Registry:
 
     def offer(self, name: str, target: EntryPoint | str, source: str) -> None:
         """A name whose class is imported when it is first asked for. Two sources for one name make it broken, not silently one of them."""
-        with self._lock:
-            self._lazy.setdefault(name, []).append((source, target))
+        self._offer(name, _Offer(source, source, target))
 
     def discover(self, found: Iterable[EntryPoint]) -> None:
+        """What packages offer. The same offer of one package, found twice, counts once."""
         for point in found:
-            distribution = point.dist.name if point.dist is not None else "unknown distribution"
-            self.offer(point.name, point, distribution)
+            self._offer(point.name, _Offer.of(point))
+
+    def _offer(self, name: str, offer: _Offer) -> None:
+        with self._lock:
+            offers = self._lazy.setdefault(name, [])
+            if offer not in offers:
+                offers.append(offer)
 
     def names(self) -> list[str]:
         """All known names, broken ones too, sorted. Loads nothing."""
         with self._lock:
             return sorted({*self._known, *self._lazy})
 
+    def listing(self) -> list[ListedProvider]:
+        """All known names with what stands behind them; loads them all."""
+        rows = []
+        for name in self.names():
+            kind = self.look(name)
+            assert kind is not None
+            chosen, others = self._chosen(name)
+            source = chosen.source if chosen is not None else kind.source if isinstance(kind, BrokenProvider) else "registered"
+            aliases = tuple(sorted(alias for alias, meant in self.aliases.items() if meant == name))
+            rows.append(ListedProvider(name, source, kind, aliases, tuple(one.source for one in others if chosen is not None)))
+        return rows
+
     def look(self, name: str) -> type[Provider] | BrokenProvider | None:
         """What stands behind a name, loaded; None when nothing does."""
         with self._lock:
             name = self.aliases.get(name, name)
             if name not in self._known and name in self._lazy:
-                self._known[name] = self._loaded(name, self._lazy[name])
+                self._known[name] = self._loaded(name)
             return self._known.get(name)
 
     def find(self, name: str) -> type[Provider]:
@@ -125,19 +209,31 @@ class Registry:
         near = get_close_matches(name, [*self.names(), *self.aliases], n=1)
         raise ConfigError(f"no provider is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
-    def _loaded(self, name: str, targets: list[tuple[str, EntryPoint | str]]) -> type[Provider] | BrokenProvider:
-        if len(targets) > 1:
-            return BrokenProvider(name, ", ".join(source for source, _ in targets), "several packages use this name")
-        source, target = targets[0]
-        return self._load(name, source, target)
+    def _chosen(self, name: str) -> tuple[_Offer | None, list[_Offer]]:
+        """Whose provider a name means, and who else offers it. A built-in name is nobody else's without being preferred."""
+        offers = self._lazy.get(name, [])
+        if len(offers) == 1:
+            return offers[0], []
+        wanted = self.prefer.get(name, BUILT_IN)
+        chosen = [one for one in offers if one.owner == wanted]
+        if len(chosen) != 1:
+            return None, offers
+        return chosen[0], [one for one in offers if one is not chosen[0]]
+
+    def _loaded(self, name: str) -> type[Provider] | BrokenProvider:
+        chosen, others = self._chosen(name)
+        if chosen is None:
+            sources = ", ".join(one.source for one in others)
+            return BrokenProvider(name, sources, "several packages use this name: say which one is meant, or uninstall one")
+        return self._load(name, chosen.source, chosen.target)
 
     def _load(self, name: str, source: str, target: EntryPoint | str) -> type[Provider] | BrokenProvider:
         try:
             return verify(target.load() if isinstance(target, EntryPoint) else _imported(target), str(name))
         except ConfigError as error:
             return BrokenProvider(name, source, str(error))
-        except Exception as error:  # an import runs foreign code: whatever it raises belongs to that package alone
-            return BrokenProvider(name, source, f"{type(error).__name__}: {error}")
+        except (Exception, SystemExit) as error:  # an import runs foreign code: whatever it does belongs to that package alone
+            return BrokenProvider(name, source, f"{type(error).__name__}: {error}", traceback.format_exc())
 
 
 def _imported(path: str) -> Any:
