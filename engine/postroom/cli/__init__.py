@@ -18,6 +18,7 @@ from postroom.cli import (
     org,
     people,
     profile,
+    provider,
     record,
     serve,
     settings,
@@ -42,6 +43,7 @@ demo.register(app)
 serve.register(app)
 faults.register(app)
 features.register(app)
+provider.register(app)
 for administration in (org, profile, people, mailbox, record, sync, mail, email, alerts, settings):
     administration.register(app)
 

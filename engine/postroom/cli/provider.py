@@ -1,0 +1,175 @@
+"""`postroom provider`: custom email providers, from the first line to the proof that they are right."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from postroom.cli.desk import Failed, UsageProblem, reporting
+from postroom.cli.texts import counted
+
+if TYPE_CHECKING:
+    from postroom.providers.configuration import RouterFile
+    from postroom.providers.contract import Provider
+    from postroom.providers.registry import Registry
+
+__all__ = ["register", "registry_here"]
+
+NAME = typer.Argument(
+    metavar="NAME", help="A provider's name, or a class path `package.module:Class`. `postroom provider list` shows the names."
+)
+FILE = typer.Argument(metavar="FILE", help="A router's configuration file, as EmailAgent.xml.")
+PREFER = typer.Option(
+    "--prefer", metavar="NAME=PACKAGE", help="Which package's provider NAME means, where several offer it. Repeatable."
+)
+JSON = typer.Option("--json", help="The answer as JSON, errors too.")
+
+
+def registry_here(prefer: list[str] | None = None) -> Registry:
+    """What is installed, and what lies in the current folder: an author has not always installed what is being written."""
+    from postroom.providers.registry import Registry
+
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    wanted = [text.partition("=") for text in prefer or ()]
+    if wrong := ["=".join((name, package)) for name, sign, package in wanted if not (name and sign and package)]:
+        raise UsageProblem(f"--prefer: NAME=PACKAGE expected, not {wrong[0]!r}")
+    return Registry.default(prefer={name: package for name, _, package in wanted})
+
+
+def list_(
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 when anything is not as it should be.")] = False,
+    prefer: Annotated[list[str] | None, PREFER] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Each provider that is known: what it does, where it comes from, and what keeps a broken one from being used."""
+    with reporting(as_json):
+        rows = registry_here(prefer).listing()
+        if as_json:
+            typer.echo(json.dumps({"providers": [_listed(row) for row in rows]}, ensure_ascii=False, indent=2))
+        else:
+            from postroom.cli.show import table
+
+            table(("name", "", "comes from", "also called", "what is wrong"), [_columns(row) for row in rows])
+        if strict and any(row.finding for row in rows):
+            raise Failed("not everything is as it should be")
+
+
+def _listed(row: Any) -> dict[str, Any]:
+    from postroom.providers.registry import BrokenProvider
+
+    broken = isinstance(row.kind, BrokenProvider)
+    known = {} if broken else {
+        "class": f"{row.kind.__module__}:{row.kind.__qualname__}",
+        "direction": row.kind.spec.direction,
+        "capabilities": sorted(one.value for one in row.kind.spec.capabilities),
+    }  # fmt: skip
+    return {
+        "name": row.name,
+        "source": row.source,
+        "usable": not broken,
+        **known,
+        "aliases": list(row.aliases),
+        "finding": row.finding,
+        "trace": row.kind.trace if broken else "",
+    }
+
+
+def _columns(row: Any) -> tuple[str, ...]:
+    one = _listed(row)
+    return row.name, one.get("direction", "broken"), row.source, " ".join(row.aliases), row.finding
+
+
+# -- configuration
+
+
+def validate(
+    file: Annotated[Path, FILE],
+    strict: Annotated[bool, typer.Option("--strict", help="Unknown elements are errors, not warnings.")] = False,
+    prefer: Annotated[list[str] | None, PREFER] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Say everything that is wrong with a configuration file, by line. Values are never repeated: any could be a password.
+
+    Exit code 0 when it can be used, 1 when it cannot."""
+    with reporting(as_json):
+        from postroom.providers.configuration import validate as look
+        from postroom.providers.configuration.router_file import from_registry
+
+        read, problems = look(file, strict=strict, resolve=from_registry(registry_here(prefer)))
+        if as_json:
+            found = [
+                {
+                    "code": one.code,
+                    "path": one.path,
+                    "line": one.line,
+                    "text": one.text,
+                    "remedy": one.remedy,
+                    "error": one.error,
+                }
+                for one in problems
+            ]
+            typer.echo(json.dumps({"usable": read is not None, "problems": found}, ensure_ascii=False, indent=2))
+        else:
+            for one in problems:
+                typer.echo(f"{file}: {one}", err=one.error)
+            if read is not None:
+                typer.echo(_summary(file, read, warnings=len(problems)))
+        if read is None:
+            raise Failed("the file cannot be used")
+
+
+def _summary(path: Path, file: RouterFile, *, warnings: int) -> str:
+    kinds = sorted({entry.provider.name for entry in file.providers})
+    told = f" of {', '.join(kinds)}" if kinds else ""
+    return f"{path}: {counted(len(file.providers), 'provider configuration')}{told}; " + (
+        f"usable, with {counted(warnings, 'warning')}" if warnings else "nothing wrong"
+    )
+
+
+def elements(
+    name: Annotated[str, NAME], markdown: Annotated[bool, typer.Option("--markdown", help="As a Markdown table.")] = False
+) -> None:
+    """Each element that a provider's configuration may hold: type, default, meaning."""
+    with reporting(as_json=False):
+        from postroom.providers import configuration
+
+        model = _kind(name).spec.config
+        typer.echo(configuration.markdown(model) if markdown else configuration.help_text(model), nl=False)
+
+
+def schema(
+    name: Annotated[str, NAME],
+    xsd: Annotated[bool, typer.Option("--xsd", help="An XML schema instead of a JSON schema.")] = False,
+) -> None:
+    """A schema of a provider's configuration, for editors and other tools."""
+    with reporting(as_json=False):
+        from postroom.providers import configuration
+
+        model = _kind(name).spec.config
+        typer.echo(
+            configuration.xsd(model) if xsd else json.dumps(configuration.json_schema(model), indent=2, ensure_ascii=False)
+        )
+
+
+def _kind(name: str) -> type[Provider]:
+    return registry_here().find(name)
+
+
+def register(app: typer.Typer) -> None:
+    group = typer.Typer(
+        help="Custom email providers: make one, look at it, prove it right, run it.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+    )
+    group.command("list")(list_)
+    config = typer.Typer(help="A provider's configuration, and the files that hold it.", no_args_is_help=True)
+    config.command()(validate)
+    config.command()(elements)
+    config.command()(schema)
+    group.add_typer(config, name="config")
+    app.add_typer(group, name="provider", rich_help_panel="Custom providers")
