@@ -116,7 +116,7 @@ def validate(
             typer.echo(json.dumps({"usable": read is not None, "problems": found}, ensure_ascii=False, indent=2))
         else:
             for one in problems:
-                typer.echo(f"{file}: {one}", err=one.error)
+                typer.echo(str(one) if one.path == str(file) else f"{file}: {one}", err=one.error)
             if read is not None:
                 typer.echo(_summary(file, read, warnings=len(problems)))
         if read is None:
