@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from postroom_simulator.faults import AcceptThenReset, Delay, Drop, Refuse, Stall
 from postroom_simulator.journal import Kind
 from postroom_simulator.session import SessionContext
+from postroom_simulator.web import exchange as web
 
 if TYPE_CHECKING:
-    from postroom_simulator.directory import Account
     from postroom_simulator.ews.ntlm import Acceptor
     from postroom_simulator.world import World
 
@@ -18,24 +18,10 @@ __all__ = ["Link", "open_link"]
 
 
 @dataclass(slots=True, eq=False)
-class Link:
-    """context  names the connection in journal and fault table, and reaches its timers
-    account  who logged in by a mechanism that is bound to the connection (NTLM)
-    ntlm     a handshake that is on its way
-    noted    logins that the journal has already, by mechanism and address: once a connection, not once a request
-    """
+class Link(web.Link):
+    """`ntlm`: a handshake that is on its way; who logged in by it is the connection's `account`."""
 
-    context: SessionContext
-    account: Account | None = None
     ntlm: Acceptor | None = field(default=None, repr=False)
-    noted: set[tuple[str, str]] = field(default_factory=set)
-    latest: Account | None = None
-    """Who was behind the latest request."""
-
-    def close(self, who: str = "client") -> None:
-        """The end of a connection without transport."""
-        account = self.latest.address if self.latest is not None else None
-        self.context.note(Kind.CLOSED, detail=who, account=account)
 
 
 def open_link(world: World) -> Link:
