@@ -252,3 +252,97 @@ def test_nobody_elses(items: Items) -> None:
     request = f'<GetAttachment><AttachmentIds><t:AttachmentId Id="{one}"/></AttachmentIds></GetAttachment>'
     assert items.code(request, user=BOB) == "ErrorAccessDenied"
     assert items.code(getting({"@Id": one})) == "ErrorInvalidId"
+
+
+# -- by reference (ews reference 13; Exchange 2016)
+
+REFERENCE = (
+    "<t:ReferenceAttachment><t:Name>plan.docx</t:Name><t:ContentType>application/msword</t:ContentType>"
+    "<t:AttachLongPathName>https://drive.test/päths/plan.docx?a=1;b=2</t:AttachLongPathName><t:ProviderType>OneDrivePro</t:ProviderType>"
+    "<t:ProviderEndpointUrl>https://drive.test/api</t:ProviderEndpointUrl><t:PermissionType>2</t:PermissionType>"
+    "<t:OriginalPermissionType>0</t:OriginalPermissionType><t:AttachmentIsFolder>false</t:AttachmentIsFolder></t:ReferenceAttachment>"
+)
+SAID = {
+    "Name": "plan.docx",
+    "ContentType": "application/msword",
+    "Size": 0,
+    "AttachLongPathName": "https://drive.test/päths/plan.docx?a=1;b=2",
+    "ProviderType": "OneDrivePro",
+    "ProviderEndpointUrl": "https://drive.test/api",
+    "PermissionType": 2,
+    "OriginalPermissionType": 0,
+    "AttachmentIsFolder": False,
+}
+
+
+def test_by_reference(items: Items) -> None:
+    """Reference 13: created, listed and fetched; there is no content, and only since Exchange 2016 such an element."""
+    made = items.draft()
+    one = made_id(attach(items, made, REFERENCE)[0])["@Id"]
+    element, value = fetch(items, one)[0]["Attachments"][0]
+    assert element == "ReferenceAttachment"
+    assert {name: value[name] for name in SAID} == SAID
+    shown = items.get(made)
+    assert shown["HasAttachments"] is True
+    ((element, listed),) = shown["Attachments"]
+    assert (element, listed["AttachLongPathName"]) == ("ReferenceAttachment", SAID["AttachLongPathName"])
+    old = items.get(made, version="Exchange2013")
+    assert (old["HasAttachments"], old.get("Attachments")) == (True, None)
+    assert detach(items, one)["ResponseCode"] == "NoError"
+    assert items.get(made)["HasAttachments"] is False
+
+
+def test_a_reference_says_where(items: Items) -> None:
+    bare = "<t:ReferenceAttachment><t:Name>x</t:Name></t:ReferenceAttachment>"
+    assert attach(items, items.draft(), bare)[0]["ResponseCode"] == "ErrorRequiredPropertyMissing"
+    assert items.code(
+        f"<CreateAttachment><ParentItemId Id='{items.draft()['@Id']}'/><Attachments>{REFERENCE}</Attachments></CreateAttachment>",
+        version="Exchange2013",
+    ) in ("ErrorSchemaValidation", "ErrorIncorrectSchemaVersion")
+
+
+# -- attachments and MIME (ews reference 7, 13)
+
+KINDS = (
+    FILE
+    + '<t:FileAttachment><t:Name>größe, "x";.pdf</t:Name><t:ContentType>application/pdf</t:ContentType><t:Content>AAEC/w==</t:Content></t:FileAttachment>'
+    + "<t:FileAttachment><t:Name>dot.png</t:Name><t:ContentType>image/png</t:ContentType><t:ContentId>dot@x</t:ContentId>"
+    "<t:ContentLocation>http://x.test/dot.png</t:ContentLocation><t:IsInline>true</t:IsInline><t:Content>iVBO</t:Content></t:FileAttachment>"
+    + item_attachment()
+    + REFERENCE
+)
+
+
+def test_attachments_survive_mime(items: Items) -> None:
+    """What the MIME content of an item says of its attachments makes the same ones."""
+    body = '<t:Body BodyType="HTML">&lt;p&gt;see &lt;img src="cid:dot@x"&gt;&lt;/p&gt;</t:Body>'
+    first = items.draft(f"<t:Subject>s</t:Subject>{body}<t:Attachments>{KINDS}</t:Attachments>")
+    mime = base64.b64encode(items.mime(first)).decode()
+    second = items.draft(f'<t:MimeContent CharacterSet="UTF-8">{mime}</t:MimeContent>')
+    found = []
+    for made in (first, second):
+        rows = []
+        for _, one in items.get(made)["Attachments"]:
+            ((element, whole),) = fetch(items, one["AttachmentId"]["@Id"])[0]["Attachments"]
+            inner = whole.pop("Message", {})
+            kept = {name: part for name, part in whole.items() if name not in ("AttachmentId", "LastModifiedTime", "Size")}
+            rows.append((element, kept, inner.get("Subject"), (inner.get("Body") or {}).get("")))
+        found.append(sorted(rows, key=str))
+    names = {row[1]["Name"] for row in found[1]}
+    assert names == {"a.txt", 'größe, "x";.pdf', "dot.png", "inner", "plan.docx"}  # an attached message is named by its subject
+    differ = [(one, other) for one, other in zip(*found, strict=True) if one != other]
+    assert [(one[0], one[1] | {"Name": ""}, one[2]) for one, _ in differ] == [
+        (other[0], other[1] | {"Name": ""}, other[2]) for _, other in differ
+    ]
+    assert {one[0] for one, _ in differ} <= {"ItemAttachment"}
+
+
+def test_a_large_attachment(items: Items) -> None:
+    content = bytes(range(256)) * 12_000  # 3 MB
+    text = base64.b64encode(content).decode()
+    made = items.draft()
+    large = f"<t:FileAttachment><t:Name>big.bin</t:Name><t:Content>{text}</t:Content></t:FileAttachment>"
+    one = made_id(attach(items, made, large)[0])["@Id"]
+    assert fetch(items, one)[0]["Attachments"][0][1]["Content"] == content
+    parsed = message_from_bytes(items.mime(made), policy=policy.default)
+    assert next(parsed.iter_attachments()).get_content() == content

@@ -13,12 +13,23 @@ from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, par
 from postroom_simulator.ews.items.compose import inner_octets
 from postroom_simulator.ews.items.kinds import kind_of_element
 from postroom_simulator.ews.items.mail import read_message
+from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Item
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["LEVELS", "Found", "attachment_id", "find_attachment", "inner_item", "inner_of", "listed", "new_attachment"]
+__all__ = [
+    "LEVELS",
+    "Found",
+    "attachment_id",
+    "find_attachment",
+    "inner_item",
+    "inner_of",
+    "listed",
+    "new_attachment",
+    "shown_of",
+]
 
 Value = dict[str, Any]
 Attachment = tuple[str, Value]
@@ -40,6 +51,17 @@ _ITEMS = (
     "PostItem",
 )
 _SHOWN = ("Name", "ContentType", "ContentId", "ContentLocation", "Size", "IsInline", "LastModifiedTime")
+_OF_A_REFERENCE = (
+    "AttachLongPathName",
+    "ProviderType",
+    "ProviderEndpointUrl",
+    "AttachmentThumbnailUrl",
+    "AttachmentPreviewUrl",
+    "PermissionType",
+    "OriginalPermissionType",
+    "AttachmentIsFolder",
+)
+"""What a ReferenceAttachment says of the thing elsewhere that it stands for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +79,8 @@ def attachment_id(item: Item, path: tuple[int, ...]) -> Value:
     part = 0
     for number in path:
         part = part << _BITS | number
-    text = write_id(Id(Kind.ATTACHMENT, mailbox_number(item.account), item.uid, item.folder, part))
-    root = write_id(Id(Kind.ITEM, mailbox_number(item.account), item.uid, item.folder))
+    text = write_id(Id(Kind.ATTACHMENT, mailbox_number(item.account), item.uid, part))
+    root = write_id(Id(Kind.ITEM, mailbox_number(item.account), item.uid))
     return {"@Id": text, "@RootItemId": root, "@RootItemChangeKey": change_key(Kind.ITEM, item.change)}
 
 
@@ -75,8 +97,6 @@ def find_attachment(call: Call, text: str) -> Found:
         raise EwsError("ErrorInvalidAttachmentId")
     try:
         item = call.store.item(parsed.uid)
-        if item.folder != parsed.folder:
-            raise EwsError("ErrorItemNotFound")
         call.service.check_access(call, call.store.folder_by_uid(item.folder))
         owner = own(call.store, item)
     except StoreError:
@@ -98,15 +118,25 @@ def find_attachment(call: Call, text: str) -> Found:
     raise EwsError("ErrorItemNotFound")
 
 
-def listed(item: Item, value: Value, path: tuple[int, ...] = ()) -> list[Attachment] | None:
-    """Attachments as GetItem lists them, without content."""
-    rows = [(element, _listed(item, element, one, path)) for element, one in value.get("Attachments") or ()]
+def listed(item: Item, value: Value, version: Version, path: tuple[int, ...] = ()) -> list[Attachment] | None:
+    """Attachments as GetItem lists them, without content; those by reference to whom that is told of them."""
+    rows = [
+        (element, _listed(item, element, one, path))
+        for element, one in value.get("Attachments") or ()
+        if element != "ReferenceAttachment" or version >= Version.EXCHANGE_2016
+    ]
     return rows or None
 
 
 def _listed(item: Item, element: str, one: Value, path: tuple[int, ...]) -> Value:
-    shown: Value = {name: one[name] for name in _SHOWN if one.get(name) is not None}
-    shown["AttachmentId"] = {"@Id": attachment_id(item, (*path, one.get("@Number", 1)))["@Id"]}
+    return shown_of(item, element, one, (*path, one.get("@Number", 1)))
+
+
+def shown_of(item: Item, element: str, one: Value, path: tuple[int, ...]) -> Value:
+    """An attachment without its content; `path`: with its own number."""
+    names = (*_SHOWN, *_OF_A_REFERENCE) if element == "ReferenceAttachment" else _SHOWN
+    shown: Value = {name: one[name] for name in names if one.get(name) is not None}
+    shown["AttachmentId"] = {"@Id": attachment_id(item, path)["@Id"]}
     shown.setdefault("LastModifiedTime", item.modified)
     shown.setdefault("IsInline", False)
     if element == "FileAttachment":
@@ -160,6 +190,13 @@ def new_attachment(call: Call, element: str, given: Value, level: int = 1) -> At
             value.setdefault("ContentType", "image/jpeg")
     elif element == "ItemAttachment":
         value = _with_item(call, value, level)
+    else:
+        if not value.get("AttachLongPathName"):
+            raise EwsError(
+                "ErrorRequiredPropertyMissing", "An attachment by reference says where the thing is: AttachLongPathName."
+            )
+        value.setdefault("Name", value["AttachLongPathName"].rstrip("/").rpartition("/")[2] or "attachment")
+        value["Size"] = 0
     return element, value
 
 

@@ -10,8 +10,9 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from email.utils import format_datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.compose import base64_lines, encoded, mailbox
@@ -216,6 +217,8 @@ def _text(text: str, subtype: str) -> Part:
 
 def _attachment(element: str, attachment: Value) -> Part:
     name = _line(attachment.get("Name") or "attachment")
+    if element == "ReferenceAttachment":
+        return _reference(name, attachment)
     if element == "ItemAttachment":
         octets = with_line_ends(inner_octets(attachment))
         about = [
@@ -241,6 +244,41 @@ def _attachment(element: str, attachment: Value) -> Part:
     if attachment.get("ContentLocation"):
         about.append(("Content-Location", _long(attachment["ContentLocation"])))
     return about, base64_lines(attachment.get("Content") or b"")
+
+
+REFERENCE_FIELD = "X-Attachment-"
+"""Fields of a part that stands for a thing elsewhere begin so, and go on with the property's name (our choice)."""
+
+
+def _reference(name: str, attachment: Value) -> Part:
+    """An attachment by reference: message/external-body with an URL (RFC 2017; our choice), its further properties in fields of the part."""
+    about = [
+        (
+            "Content-Type",
+            f"message/external-body; access-type=URL{_parameter('url', _line(attachment['AttachLongPathName']))}{_parameter('name', name)}",
+        ),
+        ("Content-Disposition", f"attachment{_parameter('filename', name)}"),
+    ]
+    for key in REFERENCE_PROPERTIES:
+        if attachment.get(key) is not None:
+            value = attachment[key]
+            about.append((f"{REFERENCE_FIELD}{key}", _long(str(value).lower() if isinstance(value, bool) else str(value))))
+    kind = attachment.get("ContentType") or "application/octet-stream"
+    return about, f"Content-Type: {_line(kind)}\r\n\r\n".encode("utf-8", "replace")
+
+
+REFERENCE_PROPERTIES: Mapping[str, type] = MappingProxyType(
+    {
+        "ProviderType": str,
+        "ProviderEndpointUrl": str,
+        "AttachmentThumbnailUrl": str,
+        "AttachmentPreviewUrl": str,
+        "PermissionType": int,
+        "OriginalPermissionType": int,
+        "AttachmentIsFolder": bool,
+    }
+)
+"""Of an attachment by reference, beside its name and where it is."""
 
 
 def inner_octets(attachment: Value) -> bytes:

@@ -42,16 +42,6 @@ def shown_inner(call: Call, found: Found, shape: Shape) -> tuple[str, Value]:
     value = shaped(call, item, kind, known, shape)
     for name in _OF_THE_STORE:
         value.pop(name, None)
-    attached = listed(item, known, found.path)
-    if attached and "Attachments" in value:
-        outer = [
-            (name, one | _id(found, one, inner)) for (name, one), (_, inner) in zip(attached, known["Attachments"], strict=True)
-        ]
-        value["Attachments"] = outer
+    if "Attachments" in value:
+        value["Attachments"] = listed(found.item, known, call.version, found.path)
     return element, value
-
-
-def _id(found: Found, _: Value, inner: Value) -> Value:
-    from postroom_simulator.ews.items.attaching import attachment_id
-
-    return {"AttachmentId": {"@Id": attachment_id(found.item, (*found.path, inner["@Number"]))["@Id"]}}

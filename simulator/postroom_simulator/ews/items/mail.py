@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from email.generator import BytesGenerator
 from email.message import Message
 from email.parser import BytesHeaderParser
-from email.utils import getaddresses, parsedate_to_datetime
+from email.utils import collapse_rfc2231_value, getaddresses, parsedate_to_datetime
 from typing import Any
 
+from postroom_simulator.ews.items.compose import REFERENCE_FIELD, REFERENCE_PROPERTIES
 from postroom_simulator.headers import decoded
 from postroom_simulator.store.contents import with_line_ends
 
@@ -106,6 +107,9 @@ def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]
                 ("ItemAttachment", {"Name": name, "ContentType": kind, "Size": len(octets), "IsInline": False, "@Mime": octets})
             )
         return
+    if kind == "message/external-body" and str(part.get_param("access-type", "")).lower() == "url":
+        found.append(("ReferenceAttachment", _reference(part)))
+        return
     if part.is_multipart():
         children = [one for one in part.get_payload() if isinstance(one, Message)]
         if kind == "multipart/alternative":
@@ -129,6 +133,29 @@ def _collect(part: Message, body: Message | None, found: list[tuple[str, Value]]
         "Content": content,
     }
     found.append(("FileAttachment", {key: one for key, one in value.items() if one is not None}))
+
+
+def _reference(part: Message) -> Value:
+    """A part that stands for a thing elsewhere (RFC 2017): a ReferenceAttachment."""
+    inner = part.get_payload()
+    url = "".join(collapse_rfc2231_value(part.get_param("url") or "").split())  # RFC 2017 §3.1: white space is no part of it
+    filename = part.get_filename()
+    value: Value = {
+        "Name": decoded(filename) if filename else url.rstrip("/").rpartition("/")[2] or "attachment",
+        "ContentType": inner[0].get_content_type() if isinstance(inner, list) and isinstance(inner[0], Message) else None,
+        "Size": 0,
+        "IsInline": False,
+        "AttachLongPathName": url,
+    }
+    for name, kind in REFERENCE_PROPERTIES.items():
+        text = _header(part, REFERENCE_FIELD + name)
+        if kind is bool:
+            value[name] = {"true": True, "false": False}.get(text)
+        elif kind is int:
+            value[name] = int(text) if text.isdecimal() and len(text) < 10 else None
+        else:
+            value[name] = text or None
+    return {name: one for name, one in value.items() if one is not None}
 
 
 def _default_name(kind: str, number: int) -> str:

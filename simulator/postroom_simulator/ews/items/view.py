@@ -58,9 +58,9 @@ LIGHT_TEXT = 255
 def item_id(item: Item) -> Value:
     """An ItemIdType."""
     if isinstance(item, Occurrence):
-        one = Id(IdKind.OCCURRENCE, mailbox_number(item.account), item.uid, item.folder, item.start)
+        one = Id(IdKind.OCCURRENCE, mailbox_number(item.account), item.uid, item.start)
     else:
-        one = Id(IdKind.ITEM, mailbox_number(item.account), item.uid, item.folder)
+        one = Id(IdKind.ITEM, mailbox_number(item.account), item.uid)
     return {"@Id": write_id(one), "@ChangeKey": change_key(IdKind.ITEM, item.change)}
 
 
@@ -213,7 +213,7 @@ LATE: Mapping[str, Late] = MappingProxyType(
         "NormalizedBody": lambda _, __, value, shape: normalized_body(value.get("Body"), shape),
         "Preview": lambda _, __, value, ___: value["@Preview"] if "@Preview" in value else preview_of(value.get("Body")),
         "ParentFolderId": _parent,
-        "Attachments": lambda _, item, value, __: listed(item, value),
+        "Attachments": lambda call, item, value, _: listed(item, value, call.version),
         "IconIndex": _icon,
         "EffectiveRights": _rights,
         "ResponseObjects": _responses,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, answer
-from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.attaching import attachment_id, new_attachment
 from postroom_simulator.ews.items.changing import check_key
 from postroom_simulator.ews.items.finding import check_right, find_item
@@ -20,8 +19,6 @@ def handle(call: Call, request: Value) -> Value:
             if parent.get("@ChangeKey"):
                 check_key(item, parent, stale="ErrorIrresolvableConflict")
             element, value = given
-            if element == "ReferenceAttachment":
-                raise EwsError("ErrorInvalidOperation", "Attachments by reference are not available on this server.")
             before = own_of(call, item)
             made = new_attachment(call, element, value)
             after = numbered(before | {"Attachments": [*(before.get("Attachments") or ()), made]})

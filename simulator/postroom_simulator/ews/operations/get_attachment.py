@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from postroom_simulator.ews.call import Call, Value, answer
-from postroom_simulator.ews.items.attaching import attachment_id, find_attachment
+from postroom_simulator.ews.items.attaching import find_attachment, shown_of
 from postroom_simulator.ews.items.inner import shown_inner
 from postroom_simulator.ews.shapes import Shape, item_shape
-
-_SHOWN = ("Name", "ContentType", "ContentId", "ContentLocation", "Size", "LastModifiedTime", "IsInline", "IsContactPhoto")
 
 
 def handle(call: Call, request: Value) -> Value:
@@ -17,14 +13,10 @@ def handle(call: Call, request: Value) -> Value:
 
     def one(reference: Value) -> Value:
         found = find_attachment(call, reference["@Id"])
-        value: dict[str, Any] = {name: found.value[name] for name in _SHOWN if found.value.get(name) is not None}
-        value["AttachmentId"] = {"@Id": attachment_id(found.item, found.path)["@Id"]}
-        value.setdefault("LastModifiedTime", found.item.modified)
-        value.setdefault("IsInline", False)
+        value = shown_of(found.item, found.element, found.value, found.path)
         if found.element == "FileAttachment":
-            value["IsContactPhoto"] = bool(value.get("IsContactPhoto"))
             value["Content"] = found.value.get("Content") or b""
-        else:
+        elif found.element == "ItemAttachment":
             element, inner = shown_inner(call, found, shape)
             value[element] = inner
         return {"Attachments": [(found.element, value)]}
