@@ -114,8 +114,8 @@ def test_an_upgrade_that_fails_changes_nothing(empty: str, clock: Any, monkeypat
         upgrade(connection, "0001")
         before = described(connection)
 
-    def then_fail(connection: sa.Connection) -> None:
-        upgrade(connection)
+    def then_fail(connection: sa.Connection, **kinds: Any) -> None:
+        upgrade(connection, **kinds)
         raise ZeroDivisionError
 
     with monkeypatch.context() as patch:

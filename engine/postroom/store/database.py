@@ -24,9 +24,8 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, DBAPIError, IntegrityEr
 from sqlalchemy.pool import StaticPool
 
 from postroom.errors import DuplicateRecord, StoreError, WrongThread
-from postroom.store import schema
 from postroom.store.lane import WriteLane, lane_of
-from postroom.store.tables import register_all
+from postroom.store.schema import ORGANIZATION, Plan
 
 __all__ = ["Database", "first_line", "observe", "open_database", "refusal"]
 
@@ -58,8 +57,8 @@ class Database(Protocol):
     def close(self) -> None: ...
 
 
-def open_database(url: str) -> Database:
-    """Raises StoreError for an address that is not understood or does not answer."""
+def open_database(url: str, plan: Plan = ORGANIZATION) -> Database:
+    """Raises StoreError for an address that is not understood or does not answer, and for a database of another kind."""
     try:
         address = sa.make_url(url)
     except ArgumentError:
@@ -68,10 +67,10 @@ def open_database(url: str) -> Database:
         ) from None
     if address.get_backend_name() == "sqlite" and address.get_driver_name() == "pysqlite":
         if address.database in (None, "", ":memory:"):
-            return MemoryDatabase()
-        return FileDatabase(address)
+            return MemoryDatabase(plan)
+        return FileDatabase(address, plan)
     if address.drivername == "postgresql+psycopg":
-        return PostgresDatabase(address)
+        return PostgresDatabase(address, plan)
     raise StoreError(f"cannot keep records in {address.drivername!r}; use sqlite or postgresql+psycopg")
 
 
@@ -204,14 +203,14 @@ def _connected(engine: Engine) -> Connection:
         raise refusal(trouble) or trouble from trouble
 
 
-def _make_ready(database: Database) -> None:
+def _make_ready(database: Database, plan: Plan) -> None:
     """Make or bring forward the tables; closes the database when that fails. Raises StoreError, NewerDatabase."""
     try:
         with database.read() as connection:
-            current = schema.is_current(connection)
+            current = plan.is_current(connection)
         if not current:
             with database.write() as connection:
-                schema.prepare(connection)
+                plan.prepare(connection)
     except BaseException:
         database.close()
         raise
@@ -220,33 +219,33 @@ def _make_ready(database: Database) -> None:
 class _Image:
     """The octets of a database with all tables and nothing in it, and one dialect whose compiled statements all share."""
 
-    def __init__(self) -> None:
-        metadata = register_all()
+    def __init__(self, plan: Plan) -> None:
         engine = sa.create_engine("sqlite://", poolclass=StaticPool, hide_parameters=True)
         event.listen(engine, "connect", _no_driver_transactions)
         with engine.connect() as connection:
-            schema.create(connection)
+            plan.create(connection)
             connection.commit()
             raw: sqlite3.Connection = connection.connection.driver_connection  # type: ignore[assignment]
             self.octets = raw.serialize()
-        self.url, self.dialect, self.tables = engine.url, engine.dialect, len(metadata.tables)
+        self.url, self.dialect, self.tables = engine.url, engine.dialect, len(plan.tables().tables)
         self.compiled: dict[Any, Any] = {}
         engine.dispose()
 
     @classmethod
-    def current(cls) -> _Image:
-        global _image  # noqa: PLW0603  # made once a process, on first use
+    def of(cls, plan: Plan) -> _Image:
+        """Made once a process, on first use."""
         with _image_guard:
-            if _image is None or _image.tables != len(register_all().tables):
-                _image = cls()
-            return _image
+            image = _images.get(plan.name)
+            if image is None or image.tables != len(plan.tables().tables):
+                image = _images[plan.name] = cls(plan)
+            return image
 
 
-_image: _Image | None = None
+_images: dict[str, _Image] = {}
 _image_guard = threading.Lock()
 
 
-def _write_image(path: Path) -> None:
+def _write_image(path: Path, plan: Plan) -> None:
     """Make a new database file in one step, or leave it to the statements where the file system knows no links.
 
     The name appears with the whole file behind it, and never replaces a file that another process made meanwhile.
@@ -254,7 +253,7 @@ def _write_image(path: Path) -> None:
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
         with fresh.open("xb") as file:
-            file.write(_Image.current().octets)
+            file.write(_Image.of(plan).octets)
             file.flush()
             os.fsync(file.fileno())
         os.link(fresh, path)
@@ -283,9 +282,9 @@ def _vacuum_sqlite(connection: Connection) -> None:
 class MemoryDatabase:
     """A fresh database in memory, for the thread that opens it."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: Plan) -> None:
         self.observers: list[Observer] = []
-        image = _Image.current()
+        image = _Image.of(plan)
         raw = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
         raw.deserialize(image.octets)
         raw.execute("PRAGMA foreign_keys=ON")
@@ -325,7 +324,7 @@ class MemoryDatabase:
 class FileDatabase:
     """A database file. Its folder must exist; the tables are made when the file is new."""
 
-    def __init__(self, address: URL) -> None:
+    def __init__(self, address: URL, plan: Plan) -> None:
         assert address.database is not None
         self.observers: list[Observer] = []
         path = Path(address.database).absolute()
@@ -334,10 +333,10 @@ class FileDatabase:
         self._path = path
         self._lane: WriteLane = lane_of(str(path.resolve()))
         if not path.exists():
-            _write_image(path)
+            _write_image(path, plan)
         self.engine = sa.create_engine(address, pool_size=5, max_overflow=100, hide_parameters=True)
         event.listen(self.engine, "connect", self._configure)
-        _make_ready(self)
+        _make_ready(self, plan)
 
     @staticmethod
     def _configure(connection: Any, record: object) -> None:
@@ -384,7 +383,7 @@ number may stand in the address (`?options=`)."""
 class PostgresDatabase:
     """A PostgreSQL database through psycopg 3."""
 
-    def __init__(self, address: URL) -> None:
+    def __init__(self, address: URL, plan: Plan) -> None:
         self.observers: list[Observer] = []
         try:
             own = {} if "options" in address.query else {"options": _ENDING_IDLE}
@@ -392,7 +391,7 @@ class PostgresDatabase:
         except (ImportError, NoSuchModuleError) as missing:
             raise StoreError("PostgreSQL needs the extra: pip install postroom[postgres]") from missing
         self._reader = self.engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        _make_ready(self)
+        _make_ready(self, plan)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

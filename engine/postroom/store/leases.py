@@ -19,7 +19,7 @@ from postroom.store.rows import check_text, to_micros
 from postroom.store.tables import TABLES, lease
 
 if TYPE_CHECKING:
-    from postroom.store.transaction import Transaction
+    from postroom.store.base import BaseTransaction
 
 __all__ = ["Fence", "acquire", "check", "mailbox_of", "release", "renew", "unlock"]
 
@@ -90,7 +90,7 @@ def mailbox_of(instance: str) -> str | None:
 
 
 def acquire(
-    tx: Transaction,
+    tx: BaseTransaction,
     instance: str,
     holder: str,
     now: datetime,
@@ -114,7 +114,7 @@ def acquire(
         "p_force": force,
         "p_expected": expected,
     }
-    mailbox = mailbox_of(instance)
+    mailbox = mailbox_of(instance) if tx.records else None
     row = tx.execute(_TAKE, parameters).first()
     if row is None:
         if tx.execute(_EXISTS, {"p_instance": instance}).first() is not None:
@@ -129,7 +129,7 @@ def acquire(
     return Fence(instance, token, previous)
 
 
-def check(tx: Transaction, fence: Fence) -> None:
+def check(tx: BaseTransaction, fence: Fence) -> None:
     """Lock the lease row and compare; the store does it at the start of every fenced transaction. Raises StaleRun.
 
     SELECT FOR UPDATE on PostgreSQL; on SQLite BEGIN IMMEDIATE has locked everything, and a transaction that writes nothing else stays
@@ -140,24 +140,24 @@ def check(tx: Transaction, fence: Fence) -> None:
         raise StaleRun(f"the lease of {fence.instance!r} is no longer held with token {fence.token}")
 
 
-def renew(tx: Transaction, fence: Fence, expires: datetime) -> None:
+def renew(tx: BaseTransaction, fence: Fence, expires: datetime) -> None:
     """Move the end of the lease. Raises StaleRun when it was lost; an expired lease that nobody took is still one's own."""
     parameters = {"p_instance": fence.instance, "p_token": fence.token, "p_expires": to_micros(expires)}
     if tx.execute(_RENEW, parameters).rowcount == 0:
         raise StaleRun(f"the lease of {fence.instance!r} is no longer held with token {fence.token}")
 
 
-def release(tx: Transaction, fence: Fence, *, unlock: bool = True) -> bool:
+def release(tx: BaseTransaction, fence: Fence, *, unlock: bool = True) -> bool:
     """Give the lease back. False when it was not one's own any more: then nothing is changed. `unlock` False leaves the mailbox's row to the caller,
     who changes it anyway."""
     if tx.execute(_RELEASE, {"p_instance": fence.instance, "p_token": fence.token}).rowcount == 0:
         return False
-    mailbox = mailbox_of(fence.instance) if unlock else None
+    mailbox = mailbox_of(fence.instance) if unlock and tx.records else None
     if mailbox is not None:
         tx.execute(_UNLOCK_MAILBOX, {"p_mailbox": mailbox})
     return True
 
 
-def unlock(tx: Transaction, mailbox_id: str) -> None:
+def unlock(tx: BaseTransaction, mailbox_id: str) -> None:
     """The mailbox is idle again, unless another lease on it is held."""
     tx.execute(_UNLOCK_MAILBOX, {"p_mailbox": mailbox_id})

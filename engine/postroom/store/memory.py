@@ -23,7 +23,7 @@ from postroom.store.rows import check_text, to_micros
 from postroom.store.tables import seen_entry, state_value
 
 if TYPE_CHECKING:
-    from postroom.store import OrganizationStore, Transaction
+    from postroom.store.base import BaseStore, BaseTransaction
 
 __all__ = ["SqlSeenSet", "SqlStateCell"]
 
@@ -83,7 +83,7 @@ class SqlSeenSet:
 
     def __init__(
         self,
-        store: OrganizationStore,
+        store: BaseStore[Any],
         instance: str,
         *,
         fence: Fence | None = None,
@@ -147,14 +147,14 @@ class SqlSeenSet:
     def expire(self, before: datetime) -> int:
         """Forget what was neither added nor touched since; returns how many. Raises StaleRun."""
         with self._store.transaction(self._fence) as tx:
-            return tx.execute(_EXPIRE, {"p_instance": self._instance, "p_before": to_micros(before)}).rowcount
+            return int(tx.execute(_EXPIRE, {"p_instance": self._instance, "p_before": to_micros(before)}).rowcount)
 
     def __len__(self) -> int:
         with self._store.reading() as tx:
             return int(tx.execute(_COUNT, {"p_instance": self._instance}).scalar_one())
 
 
-def _list(tx: Transaction, keys: Sequence[str]) -> Any:
+def _list(tx: BaseTransaction, keys: Sequence[str]) -> Any:
     for key in keys:
         check_text(key, "key")
     return json.dumps(list(keys), ensure_ascii=False) if tx.dialect == "sqlite" else list(keys)
@@ -201,7 +201,7 @@ class SqlStateCell(Generic[S]):
 
     def __init__(
         self,
-        store: OrganizationStore,
+        store: BaseStore[Any],
         instance: str,
         initial: S,
         *,
@@ -305,7 +305,7 @@ class SqlStateCell(Generic[S]):
                     raise StaleRun(f"the state of {self._instance!r} was committed by another run")
         self._generation, self._value = generation + 1, new
 
-    def _insert(self, tx: Transaction, text: str, checksum: str, now: int, note: str | None) -> None:
+    def _insert(self, tx: BaseTransaction, text: str, checksum: str, now: int, note: str | None) -> None:
         if tx.execute(_LOAD, {"p_instance": self._instance}).first() is not None:
             raise StaleRun(f"the state of {self._instance!r} was committed by another run")
         row = {

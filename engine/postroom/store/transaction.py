@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast, overload
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlalchemy.exc import IntegrityError
 
-from postroom.errors import DuplicateRecord, InvalidValue, NotWritable, RecordNotFound, StoreError
+from postroom.errors import DuplicateRecord, InvalidValue, NotWritable, RecordNotFound
 from postroom.model import ENTITIES, GenericRecord, Lookup, Record, entity_class
 from postroom.store import generic, search
 from postroom.store import statements as made
-from postroom.store.database import refusal
-from postroom.store.prepared import Answer, Prepared
+from postroom.store.base import BaseTransaction
+from postroom.store.prepared import Prepared
 from postroom.store.rows import Shape, shape_of
 from postroom.store.tables import secret
 
@@ -33,75 +30,16 @@ T = TypeVar("T", bound=Record | GenericRecord)
 _FORGET_SECRETS = Prepared(secret.delete().where(secret.c.recordid == sa.bindparam("p_id")))
 
 
-class Transaction:
-    """What the store gives in a `with` block: committed when it ends, rolled back when an exception leaves it.
+class Transaction(BaseTransaction):
+    """A transaction of an organization's store."""
 
-    After DuplicateRecord only a rollback is left: wrap the call in `savepoint()` to go on.
-    """
-
-    __slots__ = ("_observers", "_sqlite", "connection", "dialect", "store", "writable")
-
-    def __init__(self, store: OrganizationStore, connection: Connection, writable: bool) -> None:
-        self.store = store
-        self.connection = connection
-        self.dialect: str = connection.dialect.name
-        self._observers = store._database.observers  # noqa: SLF001 - the store's own
-        raw = connection.connection.driver_connection if self.dialect == "sqlite" else None
-        self._sqlite: sqlite3.Connection | None = cast(Any, raw)
-        self.writable = writable
-
-    def now(self) -> datetime:
-        """The store's clock."""
-        return self.store.clock.now()
+    __slots__ = ()
+    records: ClassVar[bool] = True
+    store: OrganizationStore
 
     def new_id(self) -> str:
         """An id from the store's source."""
         return self.store.new_id()
-
-    @overload
-    def execute(self, statement: Prepared, parameters: Any = None) -> Answer: ...
-    @overload
-    def execute(self, statement: Any, parameters: Any = None) -> CursorResult[*tuple[Any, ...]]: ...
-    def execute(self, statement: Any, parameters: Any = None) -> Any:
-        """Any Core statement, prepared or not. Raises DuplicateRecord, InvalidValue, StoreError; the text of an error never holds
-        parameters."""
-        try:
-            if isinstance(statement, Prepared):
-                if self._sqlite is not None:
-                    return statement.on_sqlite(self._sqlite, parameters, self._observers)
-                statement = statement.statement
-            return self.connection.execute(statement, parameters)
-        except (UnicodeEncodeError, OverflowError) as trouble:  # from the driver, for parameters that did not pass `rows`
-            raise InvalidValue(f"a parameter cannot be stored: {trouble.__class__.__name__}") from None
-        except (DatabaseError, sqlite3.Error) as trouble:
-            raise refusal(trouble) or trouble from trouble
-
-    @contextmanager
-    def savepoint(self) -> Iterator[None]:
-        """What happens inside is undone when an exception leaves the block; what happened before stays. May be nested."""
-        self._must_write()
-        raw = self._sqlite
-        if raw is None:
-            with self.connection.begin_nested():
-                yield
-            return
-        self._at_driver(raw, "SAVEPOINT one")  # the name may be in use further out: the innermost counts
-        try:
-            yield
-        except BaseException:
-            if raw.in_transaction:  # a full disk ends the transaction by itself
-                self._at_driver(raw, "ROLLBACK TO one")
-                self._at_driver(raw, "RELEASE one")
-            raise
-        self._at_driver(raw, "RELEASE one")
-
-    def _at_driver(self, raw: sqlite3.Connection, sql: str) -> None:
-        for observer in self._observers:
-            observer(sql)
-        try:
-            raw.execute(sql)
-        except sqlite3.Error as trouble:
-            raise refusal(trouble) or trouble from trouble
 
     @overload
     def get(self, cls: type[R], key: str | Lookup) -> R: ...
@@ -248,10 +186,6 @@ class Transaction:
             raise RecordNotFound(f"no {reference.entity} {reference.id!r}")
         if reference.entity in self.store.email_columns:
             search.forget(self, reference)
-
-    def _must_write(self) -> None:
-        if not self.writable:
-            raise StoreError("this transaction only reads")
 
     def _completed(self, shape: Shape[Any], record: Record) -> Any:
         missing: dict[str, Any] = {}

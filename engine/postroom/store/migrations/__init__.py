@@ -9,20 +9,29 @@ from sqlalchemy.engine import Connection
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from postroom.store.schema import Plan
+
 __all__ = ["upgrade"]
 
 
-def _config(connection: Connection) -> Config:
+def _config(connection: Connection, plan: Plan) -> Config:
     from alembic.config import Config
 
+    package, _, folder = plan.versions.rpartition(".")
     config = Config()
     config.set_main_option("script_location", "postroom.store:migrations")
+    config.set_main_option("version_locations", f"{package}:{folder}")
+    config.set_main_option("path_separator", "newline")
     config.attributes["connection"] = connection
+    config.attributes["plan"] = plan
     return config
 
 
-def upgrade(connection: Connection, revision: str = "head") -> None:
-    """Bring a database from whatever revision it has (none: empty) to `revision`, inside the connection's transaction."""
+def upgrade(connection: Connection, revision: str = "head", plan: Plan | None = None) -> None:
+    """Bring a database (an organization's, or that of the plan) from whatever revision it has (none: empty) to `revision`, inside the
+    connection's transaction."""
     from alembic import command
 
-    command.upgrade(_config(connection), revision)
+    from postroom.store.schema import ORGANIZATION
+
+    command.upgrade(_config(connection, plan or ORGANIZATION), revision)

@@ -12,20 +12,20 @@ from alembic.autogenerate import produce_migrations, render_python_code
 from alembic.migration import MigrationContext
 
 from postroom.store.migrations import upgrade
-from postroom.store.tables import register_all
+from postroom.store.schema import ORGANIZATION, Plan
 
 __all__ = ["render"]
 
 _TEXT = "sa.Text().with_variant(sa.Text(collation='C'), 'postgresql')"
 
 
-def render() -> str:
+def render(plan: Plan = ORGANIZATION) -> str:
     """The body of `upgrade()` for what is missing; empty when the migrations make exactly the tables of the metadata."""
     engine = sa.create_engine("sqlite://")
     with engine.connect() as connection:
-        upgrade(connection)
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        script = produce_migrations(context, register_all())
+        upgrade(connection, plan=plan)
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": plan.version_table})
+        script = produce_migrations(context, plan.tables())
     engine.dispose()
     assert script.upgrade_ops is not None
     if script.upgrade_ops.is_empty():
