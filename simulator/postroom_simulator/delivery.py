@@ -232,22 +232,24 @@ def place(
         return item
 
 
-def withdraw(world: World, uid: int, *, to: str | Role | None = None, reason: str = "test") -> None:
-    """Take an item out of its mailbox for good, or move it to another folder of it, and journal that. Raises NoSuchItem."""
+def withdraw(world: World, uid: int, *, to: str | Role | None = None, reason: str = "test") -> int | None:
+    """Take an item out of its mailbox for good, or move it to another folder of it, and journal that. The uid that it has then. Raises
+    NoSuchItem."""
     with world.lock:
         item = world.store.item(uid)
         folder = _named(world.store.folder_by_uid(item.folder))
         data = {"uid": uid, "folder": folder, "digest": item.digest, "reason": reason}
+        now = None
         if to is None:
             world.store.delete([uid])
-            world.pop3.forget(uid)
         else:
             target = find_folder(world, world.directory.account(item.account), to)
             if target.uid == item.folder:
-                return
-            world.store.move(uid, target.uid)
+                return uid
+            now = world.store.move(uid, target.uid).uid
             data["to"] = _named(target)
         world.journal.add(Kind.REMOVED, account=item.account, detail=f"{folder} {uid}", data=data)
+        return now
 
 
 def find_folder(world: World, account: Account, wanted: str | int | Role) -> Folder:

@@ -23,7 +23,7 @@ from postroom_simulator.pop3 import copies
 from postroom_simulator.pop3.copies import InboxCopy
 from postroom_simulator.pop3.settings import Pop3Service
 from postroom_simulator.smtp.settings import SmtpService
-from postroom_simulator.store.interface import Item, Role
+from postroom_simulator.store.interface import Happening, Item, Role
 from postroom_simulator.store.memory import MemoryMailStore
 from postroom_simulator.tokens import TokenAuthority
 
@@ -65,6 +65,7 @@ class World:
         self.faults = FaultTable(self.clock, self.ids.random)
         self.directory = Directory()
         self.store = MemoryMailStore(self.clock, self.ids)
+        self.store.observe(self._follow)
         self.connections = Connections(self.clock)
         self.pop3 = Pop3Service()
         self.smtp = SmtpService()
@@ -196,9 +197,10 @@ class World:
         Raises UnknownAccount, QuotaExceeded, NoSuchFolder."""
         return delivery.place(self, address, octets, folder=folder, received=received, read=read, sender=sender)
 
-    def withdraw(self, uid: int, *, to: str | Role | None = None, reason: str = "test") -> None:
-        """Take an item away for good, or move it to another folder of its mailbox, journalled as REMOVED. Raises NoSuchItem."""
-        delivery.withdraw(self, uid, to=to, reason=reason)
+    def withdraw(self, uid: int, *, to: str | Role | None = None, reason: str = "test") -> int | None:
+        """Take an item away for good, or move it to another folder of its mailbox, journalled as REMOVED. The uid that it has then. Raises
+        NoSuchItem."""
+        return delivery.withdraw(self, uid, to=to, reason=reason)
 
     def inbox(self, address: str) -> list[bytes]:
         """The messages in an account's Inbox, octet for octet, in order of arrival. Raises UnknownAccount."""
@@ -212,12 +214,17 @@ class World:
         with self.lock:
             accounts = self.directory.accounts() if address is None else [self.directory.account(address)]
             for account in accounts:
-                numbers = self.store.renumber(self.store.folder(account.address, Role.INBOX).uid)
-                for old, new in numbers.items():
-                    self.pop3.forget(old)
-                    self.journal.add(
-                        Kind.NOTE, account=account.address, detail="a new unique id", data={"uid": new, "before": old}
-                    )
+                self.store.renumber(self.store.folder(account.address, Role.INBOX).uid)
+
+    def _follow(self, happening: Happening) -> None:
+        """What is kept by an item's uid ends with it; a new uid of an old item is journalled. With the store's lock held."""
+        item = happening.item
+        if item is not None and happening.what == "moved":
+            self.pop3.forget(happening.old_uid)
+            data = {"uid": item.uid, "before": happening.old_uid}
+            self.journal.add(Kind.NOTE, account=item.account, detail="a new unique id", data=data)
+        elif item is not None and happening.what == "deleted":
+            self.pop3.forget(item.uid)
 
     def copy_inbox(self, address: str) -> InboxCopy:
         """The account's Inbox as it is now, for `restore_inbox`. Raises UnknownAccount."""

@@ -131,17 +131,17 @@ def test_changes_moves_copies_and_deletions_of_items(world: World, ann: Asker) -
     world.store.set_flags(item.uid, frozenset({"x"}))
     assert puller.kinds() == ["ModifiedEvent item"]
     before = item_id(items(world)[0])["@Id"]
-    world.store.move(item.uid, drafts)
+    there = world.store.move(item.uid, drafts)
     (moved, value), *rest = puller.events()
     assert (moved, [kind for kind, _ in rest]) == ("MovedEvent", ["ModifiedEvent", "ModifiedEvent"])
     after = item_id(items(world, Role.DRAFTS)[0])
     assert (value["OldItemId"]["@Id"], value["ItemId"]) == (before, after)
     assert value["OldParentFolderId"]["@Id"] == ann.folder(named("inbox"))[1]["FolderId"]["@Id"]
     assert value["ParentFolderId"]["@Id"] == ann.folder(named("drafts"))[1]["FolderId"]["@Id"]
-    twin = world.store.copy(item.uid, world.store.folder(ANN, Role.INBOX).uid)
+    twin = world.store.copy(there.uid, world.store.folder(ANN, Role.INBOX).uid)
     (copied, value), *_ = puller.events()
     assert (copied, value["OldItemId"]["@Id"], value["ItemId"]["@Id"]) == ("CopiedEvent", after["@Id"], item_id(twin)["@Id"])
-    world.store.delete([item.uid])
+    world.store.delete([there.uid])
     (deleted, value), *_ = puller.events()
     assert (deleted, value["ItemId"]["@Id"]) == ("DeletedEvent", after["@Id"])
 

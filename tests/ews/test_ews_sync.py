@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from postroom_simulator import World
+from postroom_simulator.ews.items.view import item_id
 from postroom_simulator.store.interface import Horizon, Item, Role
 
 __all__ = ["ann", "world"]
@@ -221,15 +222,54 @@ def test_a_move_is_a_deletion_here_and_a_creation_there(world: World, ann: Asker
     drafts = world.store.folder(ANN, Role.DRAFTS).uid
     first = ann.one(items())
     here, there = first["SyncState"], ann.one(items(folder=named("drafts")))["SyncState"]
-    world.store.move(one.uid, drafts)
+    away = world.store.move(one.uid, drafts)
     (deleted,) = ann.one(items(here))["Changes"]
     (created,) = ann.one(items(there, named("drafts")))["Changes"]
     known = first["Changes"][0][1]["Message"]["ItemId"]["@Id"]
     assert deleted[1]["ItemId"]["@Id"] == known
     assert created[1]["Message"]["ItemId"]["@Id"] != known
-    world.store.move(one.uid, inbox(world))
-    assert kinds(ann.one(items(here))) == ["Update"]
+    world.store.move(away.uid, inbox(world))
+    back, gone = ann.one(items(here))["Changes"]
+    assert (gone[0], gone[1]["ItemId"]["@Id"], back[0]) == ("Delete", known, "Create")
+    assert back[1]["Message"]["ItemId"]["@Id"] not in (known, created[1]["Message"]["ItemId"]["@Id"])
     assert ann.one(items(there, named("drafts")))["Changes"] == []
+
+
+def followed(ann: Asker, state: str, known: set[str], most: int) -> None:
+    """Follow to the end; `known` is what the client knows, as it is told."""
+    complete = False
+    while not complete:
+        message = ann.one(items(state, most=most))
+        for what, change in message["Changes"]:
+            (value,) = (change,) if what in ("Delete", "ReadFlagChange") else change.values()
+            one = value["ItemId"]["@Id"]
+            assert (one in known) == (what != "Create"), what
+            (known.discard if what == "Delete" else known.add)(one)
+        state, complete = message["SyncState"], message["IncludesLastItemInRange"]
+
+
+def test_what_left_and_came_back_while_pages_are_told(world: World, ann: Asker) -> None:
+    fill(world, 1)
+    first = ann.one(items(most=5))
+    known = {change["Message"]["ItemId"]["@Id"] for _, change in first["Changes"]}
+    found = fill(world, 4)
+    away = world.store.move(found[0].uid, world.store.folder(ANN, Role.DRAFTS).uid)
+    fill(world, 1)
+    world.store.move(away.uid, inbox(world))
+    followed(ann, first["SyncState"], known, 5)
+    assert known == {str(item_id(item)["@Id"]) for item in world.store.items(inbox(world))}
+
+
+@pytest.mark.parametrize("most", [1, 2, 5])
+def test_what_is_new_is_told_as_new_however_it_changed_since(world: World, ann: Asker, most: int) -> None:
+    fill(world, 1)
+    first = ann.one(items(most=most))
+    known = {change["Message"]["ItemId"]["@Id"] for _, change in first["Changes"]}
+    old, new, _ = fill(world, 2)
+    world.store.set_read([old.uid], True)
+    world.store.set_read([new.uid], True)
+    followed(ann, first["SyncState"], known, most)
+    assert known == {str(item_id(item)["@Id"]) for item in world.store.items(inbox(world))}
 
 
 def test_ignored_ids_are_not_created(world: World, ann: Asker) -> None:
@@ -336,8 +376,8 @@ class Follower(RuleBasedStateMachine):
             one = value["ItemId"]["@Id"]
             assert one not in told
             told.add(one)
-            if what == "Create":
-                assert one not in self.known
+            if what != "Delete":
+                assert (one in self.known) == (what != "Create")
             if what == "Delete":
                 self.known.pop(one, None)
             else:
@@ -355,13 +395,8 @@ class Follower(RuleBasedStateMachine):
         self.follow(5)
         while not self.complete:
             self.follow(5)
-        wanted = {self.id_of(item): item.read for item in self.store.items(self.here)}
+        wanted = {str(item_id(item)["@Id"]): item.read for item in self.store.items(self.here)}
         assert self.known == wanted
-
-    def id_of(self, item: Item) -> str:
-        from postroom_simulator.ews.items.view import item_id
-
-        return str(item_id(item)["@Id"])
 
     @invariant()
     def states_are_short(self) -> None:

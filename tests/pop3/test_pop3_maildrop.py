@@ -68,9 +68,40 @@ def test_what_was_moved_away_is_not_removed() -> None:
     talk = Talk.logged_in(world)
     talk.say(b"DELE 1\r\n")
     archive = world.store.folder(BOB, Role.DELETED)
-    world.store.move(uid, archive.uid)
+    moved = world.store.move(uid, archive.uid)
+    assert talk.say(b"RSET\r\nRETR 1\r\n").endswith(b"-ERR message 1 is gone\r\n")
+    talk.say(b"DELE 1\r\n")
     assert talk.say(b"QUIT\r\n") == b"+OK bye, 0 messages removed\r\n"
-    assert world.store.item(uid).folder == archive.uid
+    assert world.store.item(moved.uid).folder == archive.uid
+
+
+def test_what_was_moved_away_and_back_is_another_message() -> None:
+    world = make_world(DOTTED)
+    (uid,) = inbox(world)
+    first = Talk.logged_in(world)
+    before = first.say(b"UIDL\r\n")
+    away = world.store.move(uid, world.store.folder(BOB, Role.DELETED).uid)
+    world.store.move(away.uid, world.store.folder(BOB, Role.INBOX).uid)
+    assert first.say(b"DELE 1\r\nQUIT\r\n").endswith(b"+OK bye, 0 messages removed\r\n")
+    assert len(inbox(world)) == 1
+    assert Talk.logged_in(world).say(b"UIDL\r\n") != before
+
+
+def test_a_name_that_was_kept_ends_with_a_move() -> None:
+    world = make_world(DOTTED)
+    old = world.copy_inbox(BOB)
+
+    def names() -> bytes:
+        return Talk.logged_in(world).say(b"UIDL\r\nQUIT\r\n")
+
+    before = names()
+    world.withdraw(inbox(world)[0])
+    world.restore_inbox(old)
+    assert names() == before
+    world.store.move(inbox(world)[0], world.store.folder(BOB, Role.DELETED).uid)
+    assert world.pop3.names == {}
+    world.restore_inbox(old)
+    assert names() == before
 
 
 def test_flags_do_not_matter() -> None:

@@ -65,6 +65,7 @@ class Follower:
             self.token, self.reads, self.begins = 0, {}, self.begins + 1
             return False
         assert limit is None or len(changes.changed) + len(changes.removed) <= limit
+        assert {item.uid for item in changes.changed if item.uid not in self.reads} == changes.new
         for item in changes.changed:
             self.reads[item.uid] = item.read
         for uid in changes.removed:
@@ -108,15 +109,30 @@ class TestHorizon:
         assert changes.removed == ()
         assert (changes.new, changes.read_only) == ({new.uid}, {stays.uid})
 
-    def test_an_item_that_left_and_came_back_was_here(self, store: MemoryMailStore) -> None:
+    def test_an_item_that_left_and_came_back_is_another(self, store: MemoryMailStore) -> None:
         junk = store.folder(ANN, Role.JUNK).uid
         item = store.deposit(ANN, MAIL)
-        tokens = [store.changes(inbox(store)).token]
+        tokens = {store.changes(inbox(store)).token: (item.uid,)}
         for _ in range(3):
-            store.move(item.uid, junk)
-            tokens.append(store.changes(inbox(store)).token)
-            store.move(item.uid, inbox(store))
-        assert [store.changes(inbox(store), token).new for token in tokens] == [set(), {item.uid}, {item.uid}, {item.uid}]
+            away = store.move(item.uid, junk)
+            tokens[store.changes(inbox(store)).token] = ()
+            item = store.move(away.uid, inbox(store))
+            tokens[store.changes(inbox(store)).token] = (item.uid,)
+        for token, known in tokens.items():
+            changes = store.changes(inbox(store), token)
+            there = known == (item.uid,)
+            assert (changes.new, changes.removed) == (set() if there else {item.uid}, () if there else known)
+
+    def test_what_is_new_is_told_before_what_changed_later(self, store: MemoryMailStore) -> None:
+        old = store.deposit(ANN, MAIL)
+        token = store.changes(inbox(store)).token
+        new = store.deposit(ANN, MAIL)
+        store.set_read([old.uid], True)
+        store.set_read([new.uid], True)
+        first = store.changes(inbox(store), token, 1)
+        assert ([item.uid for item in first.changed], first.new) == ([new.uid], {new.uid})
+        rest = store.changes(inbox(store), first.token)
+        assert (rest.new, [item.uid for item in rest.changed]) == (set(), [old.uid, new.uid])
 
     def test_arrivals_and_changes_expire_nothing(self, store: MemoryMailStore) -> None:
         token = store.changes(inbox(store)).token

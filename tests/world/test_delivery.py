@@ -144,10 +144,14 @@ class TestPlacingAndWithdrawing:
     def test_moving_away_is_taking_away(self, world: World) -> None:
         (done,) = world.deliver("", ["ann@sim.test"], MAIL)
         assert done.uid is not None
-        world.withdraw(done.uid, to=Role.JUNK)
-        world.withdraw(done.uid, to="junkemail")
+        now = world.withdraw(done.uid, to=Role.JUNK)
+        assert now is not None
+        assert world.withdraw(now, to="junkemail") == now
         assert world.journal.expect(1, kind=Kind.REMOVED)[0].data["to"] == "junkemail"
-        assert world.store.item(done.uid).folder == world.store.folder("ann@sim.test", Role.JUNK).uid
+        assert world.store.item(now).folder == world.store.folder("ann@sim.test", Role.JUNK).uid
+        assert [entry.data for entry in world.journal.entries(kind=Kind.NOTE)] == [{"uid": now, "before": done.uid}]
+        with pytest.raises(NoSuchItem):
+            world.withdraw(done.uid)
 
     def test_a_full_mailbox_takes_nothing_placed(self, world: World) -> None:
         world.set_quota("ann@sim.test", 1)

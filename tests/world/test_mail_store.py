@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 
@@ -14,6 +15,7 @@ from postroom_simulator.clock import ManualClock
 from postroom_simulator.errors import NoSuchFolder, NoSuchItem, QuotaExceeded, StoreError, UnknownAccount
 from postroom_simulator.ids import Ids
 from postroom_simulator.store import MailStore, Role
+from postroom_simulator.store.interface import Happening, Item
 from postroom_simulator.store.memory import MemoryMailStore
 from postroom_simulator.store.tree import DISTINGUISHED, FURTHER
 
@@ -108,10 +110,10 @@ class TestDeposit:
     def test_order_is_order_of_arrival_in_the_folder(self, store: MailStore) -> None:
         uids = [store.deposit(ANN, MAIL + bytes([48 + n])).uid for n in range(4)]
         junk = store.folder(ANN, Role.JUNK).uid
-        store.move(uids[0], junk)
+        away = store.move(uids[0], junk)
         store.set_read([uids[1]], True)
-        store.move(uids[0], inbox(store))
-        assert [item.uid for item in store.items(inbox(store))] == [uids[1], uids[2], uids[3], uids[0]]
+        back = store.move(away.uid, inbox(store))
+        assert [item.uid for item in store.items(inbox(store))] == [uids[1], uids[2], uids[3], back.uid]
 
 
 WIRE = [
@@ -227,8 +229,38 @@ class TestItems:
         store.open_account("bob@sim.test")
         item = store.deposit(ANN, MAIL)
         moved = store.move(item.uid, inbox(store, "bob@sim.test"))
-        assert (moved.uid, moved.account) == (item.uid, "bob@sim.test")
+        assert (moved.account, store.octets(moved.uid)) == ("bob@sim.test", MAIL)
         assert (store.used(ANN), store.used("bob@sim.test")) == (0, len(MAIL))
+
+    def test_a_move_gives_a_new_uid_and_keeps_all_else(self, store: MailStore) -> None:
+        junk = store.folder(ANN, Role.JUNK).uid
+        seen: list[Happening] = []
+        store.observe(seen.append)
+        item = store.deposit(ANN, MAIL, read=True, flags=frozenset({"x"}), beside={"a": "b"}, item_class="IPM.Note.X")
+        moved = store.move(item.uid, junk)
+        with pytest.raises(NoSuchItem):
+            store.item(item.uid)
+        assert moved.uid > item.uid
+        assert moved.change == moved.arrived == moved.content > item.change
+        same = replace(
+            moved, **{name: getattr(item, name) for name in ("uid", "folder", "change", "arrived", "content")}, origin=0
+        )
+        assert (same, moved.origin) == (item, item.folder)
+        assert (seen[-1].what, seen[-1].item, seen[-1].old_uid, seen[-1].old_folder) == ("moved", moved, item.uid, item.folder)
+        assert store.move(moved.uid, junk) == moved
+        back = store.move(moved.uid, inbox(store))
+        assert (back.origin, len({item.uid, moved.uid, back.uid})) == (junk, 3)
+
+    def test_a_restored_folder_has_new_uids_in_the_same_order(self, store: MailStore) -> None:
+        items = [store.deposit(ANN, MAIL + b"%d" % number, read=number == 1) for number in range(3)]
+        seen: list[Happening] = []
+        store.observe(seen.append)
+        numbers = store.renumber(inbox(store))
+        now = store.items(inbox(store))
+        assert list(numbers.items()) == [(item.uid, one.uid) for item, one in zip(items, now, strict=True)]
+        assert [one.read for one in now] == [False, True, False]
+        assert store.used(ANN) == 3 * (len(MAIL) + 1)
+        assert [(one.what, one.old_uid) for one in seen] == [("moved", item.uid) for item in items]
 
 
 class TestFolders:
@@ -289,16 +321,18 @@ class TestChanges:
         store.delete(uids[3:5])
         whole = store.changes(inbox(store))
         assert whole.complete
-        assert [item.uid for item in whole.changed] == [*uids[5:], *uids[:3]]
-        paged, token = [], 0
+        assert [item.uid for item in whole.changed] == [*uids[:3], *uids[5:]]
+        paged: dict[int, Item] = {}
+        token = 0
         while True:
             page = store.changes(inbox(store), token, limit=3)
             assert len(page.changed) + len(page.removed) <= 3
-            paged += page.changed
+            assert page.new == {item.uid for item in page.changed if item.uid not in paged}
+            paged |= {item.uid: item for item in page.changed}
             token = page.token
             if page.complete:
                 break
-        assert tuple(paged) == whole.changed
+        assert tuple(paged.values()) == whole.changed
         assert token == whole.token
 
     def test_an_idle_folder_has_nothing_to_tell(self, store: MailStore) -> None:
@@ -312,9 +346,9 @@ class TestChanges:
         item = store.deposit(ANN, MAIL)
         token = store.changes(inbox(store)).token
         junk = store.folder(ANN, Role.JUNK).uid
-        store.move(item.uid, junk)
+        moved = store.move(item.uid, junk)
         assert store.changes(inbox(store), token).removed == (item.uid,)
-        assert [each.uid for each in store.changes(junk).changed] == [item.uid]
+        assert [each.uid for each in store.changes(junk).changed] == [moved.uid]
 
     def test_a_limit_below_one_is_a_mistake(self, store: MailStore) -> None:
         with pytest.raises(ValueError, match="limit"):

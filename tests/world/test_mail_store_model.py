@@ -83,20 +83,22 @@ class StoreAgainstModel(RuleBasedStateMachine):
             self.store.delete([uid])
             self.model[self.home(uid)].remove(uid)
 
-    @rule(uid=items, place=st.integers(0, 3))
-    def move(self, uid: int | None, place: int) -> None:
+    @rule(target=items, uid=consumes(items), place=st.integers(0, 3))
+    def move(self, uid: int | None, place: int) -> int | None:
         if uid is None or uid not in self.live():
-            return
+            return uid
         old, new = self.home(uid), self.folders[place]
         try:
-            self.store.move(uid, new)
+            moved = self.store.move(uid, new)
         except QuotaExceeded:
             assert self.owner[old] != self.owner[new]
             assert self.used(self.owner[new]) + len(self.octets[uid]) > QUOTA
-            return
+            return uid
         if new != old:
             self.model[old].remove(uid)
-            self.model[new].append(uid)
+            self.model[new].append(moved.uid)
+            self.octets[moved.uid], self.read[moved.uid] = self.octets.pop(uid), self.read.pop(uid)
+        return moved.uid
 
     @rule(uid=items, read=st.booleans())
     def mark(self, uid: int | None, read: bool) -> None:
@@ -126,6 +128,7 @@ class StoreAgainstModel(RuleBasedStateMachine):
         folder, seen = self.folders[place], self.seen[self.folders[place]]
         changes = self.store.changes(folder, seen.token, limit)
         assert not {item.uid for item in changes.changed} & set(changes.removed)
+        assert {item.uid for item in changes.changed if item.uid not in seen.reads} == changes.new
         for item in changes.changed:
             seen.reads[item.uid] = item.read
         for uid in changes.removed:

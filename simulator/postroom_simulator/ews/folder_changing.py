@@ -307,7 +307,6 @@ def delete_items(call: Call, items: Iterable[Item], disposal: str) -> None:
             call.store.move(item.uid, call.store.folder(item.account, Role.DELETED).uid)
         elif disposal == "HardDelete" or role is Role.DELETIONS:
             call.store.delete([item.uid])
-            call.world.pop3.forget(item.uid)
         else:
             call.store.move(item.uid, call.store.folder(item.account, Role.DELETIONS).uid)
 

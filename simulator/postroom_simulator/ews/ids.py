@@ -1,7 +1,7 @@
 """Wire ids and change keys: opaque base64 text made of what the store numbers (ews reference 5).
 
-An item's id names item and folder, so that moving it gives a new one; a folder's id names the folder alone and survives a move. Ids have a check
-sum: text that no server of ours made is malformed, never somebody else's item.
+A move gives an item another number, and so another id; a folder keeps its own. Ids have a check sum: text that no server of ours made is malformed,
+never somebody else's item.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from postroom_simulator.ews.errors import EwsError
 
 __all__ = ["Id", "Kind", "change_key", "mailbox_number", "parse_change_key", "parse_id", "write_id"]
 
-_LAYOUT = struct.Struct(">BIQQq")
+_LAYOUT = struct.Struct(">BIQq")
 _HEAD = b"\x00\x03\x24"
 _LENGTH = 114
 _KEY = struct.Struct(">4sQI")
@@ -40,14 +40,13 @@ class Kind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Id:
-    """`mailbox`: a number for the account (CRC-32 of its folded address); `uid`, `folder`: numbers of the store; `part`: the number of an
+    """`mailbox`: a number for the account (CRC-32 of its folded address); `uid`: number of the store; `part`: the number of an
     attachment (from 1), the original start of an occurrence in seconds since 1970 UTC, else 0. A persona is an item of contacts (`uid`), or with the
     uid 0 somebody of the directory (`mailbox`)."""
 
     kind: Kind
     mailbox: int
     uid: int
-    folder: int = 0
     part: int = 0
 
 
@@ -58,7 +57,7 @@ def mailbox_number(address: str) -> int:
 def write_id(one: Id) -> str:
     """The text of an id, as real servers write it: base64 of 114 octets, which begins with "AAMk". DavMail takes only names of at least 152
     characters for ids, and exchanges "/" and "+" for "_" and "-" on the way: other signs than those of base64 do not survive that."""
-    packed = _LAYOUT.pack(one.kind, one.mailbox, one.uid, one.folder, one.part)
+    packed = _LAYOUT.pack(one.kind, one.mailbox, one.uid, one.part)
     return base64.b64encode(_HEAD + _filler(one.mailbox) + packed + struct.pack(">I", zlib.crc32(packed))).decode("ascii")
 
 
@@ -70,8 +69,8 @@ def parse_id(text: str) -> Id:
         raise EwsError("ErrorInvalidIdMalformed")
     try:
         octets = base64.b64decode(text, validate=True)
-        kind, mailbox, uid, folder, part = _LAYOUT.unpack(octets[-4 - _LAYOUT.size : -4])
-        found = Id(Kind(kind), mailbox, uid, folder, part)
+        kind, mailbox, uid, part = _LAYOUT.unpack(octets[-4 - _LAYOUT.size : -4])
+        found = Id(Kind(kind), mailbox, uid, part)
         if write_id(found) != text:  # base64 has several spellings, and ids compare by octet
             raise ValueError
         return found

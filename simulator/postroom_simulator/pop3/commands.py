@@ -61,7 +61,6 @@ def _quit(dialogue: Dialogue) -> Answer:
     dialogue.updated = True
     for item, name in result.removed:
         data = {"uid": item.uid, "uidl": name}
-        dialogue.service.forget(item.uid)
         dialogue.context.note(Kind.REMOVED, account=dialogue.address, verb="QUIT", data=data)
     if result.failed:
         return Answer(refused(dialogue, Refusal("some deleted messages not removed", Code.SYS_TEMP)).octets, ends=True)

@@ -70,14 +70,13 @@ class Maildrop:
     """
 
     def __init__(
-        self, store: MailStore, folder: int, items: Sequence[Item], names: Mapping[int, str] | None = None, heads: Heads = "raw"
+        self, store: MailStore, items: Sequence[Item], names: Mapping[int, str] | None = None, heads: Heads = "raw"
     ) -> None:
         """`names`: unique ids of items, by uid, that are not made from the item (see `copies`)."""
         self._store = store
-        self._folder = folder
         self._rendered: dict[int, Item] = {}  # by uid, as the store gave them out
         self._items = [item for item in map(self._with_octets, items) if item is not None]
-        self._names = names or {}
+        self._names = {item.uid: names[item.uid] for item in self._items if item.uid in names} if names else {}
         self._heads = heads
         self._downgraded: dict[int, int] = {}  # sizes, by uid
         self._marked: set[int] = set()
@@ -89,7 +88,7 @@ class Maildrop:
     def open(cls, store: MailStore, account: str, names: Mapping[int, str] | None = None, heads: Heads = "raw") -> Self:
         """The Inbox of the account as it is now. Reads no octets. Raises StoreError or UnknownAccount."""
         folder = store.folder(account, Role.INBOX).uid
-        return cls(store, folder, store.items(folder), names, heads)
+        return cls(store, store.items(folder), names, heads)
 
     def _with_octets(self, item: Item) -> Item | None:
         """An item with the figures of what is served; None for what is no message."""
@@ -274,8 +273,6 @@ class Maildrop:
         try:
             now = self._store.item(item.uid)
         except NoSuchItem:
-            return "gone"
-        if now.folder != self._folder:
             return "gone"
         original = self._rendered.get(item.uid)
         same = now.digest == item.digest if original is None else now.content == original.content

@@ -136,6 +136,5 @@ def expired(world: World, policies: Policies, address: str) -> list[int]:
                 world.withdraw(item.uid, reason="expired")
             except NoSuchItem:
                 continue  # somebody was faster
-            policies.forget(item.uid)
             gone.append(item.uid)
     return gone

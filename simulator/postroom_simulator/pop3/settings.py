@@ -108,6 +108,6 @@ class Pop3Service:
     names: dict[int, str] = field(default_factory=dict)
 
     def forget(self, uid: int) -> None:
-        """An item is gone for good. Idempotent."""
+        """An item is gone for good, or another by now. Idempotent."""
         self.names.pop(uid, None)
         self.policies.forget(uid)

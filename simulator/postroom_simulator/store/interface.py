@@ -119,7 +119,7 @@ class Happening:
     item        as it is now (deleted: as it was); None when it was a folder
     folder      where it is now; or the folder that it was about, as it is now
     old_folder  uid of the folder it came from (moved, copied), of the parent where it was a folder
-    old_uid     uid of what was copied
+    old_uid     uid that the item had (moved), uid of what was copied
     delivered   as mail from outside
     read_changed  whether a count of unread items changed
     """
@@ -137,7 +137,7 @@ class Happening:
 class Item:
     """One item of a folder. A snapshot: the store gives out copies or never changes one that it gave out.
 
-    uid         stable inside the store, never reused, kept over moves
+    uid         stable inside the store, never reused; a move gives another one, and the old one is dead for ever
     change      store-wide number of the item's last change: its change key
     item_class  "IPM.Note", "IPM.Appointment" ...
     received    when the store took it (aware, UTC); imported mail may carry an earlier one
@@ -189,8 +189,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What became of a folder since a token: items that are there and changed, uids that left (deleted or moved away), in
-    order of change. `complete` is False when a limit cut the list; ask again with `token`. Tokens are opaque and greater than 0 once
+    """What became of a folder since a token: items that are there and came or changed, in order of arrival or change, and uids that left (deleted or
+    moved away), in order of leaving. `complete` is False when a limit cut the list; ask again with `token`. Tokens are opaque and greater than 0 once
     there is anything to know; they mean something to the folder that gave them. What came and left since the token is not told.
 
     new        uids of `changed` that were not there at the token
@@ -384,7 +384,11 @@ class MailStore(Protocol):
         """For tests that alter a message behind a client's back."""
         ...
 
-    def move(self, uid: int, folder: int) -> Item: ...
+    def move(self, uid: int, folder: int) -> Item:
+        """Into another folder of any mailbox, under a new uid; nothing happens where it lies there already. All else of the item stays but its
+        change, `arrived`, `modified` and `origin`."""
+        ...
+
     def copy(self, uid: int, folder: int) -> Item:
         """The same item again, as a new one, in a folder of any mailbox."""
         ...
@@ -411,7 +415,8 @@ class MailStore(Protocol):
         ...
 
     def renumber(self, folder: int) -> Mapping[int, int]:
-        """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
+        """Give every item of a folder a new uid, as after a restore from a backup; the old ones left, and observers are told of a move within the
+        folder. Old uid -> new uid."""
         ...
 
     def arrange(self, folder: int, uids: Sequence[int]) -> None:

@@ -417,23 +417,9 @@ class MemoryMailStore:
             item = home.items[uid]
             if target is home:
                 return item
-            source, box = self._boxes[item.account], self._boxes[target.folder.account]
-            if source is not box:
-                self._check_quota(box, item.size)
-            self._drop(home, uid)
-            source.used -= item.size
-            change = self._next_change()
-            moved = replace(
-                item,
-                account=box.account,
-                folder=folder,
-                change=change,
-                modified=self._clock.now(),
-                arrived=change,
-                origin=home.folder.uid,
-                content=change,
-            )
-            return self._enter(box, target, moved, "moved", old_folder=home.folder.uid)
+            if target.folder.account != item.account:
+                self._check_quota(self._boxes[target.folder.account], item.size)
+            return self._carry(item, home, target, modified=self._clock.now(), origin=home.folder.uid)
 
     def copy(self, uid: int, folder: int) -> Item:
         with self._lock:
@@ -500,7 +486,7 @@ class MemoryMailStore:
             hidden = sorted(((state.items[uid].received, uid) for uid in state.hidden), reverse=True)
             keys = merge(keys, (key for key in hidden if after is None or key < after), reverse=True)
         for _, uid in keys:
-            if state.past.was_here(uid, begun):
+            if state.items[uid].arrived <= begun:
                 found.append(state.items[uid])
                 if len(found) == limit:
                     break
@@ -516,19 +502,9 @@ class MemoryMailStore:
                 self._tell("deleted", home.folder, item, read_changed=home.unread != unread)
 
     def renumber(self, folder: int) -> dict[int, int]:
-        """Give every item of a folder a new uid, as after a restore from a backup; the old ones left. Old uid -> new uid."""
         with self._lock:
             state = self._state(folder)
-            numbers: dict[int, int] = {}
-            for item in list(state.items.values()):
-                self._drop(state, item.uid)
-                del self._homes[item.uid]
-                change = self._next_change()
-                renewed = replace(item, uid=self._ids.number("item"), change=change, arrived=change, content=change)
-                state.put(renewed)
-                self._homes[renewed.uid] = state
-                numbers[item.uid] = renewed.uid
-            return numbers
+            return {item.uid: self._carry(item, state, state).uid for item in list(state.items.values())}
 
     def arrange(self, folder: int, uids: Sequence[int]) -> None:
         with self._lock:
@@ -539,8 +515,9 @@ class MemoryMailStore:
                 items[uid] = items.pop(uid)
 
     def changes(self, folder: int, since: int = 0, limit: int | None = None) -> Changes:
-        """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an
-        item may be told as removed that the asker never saw. Raises TokenExpired; for a token that nobody was ever given too."""
+        """With `since` 0 nothing is said to have left: who knows nothing need not forget. Between pages of one long answer an item may be told as
+        removed that the asker never saw, and as changed that was told as it is already. Raises TokenExpired; for a token that nobody was ever
+        given too."""
         if limit is not None and limit < 1:
             raise ValueError(f"a limit of changes is at least 1, not {limit}")
         with self._lock:
@@ -549,47 +526,45 @@ class MemoryMailStore:
             begun, position = divmod(since, _HALF_WAY)
             if since == 0:
                 begun = self._next_change() if limit is not None and limit < len(state.items) else 0
-                return self._page(state, begun, 0, max(begun, state.past.last_change), limit)
+                return self._page(state, begun, 0, limit)
             if not (0 <= position <= self._change and 0 <= begun <= self._change):
                 raise TokenExpired(f"folder {folder} never gave this token")
             listing = state.past.listing(begun, position, now) if begun else None
             if listing is None and max(begun, position) < state.past.forgotten:
                 raise TokenExpired(f"folder {folder} has forgotten what left it since this token: begin anew")
-            return self._page(state, begun, position, begun, limit)
+            return self._page(state, begun, position, limit)
 
-    def _page(self, state: FolderState, begun: int, position: int, silent: int, limit: int | None) -> Changes:
-        """What changed after `position`, but nothing that left at `silent` or before."""
+    def _page(self, state: FolderState, begun: int, position: int, limit: int | None) -> Changes:
+        """What changed after `position`, each item once."""
         past = state.past
-        changed: list[Item] = []
+        changed: dict[int, Item] = {}
         removed: list[int] = []
         new: set[int] = set()
         read_only: set[int] = set()
         first, complete, token = position == 0, True, position
         for change, uid in past.since(position):
             item = state.items.get(uid)
-            known = 0 < position >= begun and past.was_here(uid, position)
-            if item is None and (change <= silent or not (known or begun > position)):
-                continue
-            if limit is not None and len(changed) + len(removed) == limit:
-                complete = False
-                break
+            known = past.arrived(uid) <= position and (item is not None or change > begun)
+            if uid not in changed and (item is not None or known):
+                if limit is not None and len(changed) + len(removed) == limit:
+                    complete = False
+                    break
+                if item is None:
+                    removed.append(uid)
+                else:
+                    changed[uid] = item
+                    if not known:
+                        new.add(uid)
+                    elif item.content <= position:
+                        read_only.add(uid)
             token = change
-            if item is None:
-                removed.append(uid)
-                continue
-            changed.append(item)
-            if not known:
-                new.add(uid)
-            elif item.content <= position:
-                read_only.add(uid)
         sorts = frozenset(new), frozenset(read_only)
         if complete:
             past.end(begun)
-            return Changes(tuple(changed), tuple(removed), max(token, past.last_change), True, *sorts)
+            return Changes(tuple(changed.values()), tuple(removed), max(token, past.last_change), True, *sorts)
         if begun:
-            told = [item.uid for item in changed]
-            past.tell(begun, told, self.horizon, self._clock.monotonic(), first=first)
-        return Changes(tuple(changed), tuple(removed), begun * _HALF_WAY + token, False, *sorts)
+            past.tell(begun, changed, self.horizon, self._clock.monotonic(), first=first)
+        return Changes(tuple(changed.values()), tuple(removed), begun * _HALF_WAY + token, False, *sorts)
 
     # -- the outbound drawer
 
@@ -714,6 +689,16 @@ class MemoryMailStore:
         if not item.digest:
             raise StoreError(f"item {uid} has properties, not octets")
         return item.digest
+
+    def _carry(self, item: Item, home: FolderState, target: FolderState, **values: Any) -> Item:
+        """The item leaves, and enters under a new uid."""
+        self._drop(home, item.uid)
+        del self._homes[item.uid]
+        self._boxes[item.account].used -= item.size
+        box, change = self._boxes[target.folder.account], self._next_change()
+        values |= {"account": box.account, "folder": target.folder.uid, "change": change, "arrived": change, "content": change}
+        renewed = replace(item, uid=self._ids.number("item"), **values)
+        return self._enter(box, target, renewed, "moved", old_folder=home.folder.uid, old_uid=item.uid)
 
     def _enter(self, box: Box, state: FolderState, item: Item, what: str, **facts: Any) -> Item:
         read_changed = state.put(item)

@@ -6,13 +6,11 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from postroom_simulator.store.interface import Horizon, Item
 
 __all__ = ["Listing", "Past"]
-
-STAYS = 8
-"""Stays of one item in the folder that are told apart (our choice)."""
 
 
 class Listing:
@@ -26,46 +24,44 @@ class Listing:
         self.told: set[int] = set()
 
 
-class Past:
-    """The log of a folder's changes, and the uids that left.
+class Gone(NamedTuple):
+    """With which changes an item came and left, and when it left, by the clock's `monotonic()`."""
 
-    The log is two parallel columns in order of change: the change's number and the uid concerned. An entry counts only while
-    it is the latest of its uid; when more than half are stale the log is written anew, so it stays linear in what is here and what is
-    remembered. Uids that left are forgotten beyond the `Horizon`, but for those that the asker of a first listing still has to be told of.
+    arrived: int
+    left: int
+    at: float
+
+
+class Past:
+    """The log of a folder's changes, and the uids that left. A uid comes once and leaves once.
+
+    The log is two parallel columns in order of change: the change's number and the uid concerned. An entry counts only while it is the arrival or
+    the latest change of what is here, or the leaving of what is remembered; when more than half are stale the log is written anew, so it stays
+    linear in both. Uids that left are forgotten beyond the `Horizon`, but for those that the asker of a first listing still has to be told of.
+
+    What is here is told at its arrival, whatever came of it later, and again at its latest change: so whoever was told all up to a change knows
+    exactly those that arrived until then.
     """
 
-    __slots__ = ("_gone", "_held", "_items", "_listings", "_log_changes", "_log_uids", "_stays", "forgotten")
+    __slots__ = ("_gone", "_held", "_items", "_listings", "_log_changes", "_log_uids", "forgotten")
 
     def __init__(self, items: Mapping[int, Item]) -> None:
         self._items = items
-        self._gone: OrderedDict[int, tuple[int, float]] = (
-            OrderedDict()
-        )  # uid -> change with which it left, when: in order of both
-        self._held: dict[int, int] = {}  # the same beyond the horizon, for listings
+        self._gone: OrderedDict[int, Gone] = OrderedDict()  # by uid, in order of leaving
+        self._held: dict[int, Gone] = {}  # the same beyond the horizon, for listings
         self._listings: dict[
             int, Listing
         ] = {}  # by the change number of their beginning, in the order in which they were asked for
-        self._stays: dict[
-            int, list[tuple[int, int]]
-        ] = {}  # uid -> the changes with which it came and left, of each of its stays
         self._log_changes = array("q")
         self._log_uids = array("q")
         self.forgotten = 0
         """Number of the latest change of which nothing is known any more: tokens from before it are worth nothing."""
 
     def changed(self, item: Item) -> None:
-        if self._gone:
-            self._gone.pop(item.uid, None)
-        if self._held:
-            self._held.pop(item.uid, None)
         self._log(item.change, item.uid)
 
     def left(self, uid: int, arrived: int, change: int, horizon: Horizon, now: float) -> None:
-        stays = self._stays.setdefault(uid, [])
-        stays.append((arrived, change))
-        if len(stays) > STAYS:  # the two oldest count as one
-            stays[:2] = [(stays[0][0], stays[1][1])]
-        self._gone[uid] = change, now
+        self._gone[uid] = Gone(arrived, change, now)
         self._log(change, uid)
         self.forget(horizon, now)
 
@@ -77,21 +73,17 @@ class Past:
                 self.end(begun)
         gone = self._gone
         while gone:
-            if len(gone) <= horizon.count and next(iter(gone.values()))[1] + horizon.age >= now:
+            if len(gone) <= horizon.count and next(iter(gone.values())).at + horizon.age >= now:
                 return
-            uid, (change, _) = gone.popitem(last=False)
-            self.forgotten = change
+            uid, one = gone.popitem(last=False)
+            self.forgotten = one.left
             if any(uid in listing.told for listing in self._listings.values()):
-                self._held[uid] = change
-            else:
-                self._stays.pop(uid, None)
+                self._held[uid] = one
 
-    def was_here(self, uid: int, moment: int) -> bool:
-        """Whether the item was here with the change number `moment`, as far as is remembered."""
+    def arrived(self, uid: int) -> int:
+        """With which change it came, of what is here or remembered."""
         item = self._items.get(uid)
-        if item is not None and item.arrived <= moment:
-            return True
-        return any(came <= moment < left for came, left in self._stays.get(uid, ()))
+        return item.arrived if item is not None else (self._gone.get(uid) or self._held[uid]).arrived
 
     @property
     def last_change(self) -> int:
@@ -104,23 +96,23 @@ class Past:
         return len(self._gone) + len(self._held)
 
     def since(self, token: int) -> Iterator[tuple[int, int]]:
-        """(change, uid) of each uid that changed after the token, in order of its last change."""
+        """(change, uid) of what happened after the token, in order: arrivals and latest changes of what is here, leavings of what is not."""
         for index in range(bisect_right(self._log_changes, token), len(self._log_changes)):
             change, uid = self._log_changes[index], self._log_uids[index]
-            if self._latest(uid) == change:
+            if self._counts(change, uid):
                 yield change, uid
 
-    def _latest(self, uid: int) -> int:
+    def _counts(self, change: int, uid: int) -> bool:
         item = self._items.get(uid)
         if item is not None:
-            return item.change
-        gone = self._gone.get(uid)
-        return gone[0] if gone is not None else self._held.get(uid, 0)
+            return change in (item.change, item.arrived)
+        gone = self._gone.get(uid) or self._held.get(uid)
+        return gone is not None and change == gone.left
 
     def _log(self, change: int, uid: int) -> None:
         self._log_changes.append(change)
         self._log_uids.append(uid)
-        if len(self._log_uids) > 2 * (len(self._items) + self.remembered) + 64:
+        if len(self._log_uids) > 4 * len(self._items) + 2 * self.remembered + 64:
             live = list(self.since(0))
             self._log_changes = array("q", (change for change, _ in live))
             self._log_uids = array("q", (uid for _, uid in live))
@@ -144,7 +136,7 @@ class Past:
         if listing is not None:
             self._listings[begun] = listing  # behind all others
             listing.asked = now
-            known = [uid for uid, change in self._held.items() if change <= position and uid in listing.told]
+            known = [uid for uid, gone in self._held.items() if gone.left <= position and uid in listing.told]
             listing.told.difference_update(known)
             self._let_go(known)
         return listing
@@ -158,4 +150,3 @@ class Past:
         for uid in uids:
             if not any(uid in listing.told for listing in self._listings.values()):
                 del self._held[uid]
-                self._stays.pop(uid, None)

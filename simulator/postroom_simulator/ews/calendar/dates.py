@@ -55,7 +55,7 @@ def _version(master: Item, one: Date) -> int:
 
 def occurrence_id(master: Item, one: Date) -> Value:
     """An ItemIdType: the same as `view.item_id` makes of the date as an item."""
-    text = write_id(Id(Kind.OCCURRENCE, mailbox_number(master.account), master.uid, master.folder, one.key))
+    text = write_id(Id(Kind.OCCURRENCE, mailbox_number(master.account), master.uid, one.key))
     return {"@Id": text, "@ChangeKey": change_key(Kind.ITEM, _version(master, one))}
 
 

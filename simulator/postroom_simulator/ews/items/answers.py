@@ -148,10 +148,10 @@ def _answered(call: Call, target: Item, properties: Value, how: str) -> list[tup
             drop(call, target, {})
             return []
         return [("CalendarItem", {"ItemId": item_id(keep(call, target, changed))})]
-    call.store.set_properties(target.uid, changed)
+    kept = call.store.set_properties(target.uid, changed)
     if how == "Decline":
-        call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
-    return [("CalendarItem", {"ItemId": item_id(call.store.item(target.uid))})]
+        kept = call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
+    return [("CalendarItem", {"ItemId": item_id(kept)})]
 
 
 def forwarded(call: Call, item: Item, message: Value, *, copy: bool) -> bool:

@@ -35,7 +35,7 @@ def find_reference(call: Call, name: str, value: Value) -> Item:
         item = call.store.item(parsed.uid)
     except StoreError:
         raise _gone(call, parsed.mailbox) from None
-    if item.folder != parsed.folder or mailbox_number(item.account) != parsed.mailbox:  # it was moved, and has another id now
+    if mailbox_number(item.account) != parsed.mailbox:  # the mailbox has another address now
         raise EwsError("ErrorItemNotFound")
     check_right(call, item, "read")
     return item

@@ -103,7 +103,7 @@ def _of_item(store: MailStore, happening: Happening, now: datetime) -> Iterator[
     old = _folder(store, happening.old_folder) if happening.old_folder else None
     if old is not None:
         places = (folder.uid, old.uid)
-        source = write_id(Id(Kind.ITEM, mailbox_number(old.account), happening.old_uid or item.uid, old.uid))
+        source = write_id(Id(Kind.ITEM, mailbox_number(old.account), happening.old_uid))
         value |= {"OldItemId": {"@Id": source}, "OldParentFolderId": folder_id(old)}
     if happening.delivered:
         yield "NewMailEvent", places, value

@@ -70,7 +70,7 @@ class _Work:
             else:
                 changes.append(("Update", dict([self._shown(item)])))
         for uid in page.removed:
-            gone = write_id(Id(Kind.ITEM, mailbox_number(self._folder.account), uid, self._folder.uid))
+            gone = write_id(Id(Kind.ITEM, mailbox_number(self._folder.account), uid))
             changes.append(("Delete", {"ItemId": {"@Id": gone}}))
         return self._answer(changes, ItemsState(page.token), complete=page.complete)
 

@@ -103,7 +103,7 @@ def of_directory(call: Call) -> Iterator[Value]:
 
 def _of_item(call: Call, item: Item) -> Value:
     known = properties_of(call, item)
-    text = write_id(Id(Kind.PERSONA, mailbox_number(item.account), item.uid, item.folder))
+    text = write_id(Id(Kind.PERSONA, mailbox_number(item.account), item.uid))
     value: Value = {
         "PersonaId": {"@Id": text, "@ChangeKey": change_key(Kind.ITEM, item.change)},
         "PersonaType": "Person" if kind_of(item.item_class).element == "Contact" else "DistributionList",
