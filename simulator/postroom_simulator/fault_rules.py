@@ -31,6 +31,7 @@ from postroom_simulator.faults import (
     TlsTrouble,
     When,
 )
+from postroom_simulator.web.values import METHODS
 
 __all__ = [
     "ARGUED_PHASES",
@@ -88,6 +89,7 @@ VERBS: Mapping[str, tuple[str, ...]] = {
         "STARTTLS",
     ),
     "ews": tuple(OPERATIONS),
+    "http": METHODS,
 }
 """The commands that a fault can name, by protocol; those of Exchange Web Services are its operations."""
 
@@ -95,6 +97,7 @@ PHASES: Mapping[str, tuple[str, ...]] = {
     "pop3": ("connect", "tls", "greeting", "auth"),
     "smtp": ("connect", "tls", "greeting", "auth", "text", "end-of-data"),
     "ews": ("connect", "tls", "request", "auth", "envelope", "item", "stream"),
+    "http": ("connect", "tls", "request"),
 }
 """The steps that are no commands, by protocol."""
 
@@ -151,6 +154,7 @@ _CODES: Mapping[str, tuple[re.Pattern[str], str]] = {
         re.compile(r"[2-5][0-9][0-9]|Error[A-Za-z0-9]+"),
         'a status of HTTP ("503") or a response code ("ErrorServerBusy")',
     ),
+    "http": (re.compile(r"[2-5][0-9][0-9]"), 'a status of HTTP ("503")'),
 }
 
 REPLY_TEXT_LIMIT = 400

@@ -72,6 +72,11 @@ COMMAND_WORDS: Mapping[str, str] = {
     "EXPN": "who is on a list",
     "HELP": "help",
     "STARTTLS": "begin TLS",
+    "GET": "a page",
+    "HEAD": "the head of a page",
+    "POST": "something is handed over",
+    "PUT": "something is put under a name",
+    "DELETE": "a page is taken away",
     **{name: _CAPITAL.sub(" ", name).lower() for name in VERBS["ews"]},
 }
 
@@ -137,7 +142,9 @@ def _when(when: When) -> str:
 
 def _moment(when: When) -> str:
     which = _which(when)
-    of = {"*": "", "pop3": " of POP3", "smtp": " of SMTP", "ews": " of EWS"}.get(when.protocol, f" of {when.protocol}")
+    of = {"*": "", "pop3": " of POP3", "smtp": " of SMTP", "ews": " of EWS", "http": " of HTTP"}.get(
+        when.protocol, f" of {when.protocol}"
+    )
     if when.at == "*":
         return f"at {which} step{of} where it is possible"
     if when.at in PHASE_WORDS:

@@ -157,11 +157,11 @@ Effect = Reply | Delay | Stall | Cut | Drop | LoseReply | Lie | Garble | Drip | 
 class When:
     """Which steps a fault concerns. Everything left out matches everything.
 
-    protocol     "pop3", "smtp", "ews", or "*"
+    protocol     "pop3", "smtp", "ews", "http", or "*"
     at           a command in upper case ("RETR", "RCPT", "QUIT", "AUTH"), an operation of EWS ("GetItem") or a phase in lower case:
                  "connect", "tls" (handshake), "greeting", "auth" (each client answer in an exchange; EWS: credentials are shown),
                  "text" (SMTP: the message text being received), "end-of-data" (SMTP: the final dot),
-                 EWS: "request" (the head was read), "envelope" (the body is there), "item" (one of a batch), "stream" (an envelope of a
+                 HTTP: "request" (the head was read); EWS: "request", "envelope" (the body is there), "item" (one of a batch), "stream" (an envelope of a
                  stream), or "*"
     account      address of the account of the connection; matches only once it is known
     argument     what follows the command, as the journal shows it (passwords are not there); "*" stands for anything, "?" for any

@@ -49,7 +49,7 @@ class Entry:
     number      1, 2, 3 ... within the world
     at          aware UTC time by the world's clock
     kind        see `Kind`
-    protocol    "pop3", "smtp", "ews" or "" where no connection is involved
+    protocol    "pop3", "smtp", "ews", "http" or "" where no connection is involved
     connection  "pop3-1", "smtp-3" ...: counted for each world and protocol; "" where none is involved
     account     address of the account concerned, where it is known by then, else None
     verb        upper-case command for COMMAND and REPLY, else ""

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from postroom_simulator.net.memory import MemorySocket
     from postroom_simulator.net.tcp import Servers
     from postroom_simulator.net.tls import Authority
+    from postroom_simulator.web.site import Site
 
 __all__ = ["SERVICES", "World"]
 
-SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "pop3": 110, "pop3s": 995, "ews": 80, "ewss": 443}
+SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "pop3": 110, "pop3s": 995, "ews": 80, "ewss": 443, "http": 8080, "https": 8443}
 """The services of a world and the ports that they have in memory (over TCP: any free port). "smtps", "pop3s" and "ewss" (Exchange Web
-Services over HTTPS) are implicit TLS, "ews" (over HTTP) has none, the others offer STARTTLS or STLS."""
+Services over HTTPS) and "https" (the world's pages) are implicit TLS, "ews" and "http" have none, the others offer STARTTLS or STLS."""
 
 
 class World:
@@ -70,6 +71,7 @@ class World:
         self.pop3 = Pop3Service()
         self.smtp = SmtpService()
         self._ews: EwsService | None = None
+        self._http: Site | None = None
         self.tokens = TokenAuthority(self)
         self.accept_anyone = False
         """Whether any user name and password log in, making an account at once (`serve --accept-anyone`)."""
@@ -268,6 +270,16 @@ class World:
 
                 self._ews = EwsService(self)
             return self._ews
+
+    @property
+    def http(self) -> Site:
+        """The pages of the services "http" and "https". Made at first use."""
+        with self.lock:
+            if self._http is None:
+                from postroom_simulator.web.site import Site
+
+                self._http = Site(self)
+            return self._http
 
     @property
     def authority(self) -> Authority:

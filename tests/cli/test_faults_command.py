@@ -207,7 +207,7 @@ def test_a_refusal_in_words() -> None:
         (["stripped"], {"pop3": "stripped", "smtp": "stripped", "submission": "stripped"}),
         (
             ["smtps=garbage", "expired"],
-            dict.fromkeys(("pop3", "pop3s", "smtp", "submission", "ewss"), "expired") | {"smtps": "garbage"},
+            dict.fromkeys(("pop3", "pop3s", "smtp", "submission", "ewss", "https"), "expired") | {"smtps": "garbage"},
         ),
     ],
 )

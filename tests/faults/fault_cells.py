@@ -37,6 +37,7 @@ from postroom_simulator.faults import (
 from postroom_simulator.journal import Kind
 from postroom_simulator.net.memory import connect
 from postroom_simulator.net.tls import Authority, TlsLayer
+from postroom_simulator.web.values import Response
 from postroom_simulator.world import World
 
 ANN = "ann@sim.test"
@@ -118,6 +119,21 @@ FIND = _http(
     b'<m:ParentFolderIds><t:DistinguishedFolderId Id="inbox"/></m:ParentFolderIds></m:FindItem>'
 )
 
+
+def _with_pages(world: World) -> None:
+    world.http.collect("/in")
+    world.http.handle("/count", lambda _: Response(200, [], str(len(world.http.received)).encode()))
+    world.http.publish("/page", b"some text")
+
+
+def _page(method: bytes, path: bytes, body: bytes = b"") -> bytes:
+    length = b"Content-Length: %d\r\n" % len(body) if body else b""
+    return method + b" " + path + b" HTTP/1.1\r\nHost: mail.sim.test\r\n" + length + b"\r\n" + body
+
+
+COUNT = _page(b"GET", b"/count")
+HAND_IN = _page(b"POST", b"/in", b"a message")
+
 STEPS: Mapping[str, Mapping[str, Step]] = {
     "pop3": {
         "connect": Step(after=b"CAPA\r\n"),
@@ -176,6 +192,16 @@ STEPS: Mapping[str, Mapping[str, Step]] = {
         "CreateItem": Step(LOOK, CREATE, DRAFTS),
         "FindItem": Step(LOOK, FIND, DRAFTS),
     },
+    "http": {
+        "connect": Step((), HAND_IN, COUNT, settings=_with_pages),
+        "tls": Step((), HAND_IN, COUNT, service="https", settings=_with_pages),
+        "request": Step((), HAND_IN, COUNT, settings=_with_pages),
+        "GET": Step((), _page(b"GET", b"/page"), COUNT, settings=_with_pages),
+        "HEAD": Step((COUNT,), _page(b"HEAD", b"/page"), COUNT, settings=_with_pages),
+        "POST": Step((COUNT,), HAND_IN, COUNT, settings=_with_pages),
+        "PUT": Step((COUNT,), _page(b"PUT", b"/in", b"a message"), COUNT, settings=_with_pages),
+        "DELETE": Step((COUNT,), _page(b"DELETE", b"/page"), COUNT, settings=_with_pages),
+    },
 }
 
 ELSEWHERE_TRIED = {"ews": ("stream",)}
@@ -183,6 +209,8 @@ ELSEWHERE_TRIED = {"ews": ("stream",)}
 SOME = {"ews": ("CreateItem", "FindItem")}
 """Commands that stand for all of a protocol, whose others differ in nothing that faults could see."""
 
+SECOND = ("ews", "http")
+"""Protocols in which the client speaks first."""
 BEGINNINGS = ("connect", "tls", "greeting")
 """Phases whose answer is the greeting itself."""
 
@@ -297,7 +325,7 @@ class Line:
 def _reply(line: Line) -> bytes:
     """One reply of one line, or of several lines in SMTP; an answer of HTTP."""
     got = b""
-    if line.protocol == "ews":
+    if line.protocol in SECOND:
         while b"\r\n\r\n" not in got:
             got += line.hear(1)
         length = re.search(rb"Content-Length: (\d+)", got)
@@ -348,8 +376,8 @@ def _talk(line: Line, step: Step, at: str, expect: Expected) -> tuple[bytes, str
     try:
         if at == "tls":
             line.shake_hands()
-        if at not in BEGINNINGS or line.protocol == "ews":
-            greeting = _reply(line) if line.protocol != "ews" else b""  # HTTP speaks second
+        if at not in BEGINNINGS or line.protocol in SECOND:
+            greeting = _reply(line) if line.protocol not in SECOND else b""  # HTTP speaks second
             for said in step.lead:
                 line.say(said)
                 _reply(line)
@@ -373,7 +401,7 @@ def _seen(world: World, heard: bytes, end: str, seconds: float, after: bytes | N
         end,
         seconds,
         after,
-        (tuple(world.inbox(ANN)), len(world.store.outbound()), logins),
+        (tuple(world.inbox(ANN)), len(world.store.outbound()) + len(world.http.received), logins),
         tuple((e.verb, (e.data or {})["effect"]) for e in journal if e.kind is Kind.FAULT),
         next((e.detail for e in journal if e.kind is Kind.CLOSED), ""),
     )
@@ -457,7 +485,7 @@ def _listen(protocol: str, at: str, step: Step, *, said: bool, after: bool) -> t
         if at == "tls":
             line.shake_hands()
         reply = greeting = _drain(line, sock)
-        if at not in BEGINNINGS or protocol == "ews":
+        if at not in BEGINNINGS or protocol in SECOND:
             for words in step.lead:
                 line.say(words)
                 _drain(line, sock)
@@ -521,12 +549,14 @@ NO = {
     "pop3": Reply("-ERR", "[SYS/TEMP] not now"),
     "smtp": Reply("451", "4.3.2 not now"),
     "ews": Reply("ErrorServerBusy", "not now"),
+    "http": Reply("503", "[Retry-After=30] not now"),
 }
 """What a fault says here in the place of a step."""
 FALSE = {
     "pop3": Lie("-ERR", "[SYS/TEMP] not so"),
     "smtp": Lie("451", "4.3.2 not so"),
     "ews": Lie("ErrorServerBusy", "not so"),
+    "http": Lie("503", "not so"),
 }
 """What is said here though the step was taken."""
 
@@ -555,7 +585,19 @@ def _with_error(answer: bytes, text: bytes) -> bytes:
     return re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head) + b"\r\n\r\n" + body
 
 
-SAID = {"pop3": b"-ERR [SYS/TEMP] not now\r\n", "smtp": b"451 4.3.2 not now\r\n", "ews": _fault(b"not now")}
+def _status(text: bytes, *fields: bytes) -> bytes:
+    """The whole answer that a status of HTTP is."""
+    body = b"<html><body>%s</body></html>" % text
+    head = b"".join(field + b"\r\n" for field in (b"Content-Type: text/html; charset=utf-8", *fields))
+    return b"HTTP/1.1 503 Service Unavailable\r\n%sContent-Length: %d\r\n\r\n%s" % (head, len(body), body)
+
+
+SAID = {
+    "pop3": b"-ERR [SYS/TEMP] not now\r\n",
+    "smtp": b"451 4.3.2 not now\r\n",
+    "ews": _fault(b"not now"),
+    "http": _status(b"not now", b"Retry-After: 30"),
+}
 PLAINLY = {"EHLO": b"451 not now\r\n", "HELO": b"451 not now\r\n"}
 """There are no enhanced codes before and in answer to them (RFC 2034 §4)."""
 
@@ -585,8 +627,8 @@ ELSEWHERE: frozenset[type[Effect]] = frozenset({Reply, Delay, Stall, Cut, Drop, 
 
 
 def effects_of(kind: type[Effect], protocol: str) -> tuple[Effect, ...]:
-    if protocol == "ews" and kind is Drip:
-        return (Drip(200, 0.5),)  # its answers are longer
+    if protocol in SECOND and kind is Drip:
+        return (Drip(200 if protocol == "ews" else 10, 0.5),)  # its answers are longer
     return (NO[protocol],) if kind is Reply else (FALSE[protocol],) if kind is Lie else EFFECTS[kind]
 
 
@@ -627,6 +669,8 @@ def _drip_seconds(drip: Drip, usual: Ordinary) -> float:
 
 
 def _told(protocol: str, lie: Lie) -> bytes:
+    if protocol == "http":
+        return _status(lie.text.encode())
     return _fault(lie.text.encode()) if protocol == "ews" else f"{lie.code} {lie.text}\r\n".encode()
 
 
@@ -643,6 +687,11 @@ REGULAR: Mapping[type[Effect], Callable[[str, str, Any, Ordinary], Expected]] = 
 }
 """Wherever nothing else is said."""
 
+
+def _bare(answer: bytes) -> bytes:
+    return answer.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+
+
 EXCEPTIONS: Mapping[tuple[str, str, type[Effect]], Callable[[str, Any, Ordinary], Expected]] = {
     # A greeting that is a refusal: POP3 has no more to say, SMTP says 503 to all but QUIT (RFC 5321 §3.1).
     ("pop3", "greeting", Reply): lambda protocol, _, __: Expected(SAID[protocol], False, "fin", closed="server"),
@@ -655,6 +704,12 @@ EXCEPTIONS: Mapping[tuple[str, str, type[Effect]], Callable[[str, Any, Ordinary]
     ("ews", "connect", AcceptThenReset): lambda _, effect, usual: Expected(  # the first answer is what there is of a greeting
         usual.reply[: effect.octets], effect.octets > 0, "rst", closed="fault"
     ),
+    ("http", "connect", AcceptThenReset): lambda _, effect, usual: Expected(
+        usual.reply[: effect.octets], effect.octets > 0, "rst", closed="fault"
+    ),
+    # The answer to HEAD has no body, whatever it says.
+    ("http", "HEAD", Reply): lambda protocol, _, usual: Expected(_bare(SAID[protocol]), False, after=usual.after_undone),
+    ("http", "HEAD", Lie): lambda protocol, lie, usual: _taken(usual, heard=_bare(_told(protocol, lie))),
     # The service here is one without TLS: the trouble waits for a handshake.
     ("*", "connect", TlsTrouble): lambda _, __, usual: _taken(usual),
     # Nothing can be heard before the handshake is done; the client refuses the certificate and says so.

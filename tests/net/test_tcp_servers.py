@@ -56,8 +56,8 @@ def files() -> set[str]:
 
 def test_all_services_listen_on_free_ports_by_default(world: World) -> None:
     servers = world.listen()
-    assert set(servers.addresses) == {"smtp", "submission", "smtps", "pop3", "pop3s", "ews", "ewss"}
-    assert len({port for _, port in servers.addresses.values()}) == 7
+    assert set(servers.addresses) == {"smtp", "submission", "smtps", "pop3", "pop3s", "ews", "ewss", "http", "https"}
+    assert len({port for _, port in servers.addresses.values()}) == 9
     assert servers.addresses["pop3"] == ("127.0.0.1", servers.port("pop3"))
     with pytest.raises(WorldError, match='mean "pop3"'):
         servers.port("pop")

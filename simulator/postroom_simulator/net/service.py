@@ -34,18 +34,22 @@ PROTOCOLS = {
     "smtps": "smtp",
     "ews": "ews",
     "ewss": "ews",
+    "http": "http",
+    "https": "http",
 }
 """The protocol of each service; connections are counted and journalled by it."""
 
-IMPLICIT_TLS = frozenset({"pop3s", "smtps", "ewss"})
-NEVER_TLS = frozenset({"ews"})
+IMPLICIT_TLS = frozenset({"pop3s", "smtps", "ewss", "https"})
+NEVER_TLS = frozenset({"ews", "http"})
 """Services that have no TLS, and so no trouble with it."""
 DISCARD_LIMIT = 1024 * 1024
 """Octets that a client may still send after the server's orderly end before it is reset (our choice)."""
+_TOO_MANY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 BUSY = {
     "pop3": b"-ERR [SYS/TEMP] too many connections\r\n",
     "smtp": b"421 4.7.0 too many connections\r\n",
-    "ews": b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 30\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "ews": _TOO_MANY,
+    "http": _TOO_MANY,
 }
 """Said instead of a greeting (HTTP: of an answer) when a limit on connections is reached (RFC 3206 §4, RFC 3463 §3.8, RFC 9110 §15.6.4)."""
 
@@ -53,6 +57,7 @@ CLEAR = {
     "pop3": b"+OK this is in the clear\r\n",
     "smtp": b"250 2.0.0 this is in the clear\r\n",
     "ews": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+    "http": b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 }
 """Replies in the clear where none may be: "plain-text" and "injected"."""
 _REFUSED = {
@@ -154,6 +159,10 @@ def make_session(service: str, context: SessionContext) -> Session:
         from postroom_simulator.ews.session import EwsSession
 
         return EwsSession(context)
+    if PROTOCOLS[service] == "http":
+        from postroom_simulator.web.serving import WebSession
+
+        return WebSession(context)
     from postroom_simulator.smtp.session import SmtpSession
 
     return SmtpSession(context)

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from postroom_simulator.ews.stream import Stream
 
-__all__ = ["HTML", "REASONS", "Request", "Response"]
+__all__ = ["HTML", "METHODS", "REASONS", "Request", "Response"]
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+"""Those that published pages know, each a step for faults."""
 
 HTML = "text/html; charset=utf-8"
 
