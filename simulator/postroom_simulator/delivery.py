@@ -17,8 +17,10 @@ from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
 from postroom_simulator.directory import Account, Group, canonical, is_postmaster
 from postroom_simulator.errors import NoSuchFolder, StoreError, WorldError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
+from postroom_simulator.item_classes import report_class
 from postroom_simulator.journal import Kind
 from postroom_simulator.junk import is_junk
+from postroom_simulator.rule_replies import answers
 from postroom_simulator.rules import Letter, Verdict, judge, write
 from postroom_simulator.store.contents import with_line_ends
 from postroom_simulator.store.interface import Folder, Item, Outbound, Role
@@ -227,7 +229,14 @@ def place(
     with world.lock:
         account = world.directory.account(address)
         target = world.store.folder_by_uid(folder) if isinstance(folder, int) else find_folder(world, account, folder)
-        item = world.store.deposit(account.address, octets, folder=target.uid, received=received, read=read)
+        item = world.store.deposit(
+            account.address,
+            octets,
+            folder=target.uid,
+            received=received,
+            read=read,
+            item_class=report_class(octets) or "IPM.Note",
+        )
         _journal(world, _Job(sender, (address,), octets, placed=True), account.address, item, (address,), _named(target))
         return item
 
@@ -262,9 +271,12 @@ def find_folder(world: World, account: Account, wanted: str | int | Role) -> Fol
         return folder
     folders = world.store.folders(account.address)
     name = str(wanted).casefold()
-    for folder in folders:
-        if folder.role and folder.role.value == name:
-            return folder
+    role = next((one for one in Role if one and one.value == name), None)
+    if role is not None:
+        try:
+            return world.store.folder(account.address, role)
+        except NoSuchFolder:  # of an archive that the account does not have
+            pass
     for folder in folders:
         if folder.name.casefold() == name:
             return folder
@@ -389,6 +401,8 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
     verdict = judge(account.rules, letter, account, world.clock.now()) if letter else Verdict()
     if not (verdict.move_to or verdict.delete) and is_junk(world.store, account.address, job.sender, job.octets):
         verdict = replace(verdict, move_to=Role.JUNK.value, moved_by="blocked sender")
+    if account.conversations:
+        verdict = always(account, job.octets, verdict)
     meeting = _meeting(world, account, job.octets)
     try:
         item, folder = _deposit(world, account, job.delivered(world), verdict, meeting, always=always)
@@ -396,12 +410,14 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
         return Delivery(recipient, Outcome.OVER_QUOTA, recipients, account.address, detail=str(error)), []
     _journal(world, job, account.address, item, recipients, folder)
     if meeting is not None and not (verdict.delete or verdict.gone):
-        meeting.carry_out(world, account, item)
+        item = meeting.carry_out(world, account, item)
     _after_deposit(world, account, item, verdict)
     if verdict.delete:
         data = {"uid": item.uid, "folder": str(Role.INBOX), "to": folder, "digest": item.digest, "reason": "rule"}
         world.journal.add(Kind.REMOVED, account=account.address, detail=verdict.moved_by, data=data)
     sent_on = _send_on(world, job, account, recipient, letter, verdict) if letter and verdict.forwards else []
+    if letter is not None and verdict.replies:
+        sent_on += _letters(answers(world, account, letter, job.sender, verdict))
     if account.actors and not (verdict.delete or verdict.gone):
         sent_on += _letters(react(world, _arrival(world, job), account))
     return Delivery(recipient, Outcome.DELIVERED, recipients, account.address, item.uid, folder), sent_on
@@ -434,7 +450,7 @@ def _deposit(
         folder=target.uid if target is not None else None,
         read=verdict.read,
         delivered=True,
-        item_class=meeting.item_class if meeting is not None else "IPM.Note",
+        item_class=meeting.item_class if meeting is not None else report_class(octets) or "IPM.Note",
         beside=_beside(meeting.beside if meeting is not None else None, verdict),
     )
     return item, _named(target) if target is not None else Role.INBOX.value

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from postroom_simulator.errors import DuplicateAddress, UnknownAccount, WorldError
 from postroom_simulator.offers import Offers
-from postroom_simulator.people import Delegation, Profile
+from postroom_simulator.people import Booking, Delegation, Profile
 from postroom_simulator.rule_conditions import Conditions
 from postroom_simulator.saslprep import prepared
 
 if TYPE_CHECKING:
     from postroom_simulator.actors.values import Actor
 
-__all__ = ["Account", "Directory", "Group", "Rule", "WorkingHours", "canonical", "fold", "is_postmaster"]
+__all__ = ["Account", "Always", "Directory", "Group", "Rule", "WorkingHours", "canonical", "fold", "is_postmaster"]
 
 _LOWER = str.maketrans({chr(code): chr(code + 32) for code in range(ord("A"), ord("Z") + 1)})
 
@@ -58,7 +58,8 @@ class Rule:
     or role, or its uid), `delete`, `mark_read`. `stop` ends rule processing.
 
     What Exchange's rules have beside these: `conditions` (all have to hold) and `exceptions` (none may hold); `copy_to` (as `move_to`),
-    `delete_for_good`, `mark_importance` (Low, Normal, High), `categories` to assign. `id` and `priority` are what clients of Exchange know the rule by;
+    `delete_for_good`, `mark_importance` (Low, Normal, High), `categories` to assign, `reply_with` (the uid of a message in the mailbox that is sent
+    as an answer). `id` and `priority` are what clients of Exchange know the rule by;
     rules run in the order of the account's list.
     """
 
@@ -80,8 +81,19 @@ class Rule:
     delete_for_good: bool = False
     mark_importance: str | None = None
     categories: tuple[str, ...] = ()
+    reply_with: int | None = None
     id: str = ""
     priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """What is done to all mail of a conversation that comes (ApplyConversationAction). categories: assigned; move_to: uid of a folder; delete: a
+    disposal: HardDelete, SoftDelete, MoveToDeletedItems."""
+
+    categories: tuple[str, ...] = ()
+    move_to: int | None = None
+    delete: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +126,9 @@ class Account:
     password_expires  None: never
     working_hours     what availability tells of its day
     is_room           a room that can be invited
+    conversations     what is always done to mail of a conversation, by its number
+    single_item_recovery  what is deleted for good, and what items were before a change, is kept among the Recoverable Items
+    booking           how it answers, when it is a room
     """
 
     address: str
@@ -133,6 +148,9 @@ class Account:
     password_expires: datetime | None = None
     working_hours: WorkingHours = field(default_factory=WorkingHours)
     is_room: bool = False
+    conversations: dict[int, Always] = field(default_factory=dict)
+    single_item_recovery: bool = False
+    booking: Booking = field(default_factory=Booking)
 
 
 @dataclass(slots=True)

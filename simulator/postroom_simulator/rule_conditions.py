@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from email.message import Message
 from email.utils import getaddresses, parseaddr
 from typing import TYPE_CHECKING, Any
+
+from postroom_simulator.item_classes import item_class
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
@@ -92,7 +93,7 @@ def _within(value: Any, ends: tuple[Any, ...]) -> bool:
 def _any_is(letter: Letter, name: str, wanted: list[str]) -> bool:
     """`wanted`: folded."""
     if name == "item_classes":
-        return any(_is_of(item_class(letter), one) for one in wanted)
+        return any(_is_of(item_class(letter.message()), one) for one in wanted)
     known = {
         "categories": lambda: {one.strip().casefold() for one in letter.header("Keywords").split(",")},
         "from_addresses": lambda: {parseaddr(letter.header("From"))[1].casefold()},
@@ -139,40 +140,6 @@ _TEXTS: dict[str, Callable[[Letter], str]] = {
 }
 
 
-def item_class(letter: Letter) -> str:
-    """What kind of item the message makes."""
-    message = letter.message()
-    kind = message.get_content_type()
-    method = _method(message)
-    if method is not None:
-        return {"request": "IPM.Schedule.Meeting.Request", "cancel": "IPM.Schedule.Meeting.Canceled"}.get(
-            method, "IPM.Schedule.Meeting.Resp.Pos" if method == "reply" else "IPM.Note"
-        )
-    if kind == "multipart/report":
-        report = str(message.get_param("report-type", "")).lower()
-        return {"delivery-status": "REPORT.IPM.Note.NDR", "disposition-notification": "REPORT.IPM.Note.IPNRN"}.get(
-            report, "REPORT.IPM.Note"
-        )
-    if kind in ("application/pkcs7-mime", "application/x-pkcs7-mime", "multipart/encrypted"):
-        return "IPM.Note.SMIME"
-    if kind == "multipart/signed":
-        return "IPM.Note.SMIME.MultipartSigned"
-    return "IPM.Note"
-
-
-def _method(message: Message) -> str | None:
-    """Of the calendar part near the top of a message, in lower case."""
-    waiting, looked = [message], 0
-    while waiting and looked < 50:
-        part, looked = waiting.pop(0), looked + 1
-        if part.get_content_type() == "text/calendar":
-            return str(part.get_param("method", "")).lower() or None
-        payload = part.get_payload()
-        if part.is_multipart() and isinstance(payload, list) and part.get_content_maintype() == "multipart":
-            waiting += [one for one in payload if isinstance(one, Message)]
-    return None
-
-
 def _is_of(one: str, wanted: str) -> bool:
     return one.casefold() == wanted.casefold() or one.casefold().startswith(wanted.casefold() + ".")
 
@@ -180,7 +147,7 @@ def _is_of(one: str, wanted: str) -> bool:
 def _truth(letter: Letter, name: str, account: Account | None) -> bool:
     mine = {address.casefold() for address in (account.address, *account.aliases)} if account is not None else set()
     to, cc = _addresses(letter, "To"), _addresses(letter, "Cc")
-    kind, automatic = item_class(letter), letter.header("Auto-Submitted").split(";")[0].strip().lower()
+    kind, automatic = item_class(letter.message()), letter.header("Auto-Submitted").split(";")[0].strip().lower()
     tests: dict[str, Callable[[], bool]] = {
         "has_attachments": letter.has_attachments,
         "is_approval_request": lambda: False,  # nobody moderates here
@@ -191,7 +158,7 @@ def _truth(letter: Letter, name: str, account: Account | None) -> bool:
         "is_meeting_response": lambda: kind.startswith("IPM.Schedule.Meeting.Resp"),
         "is_ndr": lambda: kind == "REPORT.IPM.Note.NDR",
         "is_permission_controlled": lambda: letter.header("Content-Class").lower().startswith("rpmsg"),
-        "is_read_receipt": lambda: kind == "REPORT.IPM.Note.IPNRN",
+        "is_read_receipt": lambda: kind in ("REPORT.IPM.Note.IPNRN", "REPORT.IPM.Note.IPNNRN"),
         "is_signed": lambda: kind == "IPM.Note.SMIME.MultipartSigned",
         "is_voicemail": lambda: letter.header("Content-Class").lower().startswith("voice"),
         "not_sent_to_me": lambda: not mine & (to | cc),

@@ -94,7 +94,7 @@ class Forward:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What rules decided: where the message goes (`move_to`: folder name, role or uid; `delete`: to Deleted Items; `gone`: nowhere), whether it counts
-    as read, what is sent on, the name of the rule that moved it, folders for copies, and what is said beside it."""
+    as read, what is sent on, the name of the rule that moved it, folders for copies, what is said beside it, and the uids of messages that answer it."""
 
     move_to: str | int | None = None
     delete: bool = False
@@ -105,6 +105,7 @@ class Verdict:
     gone: bool = False
     importance: str | None = None
     categories: tuple[str, ...] = ()
+    replies: tuple[int, ...] = ()
 
 
 def judge(rules: Iterable[Rule], letter: Letter, account: Account | None = None, now: datetime | None = None) -> Verdict:
@@ -126,6 +127,7 @@ def judge(rules: Iterable[Rule], letter: Letter, account: Account | None = None,
             copies=verdict.copies + ((rule.copy_to,) if rule.copy_to else ()),
             importance=rule.mark_importance or verdict.importance,
             categories=tuple(dict.fromkeys(verdict.categories + rule.categories)),
+            replies=verdict.replies + ((rule.reply_with,) if rule.reply_with is not None else ()),
         )
         if rule.stop:
             break

@@ -188,7 +188,21 @@ def test_whose_rules(ann: Asker) -> None:
         (rule(strings("MessageClassifications", "x")), "Condition:MessageClassifications", "MessageClassificationNotFound"),
         (rule(actions=f"<t:MoveToFolder>{by_id('x')}</t:MoveToFolder>"), "Action:MoveToFolder", "InvalidFolderId"),
         (rule(actions=f"<t:CopyToFolder>{named('archiveroot')}</t:CopyToFolder>"), "Action:CopyToFolder", "FolderDoesNotExist"),
-        (rule(actions=people("SendSMSAlertToRecipients", "x@y.test")), "Action:SendSMSAlertToRecipients", "UnsupportedRule"),
+        (rule(actions=people("SendSMSAlertToRecipients", "x@y.test")), "Action:SendSMSAlertToRecipients", "InvalidAddress"),
+        (rule(actions=people("SendSMSAlertToRecipients", "+4915112345")), "Action:SendSMSAlertToRecipients", "UnsupportedRule"),
+        (
+            rule(
+                actions="<t:SendSMSAlertToRecipients><t:Address><t:EmailAddress>+4915112345</t:EmailAddress><t:RoutingType>SMTP</t:RoutingType>"
+                "</t:Address></t:SendSMSAlertToRecipients>"
+            ),
+            "Action:SendSMSAlertToRecipients",
+            "UnsupportedAddress",
+        ),
+        (
+            rule(actions='<t:ServerReplyWithMessage Id="AAAA"/>'),
+            "Action:ServerReplyWithMessage",
+            "InvalidValue",
+        ),
     ],
 )
 def test_validation(ann: Asker, given: str, field: str, code: str) -> None:
@@ -345,3 +359,140 @@ def test_a_disabled_rule_does_nothing(world: World, ann: Asker) -> None:
     ann.ask(create(rule(actions="<t:Delete>true</t:Delete>", enabled="false")))
     world.deliver("x@out.test", [ANN], mail("hello"))
     assert len(items(world)) == 1
+
+
+# -- answers (reference 15; MS-OXWSRULES 2.2.4: ServerReplyWithMessage)
+
+
+def pattern(ann: Asker, inside: str = "") -> str:
+    """The id of a message that a rule may answer with."""
+    message = f'<t:Message><t:Subject>Thank you</t:Subject><t:Body BodyType="HTML">&lt;b&gt;We read you.&lt;/b&gt;</t:Body>{inside}</t:Message>'
+    made = ann.one(f'<CreateItem MessageDisposition="SaveOnly"><Items>{message}</Items></CreateItem>')
+    return str(made["Items"][0][1]["ItemId"]["@Id"])
+
+
+def test_a_rule_answers_with_a_message(world: World, ann: Asker) -> None:
+    one = pattern(ann)
+    answer = rule(strings("ContainsSubjectStrings", "question"), f'<t:ServerReplyWithMessage Id="{one}"/>')
+    assert ann.code(create(answer)) == "NoError"
+    assert rules(ann)[0]["Actions"]["ServerReplyWithMessage"]["@Id"] == one
+    world.deliver(BOB, [ANN], mail("a question", sender=f"Bob <{BOB}>", extra="Message-ID: <q@sim.test>\r\n"))
+    (got,) = items(world, account=BOB)
+    octets = world.store.octets(got.uid)
+    for line in (
+        b"Subject: Thank you\r\n",
+        b"In-Reply-To: <q@sim.test>\r\n",
+        b"Auto-Submitted: auto-replied\r\n",
+        b"To: bob@sim.test\r\n",
+    ):
+        assert line in octets
+    assert b"<b>We read you.</b>" in octets
+    assert len(items(world)) == 1
+
+
+def test_automatic_mail_is_not_answered(world: World, ann: Asker) -> None:
+    """Two rules that answer each other come to an end, and nobody is answered who does not read."""
+    ann.ask(create(rule(actions=f'<t:ServerReplyWithMessage Id="{pattern(ann)}"/>')))
+    bob = Asker(world, BOB)
+    bob.ask(create(rule(actions=f'<t:ServerReplyWithMessage Id="{pattern(bob)}"/>')))
+    world.deliver(BOB, [ANN], mail("hello", sender=BOB))
+    assert (len(items(world)), len(items(world, account=BOB))) == (1, 1)
+    world.deliver("", [ANN], mail("from nobody"))
+    world.deliver("no-reply@sim.test", [ANN], mail("from a machine"))
+    assert (len(items(world)), len(world.store.outbound())) == (3, 0)
+
+
+def test_an_answer_that_is_gone_is_an_error_of_its_rule(world: World, ann: Asker) -> None:
+    one = pattern(ann)
+    ann.ask(create(rule(actions=f'<t:ServerReplyWithMessage Id="{one}"/>')))
+    ann.one(f'<DeleteItem DeleteType="HardDelete"><ItemIds><t:ItemId Id="{one}"/></ItemIds></DeleteItem>')
+    assert (rules(ann)[0]["IsInError"], "ServerReplyWithMessage" in (rules(ann)[0]["Actions"] or {})) == (True, False)
+    world.deliver(BOB, [ANN], mail("hello", sender=BOB))
+    assert items(world, account=BOB) == []
+
+
+def test_a_pattern_is_a_message_of_ones_own(world: World, ann: Asker) -> None:
+    def problem(one: str) -> str:
+        (found,) = ann.ask(create(rule(actions=f'<t:ServerReplyWithMessage Id="{one}"/>')))["RuleOperationErrors"][
+            "RuleOperationError"
+        ]
+        return str(found["ValidationErrors"]["Error"][0]["ErrorCode"])
+
+    assert problem(pattern(Asker(world, BOB))) == "InvalidValue"
+    made = ann.one("<CreateItem><Items><t:Contact><t:DisplayName>c</t:DisplayName></t:Contact></Items></CreateItem>")
+    assert problem(made["Items"][0][1]["ItemId"]["@Id"]) == "InvalidValue"
+
+
+# -- rules of Outlook's own
+
+
+def test_outlooks_own_rules_have_to_go_first(world: World, ann: Asker) -> None:
+    """Reference 15; what Outlook keeps is a hidden item of the Inbox (MS-OXORULE 2.2.4), which RemoveOutlookRuleBlob removes."""
+    inbox = world.store.folder(ANN, Role.INBOX).uid
+    world.store.create(inbox, "IPM.RuleOrganizer", {"Subject": "Outlook Rules Organizer"}, flags=frozenset({"associated"}))
+    assert ann.ask(GET)["OutlookRuleBlobExists"] is True
+    kept = create(rule()).replace("<RemoveOutlookRuleBlob>true", "<RemoveOutlookRuleBlob>false")
+    assert ann.code(kept) == "ErrorOutlookRuleBlobExists"
+    assert rules(ann) == []
+    assert ann.code(create(rule(priority=0))) == "ErrorInboxRulesValidationError"
+    assert ann.ask(GET)["OutlookRuleBlobExists"] is True
+    assert ann.code(create(rule())) == "NoError"
+    assert ann.ask(GET)["OutlookRuleBlobExists"] is False
+    assert ann.code(kept.replace("<t:Priority>1", "<t:Priority>2")) == "NoError"
+
+
+# -- reports (reference 8): the class that a report has when it arrives
+
+
+def report(kind: str, part: str, said: str) -> bytes:
+    return (
+        f"From: MAILER-DAEMON@out.test\r\nTo: {ANN}\r\nSubject: report\r\nMIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/report; report-type={kind}; boundary="b"\r\n\r\n'
+        f"--b\r\n\r\ntext\r\n--b\r\nContent-Type: {part}\r\n\r\n{said}\r\n--b--\r\n"
+    ).encode()
+
+
+def status(*actions: str) -> bytes:
+    blocks = "".join(f"\r\nFinal-Recipient: rfc822;x@out.test\r\nAction: {one}\r\nStatus: 5.0.0\r\n" for one in actions)
+    return report("delivery-status", "message/delivery-status", f"Reporting-MTA: dns;out.test\r\n{blocks}")
+
+
+def disposition(what: str) -> bytes:
+    said = f"Final-Recipient: rfc822;x@out.test\r\nDisposition: manual-action/MDN-sent-manually; {what}"
+    return report("disposition-notification", "message/disposition-notification", said)
+
+
+@pytest.mark.parametrize(
+    ("octets", "item_class"),
+    [
+        (status("failed"), "REPORT.IPM.Note.NDR"),
+        (status("delivered", "Failed"), "REPORT.IPM.Note.NDR"),
+        (status("delivered"), "REPORT.IPM.Note.DR"),
+        (status("delayed"), "REPORT.IPM.Note.Delayed.DR"),
+        (status("relayed"), "REPORT.IPM.Note.Relayed.DR"),
+        (status("expanded"), "REPORT.IPM.Note.Expanded.DR"),
+        (disposition("displayed"), "REPORT.IPM.Note.IPNRN"),
+        (disposition("deleted/error"), "REPORT.IPM.Note.IPNNRN"),
+        (report("feedback-report", "message/feedback-report", "Feedback-Type: abuse"), "IPM.Note"),
+        (mail("multipart/report", body="multipart/report"), "IPM.Note"),
+    ],
+)
+def test_reports_have_classes_of_their_own(world: World, ann: Asker, octets: bytes, item_class: str) -> None:
+    world.deliver("", [ANN], octets)
+    (item,) = items(world)
+    assert item.item_class == item_class
+    shape = "<ItemShape><t:BaseShape>Default</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI='item:ItemClass'/></t:AdditionalProperties></ItemShape>"
+    asked = f'<FindItem Traversal="Shallow">{shape}<ParentFolderIds>{named("inbox")}</ParentFolderIds></FindItem>'
+    ((element, value),) = ann.one(asked)["RootFolder"]["Items"]
+    assert (element, value["ItemClass"]) == ("Message", item_class)
+
+
+def test_reports_of_the_world_are_items_of_their_class(world: World) -> None:
+    from postroom_simulator.actors.wishes import Notify, Wish, Wishes
+
+    wanted = Wishes(other=Wish(frozenset({Notify.SUCCESS})))
+    world.deliver(ANN, [BOB], mail("hello", sender=ANN, to=BOB), wishes=wanted)
+    assert [item.item_class for item in items(world)] == ["REPORT.IPM.Note.DR"]
+    world.directory.account(BOB).disabled = True
+    world.deliver(ANN, [BOB, ANN], mail("again", sender=ANN, to=BOB), wishes=Wishes(other=Wish(frozenset({Notify.FAILURE}))))
+    assert [item.item_class for item in items(world)][-1] == "REPORT.IPM.Note.NDR"

@@ -13,7 +13,7 @@ from postroom_simulator.directory import Account, canonical
 from postroom_simulator.headers import message_id_of
 from postroom_simulator.rules import Letter
 
-__all__ = ["reply_message", "why_not"]
+__all__ = ["reply_message", "why_not", "why_not_them"]
 
 _NOBODY = re.compile(
     r"(?:mailer-?daemon|postmaster|no-?reply|do-?not-?reply|bounces?|listserv|majordomo|root|abuse)(?:[+=-].*)?\Z"
@@ -34,10 +34,10 @@ def why_not(reply: AutoReply, account: Account, letter: Letter, sender: str, las
     if (reply.start is not None and now < reply.start) or (reply.end is not None and now >= reply.end):
         return "nobody is away"
     own = {canonical(address) for address in (account.address, *account.aliases)}
-    return _why_not_them(letter, sender, own) or _why_not_this(reply, letter, own, last, now)
+    return why_not_them(letter, sender, own) or _why_not_this(reply, letter, own, last, now)
 
 
-def _why_not_them(letter: Letter, sender: str, own: set[str]) -> str:
+def why_not_them(letter: Letter, sender: str, own: set[str]) -> str:
     """Who never gets an automatic reply."""
     local = sender.rpartition("@")[0]
     if not sender or not local:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
@@ -16,12 +17,16 @@ from postroom_simulator.errors import StoreError
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import folder_id, target_folder
+from postroom_simulator.ews.items.finding import find_item
+from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.view import item_id
 from postroom_simulator.rule_conditions import Conditions
+from postroom_simulator.store.interface import ASSOCIATED, Item, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.store.interface import Folder
 
-__all__ = ["Problem", "numbered", "read_rule", "rule_value", "rules_of", "sorted_rules"]
+__all__ = ["Problem", "numbered", "outlook_blobs", "read_rule", "rule_value", "rules_of", "sorted_rules"]
 
 STRINGS: Mapping[str, str] = MappingProxyType(
     {
@@ -180,6 +185,11 @@ def _actions(call: Call, account: Account, rule: Rule) -> tuple[Value, bool]:
         value["AssignCategories"] = {"String": list(rule.categories)}
     if rule.mark_importance:
         value["MarkImportance"] = rule.mark_importance
+    if rule.reply_with is not None:
+        item = _pattern(call, account, rule.reply_with)
+        broken = broken or item is None
+        if item is not None:
+            value["ServerReplyWithMessage"] = item_id(item)
     for name, given in (
         ("Delete", rule.delete),
         ("MarkAsRead", rule.mark_read),
@@ -196,6 +206,25 @@ def _found(call: Call, account: Account, wanted: str | int) -> Folder | None:
         return delivery.find_folder(call.world, account, wanted)
     except StoreError:
         return None
+
+
+def _pattern(call: Call, account: Account, uid: int) -> Item | None:
+    """The message that a rule answers with; None where it is gone, or in another mailbox now."""
+    try:
+        item = call.store.item(uid)
+    except StoreError:
+        return None
+    return item if item.account == canonical(account.address) else None
+
+
+def outlook_blobs(call: Call, account: Account) -> list[Item]:
+    """What Outlook keeps of its own rules: hidden items of the Inbox (MS-OXORULE 2.2.4)."""
+    inbox = call.store.folder(account.address, Role.INBOX)
+    found = call.store.items(inbox.uid) if call.store.tally(inbox.uid).associated else ()
+    return [item for item in found if ASSOCIATED in item.flags and item.item_class.casefold() == _BLOB]
+
+
+_BLOB = "ipm.ruleorganizer"
 
 
 # -- reading
@@ -298,9 +327,12 @@ def _read_actions(call: Call, rule: Rule, value: Value) -> Rule:
     parts: dict[str, Any] = {}
     for name, one in value.items():
         field = f"Action:{name}"
-        if name in ("SendSMSAlertToRecipients", "ServerReplyWithMessage"):
-            raise Problem(field, "UnsupportedRule")
-        if name in FORWARDS:
+        if name == "SendSMSAlertToRecipients":
+            _check_numbers(field, one)
+            raise Problem(field, "UnsupportedRule", text="No service for text messages is set up.")
+        if name == "ServerReplyWithMessage":
+            parts["reply_with"] = _reply(call, field, one)
+        elif name in FORWARDS:
             parts[FORWARDS[name]] = _addresses(field, one)
         elif name in ("MoveToFolder", "CopyToFolder"):
             parts["move_to" if name == "MoveToFolder" else "copy_to"] = _folder(call, field, one)
@@ -311,6 +343,32 @@ def _read_actions(call: Call, rule: Rule, value: Value) -> Rule:
     if not any(parts.values()):
         raise Problem("Actions", "MissingAction")
     return replace(rule, **parts)
+
+
+def _check_numbers(field: str, value: Value) -> None:
+    """Telephone numbers of E.164, as Exchange takes them."""
+    if not value["Address"]:
+        raise Problem(field, "EmptyValueFound")
+    for one in value["Address"]:
+        number = one.get("EmailAddress") or one.get("Name") or ""
+        if not _NUMBER.fullmatch(number):
+            raise Problem(field, "InvalidAddress", number)
+        if (one.get("RoutingType") or "MOBILE").upper() != "MOBILE":
+            raise Problem(field, "UnsupportedAddress", number)
+
+
+_NUMBER = re.compile(r"\+?[1-9][0-9]{4,14}")
+
+
+def _reply(call: Call, field: str, value: Value) -> int:
+    """The uid of a message in the caller's mailbox."""
+    try:
+        item = find_item(call, value)
+    except EwsError:
+        raise Problem(field, "InvalidValue", value.get("@Id", "")) from None
+    if item.account != canonical(call.account.address) or kind_of(item.item_class).element != "Message":
+        raise Problem(field, "InvalidValue", value["@Id"])
+    return item.uid
 
 
 _PLAIN = {

@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.ids import Id, Kind, mailbox_number, write_id
 from postroom_simulator.ews.items.mail import topic
+from postroom_simulator.headers import decoded, read_headers
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
     from postroom_simulator.store.interface import Item
 
-__all__ = ["child_index", "conversation_id", "conversation_number", "new_index", "topic_of"]
+__all__ = [
+    "child_index",
+    "conversation_id",
+    "conversation_number",
+    "new_index",
+    "number_of_topic",
+    "topic_of",
+    "topic_of_octets",
+]
 
 Value = dict[str, Any]
 _EPOCH_GAP = 11_644_473_600
@@ -27,11 +36,25 @@ def topic_of(properties: Value) -> str:
     return str(properties.get("ConversationTopic") or topic(properties.get("Subject") or "") or "")
 
 
+def topic_of_octets(head: bytes) -> str:
+    """Of a message, by its head."""
+    fields = {name.lower(): value for name, value in reversed(read_headers(head))}
+    flat = {name: decoded(" ".join(fields.get(name, "").split())) for name in ("thread-topic", "subject")}
+    return flat["thread-topic"] or topic(flat["subject"]) or ""
+
+
 def conversation_number(item: Item, properties: Value) -> int:
     """The same for all items of a conversation in a mailbox; items without a topic have one each."""
-    text = topic_of(properties).casefold()
-    drawn = hashlib.sha256(text.encode("utf-8", "replace") if text else b"\0" + struct.pack(">Q", item.uid))
-    return int.from_bytes(drawn.digest()[:8]) >> 1
+    text = topic_of(properties)
+    return number_of_topic(text) if text else _number(b"\0" + struct.pack(">Q", item.uid))
+
+
+def number_of_topic(text: str) -> int:
+    return _number(text.casefold().encode("utf-8", "replace"))
+
+
+def _number(octets: bytes) -> int:
+    return int.from_bytes(hashlib.sha256(octets).digest()[:8]) >> 1
 
 
 def conversation_id(item: Item, properties: Value) -> Value:

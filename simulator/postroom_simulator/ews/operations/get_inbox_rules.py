@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.inbox_rules import numbered, rule_value, rules_of
+from postroom_simulator.ews.inbox_rules import numbered, outlook_blobs, rule_value, rules_of
 
 
 def handle(call: Call, request: Value) -> Value:
@@ -14,4 +14,4 @@ def handle(call: Call, request: Value) -> Value:
         return failure(error)
     account.rules[:] = numbered(call, account.rules)
     rules = [rule_value(call, account, rule) for rule in account.rules]
-    return success(OutlookRuleBlobExists=False, InboxRules={"Rule": rules} if rules else None)
+    return success(OutlookRuleBlobExists=bool(outlook_blobs(call, account)), InboxRules={"Rule": rules} if rules else None)

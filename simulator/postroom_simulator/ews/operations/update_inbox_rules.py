@@ -7,7 +7,7 @@ from dataclasses import replace
 from postroom_simulator.directory import Rule
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.inbox_rules import Problem, numbered, read_rule, rules_of, sorted_rules
+from postroom_simulator.ews.inbox_rules import Problem, numbered, outlook_blobs, read_rule, rules_of, sorted_rules
 
 MOST = 500
 """Rules of a mailbox (our choice)."""
@@ -16,6 +16,9 @@ MOST = 500
 def handle(call: Call, request: Value) -> Value:
     try:
         account = rules_of(call, request.get("MailboxSmtpAddress"))
+        blobs = outlook_blobs(call, account)
+        if blobs and not request.get("RemoveOutlookRuleBlob"):
+            raise EwsError("ErrorOutlookRuleBlobExists", "Outlook keeps rules of its own in this mailbox.")
         work = _Work(call, numbered(call, account.rules))
         problems = []
         for index, (operation, value) in enumerate(request["Operations"]):
@@ -30,6 +33,7 @@ def handle(call: Call, request: Value) -> Value:
             raise EwsError("ErrorRulesOverQuota")
     except EwsError as error:
         return failure(error)
+    call.store.delete([item.uid for item in blobs])
     account.rules[:] = numbered(call, sorted_rules(work.rules))
     return success()
 
