@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-__all__ = ["PHONES", "Delegate", "Delegation", "MeetingRequests", "Profile"]
+__all__ = ["PHONES", "Booking", "Delegate", "Delegation", "MeetingRequests", "Profile"]
 
 PHONES = (
     "AssistantPhone",
@@ -77,6 +77,26 @@ class Delegate:
     address: str
     meeting_copies: bool = False
     private_items: bool = False
+
+
+@dataclass(slots=True)
+class Booking:
+    """How a room answers invitations (the calendar attendant's settings, with its defaults).
+
+    automatic        it answers by itself; else invitations wait in its calendar as everybody's do
+    conflicts        it may be booked twice
+    recurring        it takes recurring meetings
+    window_days      so far ahead it can be booked
+    longest_minutes  of one meeting
+    organizer_as_subject  the calendar shows who booked instead of what for
+    """
+
+    automatic: bool = True
+    conflicts: bool = False
+    recurring: bool = True
+    window_days: int = 180
+    longest_minutes: int = 1440
+    organizer_as_subject: bool = True
 
 
 @dataclass(slots=True)

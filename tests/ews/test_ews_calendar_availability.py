@@ -203,7 +203,7 @@ def test_rooms(calendars: Calendars) -> None:
 def test_a_room_is_a_resource_that_is_invited(calendars: Calendars) -> None:
     calendars.world.add_account("atlas@sim.test", name="Atlas").is_room = True
     calendars.appointment(attendees("atlas@sim.test", kind="Resources"), send="SendOnlyToAll")
-    assert calendars.notices("atlas@sim.test") == ["MeetingRequest"]
+    assert "MeetingRequest" in calendars.notices("atlas@sim.test", "deleteditems")  # it was answered
 
 
 def zones(scene: Calendars, inside: str = "", full: str = "true") -> list[dict[str, Any]]:

@@ -372,7 +372,5 @@ def test_delegates_get_copies(calendars: Calendars, mode: Any, owner: list[str],
     if delegate:
         copy = got(calendars, "inbox", CAT)
         assert (copy["IsDelegated"], copy["ReceivedRepresenting"]["Mailbox"]["EmailAddress"]) == (True, BOB)
-        assert (
-            calendars.respond_with("AcceptItem", copy["ItemId"], user=CAT)["ResponseCode"]
-            == "ErrorCalendarIsDelegatedForAccept"
-        )
+        message = calendars.respond_with("AcceptItem", copy["ItemId"], user=CAT)
+        assert message["ResponseCode"] == "ErrorCalendarIsDelegatedForAccept"  # nothing was granted

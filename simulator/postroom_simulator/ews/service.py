@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from postroom_simulator.directory import canonical
 from postroom_simulator.ews.answering import answer
 from postroom_simulator.ews.autodiscover import Autodiscover
 from postroom_simulator.ews.cache import Cache
+from postroom_simulator.ews.calendar.uids import UidIndex
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.exchange import Exchange, Halted, settle, wait_out
 from postroom_simulator.ews.http import Request, Response
@@ -23,6 +25,7 @@ from postroom_simulator.ews.people.sending import check_sender
 from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.throttling import Throttling
 from postroom_simulator.ews.versions import SERVERS, Server
+from postroom_simulator.journal import Kind
 
 if TYPE_CHECKING:
     from postroom_simulator.directory import Account
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
     from postroom_simulator.world import World
 
 __all__ = ["EwsService"]
+
+log = logging.getLogger("postroom_simulator.ews")
 
 
 @dataclass(slots=True)
@@ -61,6 +66,7 @@ class EwsService:
     lockouts: Lockouts = field(init=False)
     throttling: Throttling = field(init=False)
     autodiscover: Autodiscover = field(default_factory=Autodiscover)
+    meetings: UidIndex = field(init=False, repr=False)
     seen: Cache = field(default_factory=lambda: Cache(20_000), repr=False)
     """What is known of items, by uid."""
     contents: Cache = field(default_factory=lambda: Cache(5_000), repr=False)
@@ -69,6 +75,7 @@ class EwsService:
     def __post_init__(self) -> None:
         self.lockouts = Lockouts(self.world)
         self.throttling = Throttling(self.world)
+        self.meetings = UidIndex(self.world)
         self.world.store.renderer = rendered
         self.subscriptions = Subscriptions(self)
 
@@ -90,6 +97,15 @@ class EwsService:
         check_sender(call, message)
 
     # -- answering
+
+    def failed(self, exchange: Exchange, problem: Exception) -> EwsError:
+        """An error of our own code: it is logged and journalled, kept for `World.settle` and the world's end to raise, and answered by the one that is
+        returned."""
+        log.error("%s: internal error", exchange.verb, exc_info=problem)
+        detail = f"internal error: {type(problem).__name__}: {problem}"
+        self.world.journal.add(Kind.NOTE, protocol="ews", account=exchange.address, verb=exchange.verb, detail=detail)
+        self.world.connections.failures.append(problem)
+        return EwsError("ErrorInternalServerError")
 
     def respond(self, request: Request) -> Response:
         """The direct call: no transport. Whatever a client sends is answered; the answer of a stream is read to its end by `stream.pieces()`.

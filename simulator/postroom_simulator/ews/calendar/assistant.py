@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account, canonical
@@ -31,16 +32,19 @@ _OWN = ("LegacyFreeBusyStatus", "MyResponseType", "AppointmentReplyTime", "Remin
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A notice on its way into a mailbox: the class of the message, and what is kept beside its octets."""
+    """A notice on its way into a mailbox: the class of the message, and what is kept beside its octets: `beside` of the owner's, `beside_copies` of those
+    that delegates get."""
 
     calendar: ICalendar
     item_class: str
     beside: Mapping[str, Any]
     octets: bytes = field(default=b"", repr=False)
+    beside_copies: Mapping[str, Any] = field(default_factory=dict)
 
-    def carry_out(self, world: World, account: Account, item: Item) -> None:
-        """Do to the calendar what the notice says, and give delegates their copies. What does not fit it is passed over. `item`: the notice."""
-        act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _reply}[self.calendar.method]
+    def carry_out(self, world: World, account: Account, item: Item) -> Item:
+        """Do to the calendar what the notice says, and give delegates their copies; a room answers. What does not fit it is passed over. `item`: the
+        notice; as it is then is given back."""
+        act = {"REQUEST": _request, "CANCEL": _cancel, "REPLY": _reply, "COUNTER": _counter}[self.calendar.method]
         for event in merged(self.calendar.events):
             if event.uid:
                 try:
@@ -48,7 +52,12 @@ class Received:
                 except StoreError:  # no room for it: the message is there all the same
                     continue
         if _copied(world, account, self) and account.delegation.meeting_requests == "DelegatesOnly":
-            world.store.move(item.uid, world.store.folder(item.account, Role.DELETED).uid)
+            return world.store.move(item.uid, world.store.folder(item.account, Role.DELETED).uid)
+        if account.is_room:
+            from postroom_simulator.ews.calendar.booking import attend
+
+            return attend(world, account, self.calendar, item)
+        return item
 
 
 def look_at(world: World, account: Account, octets: bytes) -> Received | None:
@@ -62,7 +71,15 @@ def look_at(world: World, account: Account, octets: bytes) -> Received | None:
     beside: Value = {}
     if calendar.method == "REQUEST":
         beside = {"MeetingRequestType": _kind_of_request(world, account, calendar.events[0])}
-    return Received(calendar, item_class, beside, octets)
+    return Received(calendar, item_class, beside | _only_told(world, account, calendar), octets, beside)
+
+
+def _only_told(world: World, account: Account, calendar: ICalendar) -> Value:
+    """A request that delegates are to answer is there for its owner to know (MS-OXWSMTGS 2.2.5.11: PrincipalWantsCopy)."""
+    told = account.delegation.meeting_requests == "DelegatesAndSendInformationToMe"
+    if calendar.method != "REQUEST" or not told or not _copied_to(world, account):
+        return {}
+    return {"MeetingRequestType": "PrincipalWantsCopy"}
 
 
 def _copied(world: World, account: Account, received: Received) -> bool:
@@ -77,26 +94,26 @@ def _copied(world: World, account: Account, received: Received) -> bool:
             "MailboxType": "Mailbox",
         }
     }
-    beside = dict(received.beside) | {"IsDelegated": True, "ReceivedRepresenting": owner}
-    found = False
-    for one in account.delegation.delegates.values():
-        delegate = world.directory.get(one.address)
-        if one.meeting_copies and isinstance(delegate, Account):
-            found = True
-            with contextlib.suppress(StoreError):  # no room there
-                world.store.deposit(
-                    delegate.address, received.octets, item_class=received.item_class, beside=beside, delivered=True
-                )
-    return found
+    beside = dict(received.beside_copies) | {"IsDelegated": True, "ReceivedRepresenting": owner}
+    delegates = _copied_to(world, account)
+    for delegate in delegates:
+        with contextlib.suppress(StoreError):  # no room there
+            world.store.deposit(
+                delegate.address, received.octets, item_class=received.item_class, beside=beside, delivered=True
+            )
+    return bool(delegates)
+
+
+def _copied_to(world: World, account: Account) -> list[Account]:
+    """The delegates that get copies of meeting notices."""
+    found = [world.directory.get(one.address) for one in account.delegation.delegates.values() if one.meeting_copies]
+    return [one for one in found if isinstance(one, Account)]
 
 
 def find_meeting(world: World, account: str, uid: str) -> Item | None:
     """The appointment with this UID in somebody's calendar; `account`: canonical address."""
     folder = world.store.folder(account, Role.CALENDAR)
-    for item in world.store.items(folder.uid):
-        if item.properties is not None and item.properties.get("UID") == uid:
-            return item
-    return None
+    return world.ews.meetings.find(folder.uid, uid)
 
 
 def sequence_of(properties: Mapping[str, Any]) -> int:
@@ -223,7 +240,12 @@ def cancelled_subject(subject: str | None) -> str:
 # -- answers
 
 
-def _reply(world: World, account: Account, event: Event) -> None:
+def _counter(world: World, account: Account, event: Event) -> None:
+    """An answer with other times: they are shown beside whoever wants them (MS-OXWSMTGS 2.2.4.4: ProposedStart)."""
+    _reply(world, account, event, {"ProposedStart": event.properties["Start"], "ProposedEnd": event.properties["End"]})
+
+
+def _reply(world: World, account: Account, event: Event, proposed: Mapping[str, Any] = MappingProxyType({})) -> None:
     known = find_meeting(world, canonical(account.address), event.uid)
     who, how = notices.answer_of(event)
     if known is None or known.properties is None or who is None or not organizes(world, account, known.properties):
@@ -233,10 +255,7 @@ def _reply(world: World, account: Account, event: Event) -> None:
         return
     if how == "Unknown":
         how = "Tentative"
-    facts: Value = {"ResponseType": how, "LastResponseTime": notices.stamp_of(event, world.clock.now())}
-    proposed = event.properties["Start"], event.properties["End"]
-    if event.recurrence_id is None and how != "Accept" and proposed != (old["Start"], old["End"]):
-        facts |= {"ProposedStart": proposed[0], "ProposedEnd": proposed[1]}
+    facts: Value = {"ResponseType": how, "LastResponseTime": notices.stamp_of(event, world.clock.now()), **proposed}
     if event.recurrence_id is not None and old.get("Recurrence"):
         key = seconds(event.recurrence_id)
         exceptions = dict(old.get(EXCEPTIONS) or {})

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from postroom_simulator.ews.calendar import recurrence
-from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, Dates, seconds
+from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, ORIGINAL_TIMES, Dates, seconds
 from postroom_simulator.ews.calendar.recurrence import Pattern, Series
 from postroom_simulator.ews.calendar.zone_rules import Change, YearRule
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, definition, from_rules, named
@@ -76,7 +76,10 @@ def read_calendar(octets: bytes, zone: Zone = UTC_ZONE, *, skip: Callable[[str],
             if len(made.events) >= EVENT_LIMIT:
                 raise EwsError("ErrorMimeContentInvalid", f"The calendar has more than {EVENT_LIMIT} events.")
             try:
-                made.events.append(_event(reader, component))
+                event = _event(reader, component)
+                if made.method == "COUNTER":
+                    reader.add_original_times(component, event.properties)
+                made.events.append(event)
             except EwsError as wrong:
                 if skip is None:
                     raise
@@ -176,6 +179,20 @@ class _Reader:
         if component.get("DTSTAMP") is not None:
             properties["DateTimeStamp"] = self._moment(component["DTSTAMP"], UTC_ZONE)[0]
         return zone
+
+    def add_original_times(self, component: Component, properties: Value) -> None:
+        """When a meeting is for which other times are proposed, where the proposal says so."""
+        found = []
+        for name in ("X-MS-OLK-ORIGINALSTART", "X-MS-OLK-ORIGINALEND"):
+            text = _string(component, name)
+            try:
+                local = datetime.strptime(text.removesuffix("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 - its zone is said beside it
+            except ValueError:
+                return
+            zone = str(component[name].params.get("TZID", "")) if hasattr(component.get(name), "params") else ""
+            known = UTC_ZONE if text.endswith("Z") else (named(zone) or self._known.get(zone) or self._otherwise)
+            found.append(known.instant(local))
+        properties[ORIGINAL_TIMES] = tuple(found)
 
     def _zone_of(self, value: Any) -> Zone:
         name = str(value.params.get("TZID", ""))

@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from postroom_simulator.ews.calendar import recurrence
-from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, Dates, zone_of
+from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, ORIGINAL_TIMES, Dates, zone_of
 from postroom_simulator.ews.calendar.recurrence import Series
 from postroom_simulator.ews.calendar.zone_rules import Change, RuleZone, rules_of
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone
 
-__all__ = ["PRODUCT", "rrule_text", "write_calendar"]
+__all__ = ["PRODUCT", "SENT_BY", "rrule_text", "write_calendar"]
 
 Value = Mapping[str, Any]
 PRODUCT = "-//Postroom//Exchange Web Services simulator//EN"
+SENT_BY = "@SentBy"
+"""In an event or an attendee: the address of who acts for the organizer or for the attendee."""
 _DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _CLASSES = {"Private": "PRIVATE", "Confidential": "CONFIDENTIAL", "Personal": "X-PERSONAL"}
 _BUSY = {"Free": "FREE", "Tentative": "TENTATIVE", "Busy": "BUSY", "OOF": "OOF", "WorkingElsewhere": "WORKINGELSEWHERE"}
@@ -159,6 +161,9 @@ def _event(event: Value, now: datetime, method: str, only: list[Value] | None, c
         lines += _recurrence(event, zone)
     lines.append(f"SUMMARY:{_text(event.get('Subject') or '')}")
     lines += [_moment("DTSTART", event["Start"], zone), _moment("DTEND", event["End"], zone)]
+    if ORIGINAL_TIMES in event:
+        before = zip(("X-MS-OLK-ORIGINALSTART", "X-MS-OLK-ORIGINALEND"), event[ORIGINAL_TIMES], strict=True)
+        lines += [_moment(name, moment, zone) for name, moment in before]
     if event.get("UID"):
         lines.append(f"UID:{_text(event['UID'])}")
     if event.get("RecurrenceId"):
@@ -220,7 +225,9 @@ def _people(event: Value, method: str, only: list[Value] | None) -> list[str]:
     box = (event.get("Organizer") or {}).get("Mailbox")
     lines = []
     if box and box.get("EmailAddress") and (attendees or method != "PUBLISH"):
-        lines.append(f"ORGANIZER;CN={_parameter(box.get('Name') or box['EmailAddress'])}:mailto:{_address(box)}")
+        lines.append(
+            f"ORGANIZER{_sent_by(event)};CN={_parameter(box.get('Name') or box['EmailAddress'])}:mailto:{_address(box)}"
+        )
     for one, role, kind in attendees:
         mailbox = one["Mailbox"]
         if not mailbox.get("EmailAddress"):
@@ -229,8 +236,15 @@ def _people(event: Value, method: str, only: list[Value] | None) -> list[str]:
         rsvp = "" if method in ("REPLY", "COUNTER") else f";RSVP={_truth(event.get('IsResponseRequested', True))}"
         kind_of = f";CUTYPE={kind}" if kind else ""
         name = _parameter(mailbox.get("Name") or mailbox["EmailAddress"])
-        lines.append(f"ATTENDEE;ROLE={role}{kind_of};PARTSTAT={status}{rsvp};CN={name}:mailto:{_address(mailbox)}")
+        lines.append(
+            f"ATTENDEE;ROLE={role}{kind_of};PARTSTAT={status}{rsvp}{_sent_by(one)};CN={name}:mailto:{_address(mailbox)}"
+        )
     return lines
+
+
+def _sent_by(value: Value) -> str:
+    """Who acts for somebody (RFC 5545 §3.2.18)."""
+    return f";SENT-BY={_parameter('mailto:' + value[SENT_BY])}" if value.get(SENT_BY) else ""
 
 
 def _address(box: Value) -> str:

@@ -45,7 +45,8 @@ class Notice:
 
     method      REQUEST, CANCEL, REPLY, COUNTER
     events      properties of what it is about
-    sender      who sends it
+    sender      in whose name it is sent
+    by          who sends it on behalf of the sender, None: the sender
     to, cc, also  addresses with names (EmailAddressType); `also` is in no header field
     subject, body  of the message; body: a BodyType
     attendee    who answers (AttendeeType), for an answer
@@ -60,10 +61,11 @@ class Notice:
     also: tuple[Value, ...] = ()
     body: Value | None = None
     attendee: Value | None = None
+    by: Account | None = None
 
 
 def send(world: World, notice: Notice, *, copy: bool) -> Item | None:
-    """Deliver a notice to everybody it names; with `copy` one lies in the sender's Sent Items. Nobody to send to: nothing happens."""
+    """Deliver a notice to everybody it names; with `copy` one lies in the Sent Items of who sends it. Nobody to send to: nothing happens."""
     addresses = list(
         dict.fromkeys(
             box["EmailAddress"] for box in (*notice.to, *notice.cc, *notice.also) if "@" in box.get("EmailAddress", "")
@@ -75,7 +77,7 @@ def send(world: World, notice: Notice, *, copy: bool) -> Item | None:
     world.deliver(notice.sender.address, addresses, octets)
     if not copy:
         return None
-    account = canonical(notice.sender.address)
+    account = canonical((notice.by or notice.sender).address)
     folder = world.store.folder(account, Role.SENT)
     kept = world.store.deposit(account, octets, folder=folder.uid, read=True, item_class=_class(notice))
     return world.store.set_flags(kept.uid, _SUBMITTED)
@@ -96,6 +98,7 @@ def compose(world: World, notice: Notice) -> bytes:
     number, chance = world.ids.number("ews notice"), world.ids.random.getrandbits(64)
     fields = [
         ("From", mailbox(notice.sender.name, notice.sender.address)),
+        ("Sender", mailbox(notice.by.name, notice.by.address) if notice.by is not None else ""),
         ("To", _boxes(notice.to)),
         ("Cc", _boxes(notice.cc)),
         ("Subject", encoded(" ".join(notice.subject.split()))),
@@ -153,9 +156,8 @@ def class_of(calendar: ICalendar) -> str:
     """The item class of the message."""
     if calendar.method in CLASSES:
         return CLASSES[calendar.method]
-    if calendar.method == "COUNTER":
-        return CLASSES["Tentative"]
-    return CLASSES.get(answer_of(calendar.events[0])[1], "IPM.Note")
+    otherwise = CLASSES["Tentative"] if calendar.method == "COUNTER" else "IPM.Note"
+    return CLASSES.get(answer_of(calendar.events[0])[1], otherwise)
 
 
 def answer_of(event: Event) -> tuple[Value | None, str]:

@@ -16,13 +16,15 @@ from postroom_simulator.ews.calendar import recurrence
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, from_definition, from_meeting_zone
 from postroom_simulator.ews.errors import EwsError
 
-__all__ = ["CHANGED_AT", "DELETED", "EXCEPTIONS", "PATTERN_CHANGE", "Date", "Dates", "seconds", "zone_of"]
+__all__ = ["CHANGED_AT", "DELETED", "EXCEPTIONS", "ORIGINAL_TIMES", "PATTERN_CHANGE", "Date", "Dates", "seconds", "zone_of"]
 
 Value = dict[str, Any]
 EXCEPTIONS = "@exceptions"
 DELETED = "@deleted"
 PATTERN_CHANGE = "@pattern change"
 """The version of the dates that are no exceptions, where it is not that of the master."""
+ORIGINAL_TIMES = "@original times"
+"""In the event of a counter proposal: start and end of the meeting as it is (MS-OXCICAL 2.1.3.1.1.20: X-MS-OLK-ORIGINALSTART)."""
 CHANGED_AT = "@change"
 """In the properties of an exception: its version."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account
-from postroom_simulator.ews.calendar import recurrence
 from postroom_simulator.ews.calendar.appointments import ATTENDEE_LISTS, attendees_of, is_meeting
 from postroom_simulator.ews.calendar.assistant import cancelled_subject, organizes, sequence_of
+from postroom_simulator.ews.calendar.ical_write import SENT_BY
 from postroom_simulator.ews.calendar.notices import Notice, send
+from postroom_simulator.ews.calendar.occurrences import ORIGINAL_TIMES
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.mail import mailbox
 from postroom_simulator.store.interface import Item, Role
@@ -19,7 +19,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["answer", "cancel", "forward", "invite", "next_version", "organizer", "recurrence_blob", "tell_changes"]
+__all__ = ["answer", "cancel", "forward", "invite", "next_version", "organizer", "tell_changes"]
 
 Value = dict[str, Any]
 _SENDS = frozenset({"SendOnlyToAll", "SendToAllAndSaveCopy", "SendOnlyToChanged", "SendToChangedAndSaveCopy"})
@@ -44,12 +44,19 @@ def _own(call: Call, item: Item, properties: Mapping[str, Any]) -> Account | Non
     return owner if organizes(call.world, owner, properties) else None
 
 
-def _event(item: Item, owner: Account, properties: Mapping[str, Any], now: datetime) -> Value:
+def _by(call: Call, owner: Account) -> Account | None:
+    """Who acts for the owner of a calendar; None: the owner."""
+    return call.account if call.account is not owner else None
+
+
+def _event(call: Call, item: Item, owner: Account, properties: Mapping[str, Any]) -> Value:
     """What a notice tells of the meeting: without what is the organizer's alone."""
     told = {
         name: value for name, value in properties.items() if name not in ("Categories", "ReminderNextTime", "MyResponseType")
     }
-    told |= {"Organizer": organizer(owner), "DateTimeStamp": now}
+    told |= {"Organizer": organizer(owner), "DateTimeStamp": call.now()}
+    if _by(call, owner) is not None:
+        told[SENT_BY] = call.account.address
     if isinstance(item, Occurrence):
         told["RecurrenceId"] = datetime.fromtimestamp(item.start, UTC)
     elif not properties.get("@received"):
@@ -58,15 +65,20 @@ def _event(item: Item, owner: Account, properties: Mapping[str, Any], now: datet
 
 
 def _notice(
-    method: str, event: Value, owner: Account, people: Iterable[tuple[str, Value]], subject: str, body: Value | None = None
+    call: Call,
+    method: str,
+    event: Value,
+    owner: Account,
+    people: Iterable[tuple[str, Value]],
+    subject: str,
+    body: Value | None = None,
 ) -> Notice:
     boxes: dict[str, list[Value]] = {name: [] for name in ATTENDEE_LISTS}
     for name, one in people:
         boxes[name].append(one["Mailbox"])
     lists = [tuple(boxes[name]) for name in ATTENDEE_LISTS]
-    return Notice(
-        method, (event,), owner, lists[0], subject, lists[1], lists[2], body if body is not None else event.get("Body")
-    )
+    text = body if body is not None else event.get("Body")
+    return Notice(method, (event,), owner, lists[0], subject, lists[1], lists[2], text, by=_by(call, owner))
 
 
 def invite(call: Call, item: Item, mode: str) -> None:
@@ -76,10 +88,10 @@ def invite(call: Call, item: Item, mode: str) -> None:
     if mode not in _SENDS or owner is None:
         return
     call.store.set_properties(item.uid, dict(properties) | {"MeetingRequestWasSent": True})
-    event = _event(item, owner, properties, call.now())
+    event = _event(call, item, owner, properties)
     send(
         call.world,
-        _notice("REQUEST", event, owner, attendees_of(properties), properties.get("Subject") or ""),
+        _notice(call, "REQUEST", event, owner, attendees_of(properties), properties.get("Subject") or ""),
         copy=_saves(mode),
     )
 
@@ -115,13 +127,13 @@ def tell_changes(call: Call, item: Item, before: Mapping[str, Any], after: Mappi
     added = [new[address] for address in new if address not in old]
     removed = [old[address] for address in old if address not in new]
     subject = str(after.get("Subject") or "")
-    event = _event(item, owner, after, call.now())
+    event = _event(call, item, owner, after)
     people = list(new.values()) if "ToAll" in mode or not before.get("MeetingRequestWasSent") else added
     if people:
-        send(call.world, _notice("REQUEST", event, owner, people, subject), copy=_saves(mode))
+        send(call.world, _notice(call, "REQUEST", event, owner, people, subject), copy=_saves(mode))
     if removed:
         gone = event | {"IsCancelled": True}
-        send(call.world, _notice("CANCEL", gone, owner, removed, cancelled_subject(subject)), copy=_saves(mode))
+        send(call.world, _notice(call, "CANCEL", gone, owner, removed, cancelled_subject(subject)), copy=_saves(mode))
 
 
 def _by_address(properties: Mapping[str, Any]) -> dict[str, tuple[str, Value]]:
@@ -136,17 +148,18 @@ def cancel(call: Call, item: Item, mode: str, body: Value | None = None) -> None
         return
     if call.store.folder_by_uid(item.folder).role is Role.DELETED:
         return
-    event = _event(item, owner, properties, call.now()) | {
+    event = _event(call, item, owner, properties) | {
         "IsCancelled": True,
         "AppointmentSequenceNumber": sequence_of(properties) + 1,
     }
     subject = cancelled_subject(properties.get("Subject"))
-    send(call.world, _notice("CANCEL", event, owner, attendees_of(properties), subject, body), copy=_saves(mode))
+    send(call.world, _notice(call, "CANCEL", event, owner, attendees_of(properties), subject, body), copy=_saves(mode))
 
 
 def forward(call: Call, item: Item, owner: Account, properties: Mapping[str, Any], message: Value, *, copy: bool) -> None:
-    """Invite others to a meeting, whoever organizes it; they answer to its organizer."""
-    event = _event(item, owner, properties, call.now())
+    """Invite others to a meeting, whoever organizes it; they answer to its organizer. `owner`: in whose name."""
+    event = _event(call, item, owner, properties)
+    event.pop(SENT_BY, None)
     if properties.get("Organizer"):
         event["Organizer"] = properties["Organizer"]
     if "RecurrenceId" in properties:
@@ -193,87 +206,11 @@ def answer(
     if date is not None:
         event["RecurrenceId"] = date
     if proposed is not None:
-        event |= {"Start": proposed[0], "End": proposed[1]}
+        event |= {ORIGINAL_TIMES: (event["Start"], event["End"]), "Start": proposed[0], "End": proposed[1]}
     subject = ("New Time Proposed: " if proposed is not None else _PREFIXES[how]) + str(properties.get("Subject") or "")
     attendee = {"Mailbox": mailbox(owner.name, owner.address), "ResponseType": how}
+    by = _by(call, owner)
+    if by is not None:
+        attendee[SENT_BY] = by.address
     method = "REPLY" if proposed is None else "COUNTER"
-    send(call.world, Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee), copy=copy)
-
-
-# -- the recurrence as MAPI has it
-
-_EPOCH = datetime(1601, 1, 1)  # noqa: DTZ001 - local time
-_FREQUENCIES = {
-    "daily": 0x200A,
-    "weekly": 0x200B,
-    "monthly": 0x200C,
-    "relative-monthly": 0x200C,
-    "yearly": 0x200D,
-    "relative-yearly": 0x200D,
-}
-_FOREVER = 0x5AE980DF
-
-
-def recurrence_blob(properties: Mapping[str, Any]) -> bytes | None:
-    """PidLidAppointmentRecur (MS-OXOCAL 2.2.1.44): pattern, deleted and changed dates, times of the day; what exceptions changed beside their times is
-    left out (our choice)."""
-    from postroom_simulator.ews.calendar.occurrences import Dates
-
-    if not properties.get("Recurrence"):
-        return None
-    dates = Dates(properties)
-    series, pattern = dates.series, dates.series.pattern
-    if pattern.kind == "regenerating":
-        return None
-    start = int(dates.at.total_seconds() // 60)
-    end = start + int(dates.length.total_seconds() // 60)
-    period = pattern.interval * (1440 if pattern.kind == "daily" else 1)
-    if pattern.kind in ("yearly", "relative-yearly"):
-        period = 12
-    first = _minutes(datetime.combine(series.start, datetime.min.time()))
-    kind = {"daily": 0, "weekly": 1}.get(pattern.kind, 3 if pattern.nth else 2)
-    head = struct.pack("<HHHHHIII", 0x3004, 0x3004, _FREQUENCIES[pattern.kind], kind, 0, 0, period, 0) + _specific(pattern)
-    ends = 0x2021 if series.end else 0x2022 if series.count else 0x2023
-    moved = [dates.zone.local(one.original) for one in dates.modified()]
-    gone = sorted(
-        {_minutes(_day(dates.zone.local(datetime.fromtimestamp(key, UTC)))) for key in dates.deleted}
-        | {_minutes(_day(one)) for one in moved}
-    )
-    at = sorted(_minutes(_day(dates.zone.local(one.start))) for one in dates.modified())
-    last = series.last()
-    until = _minutes(datetime.combine(last, datetime.min.time())) if last is not None else _FOREVER
-    body = struct.pack("<III", ends, series.count or 10, (pattern.first_day + 1) % 7)
-    body += (
-        struct.pack(f"<I{len(gone)}I", len(gone), *gone)
-        + struct.pack(f"<I{len(at)}I", len(at), *at)
-        + struct.pack("<II", first, until)
-    )
-    exceptions = b"".join(
-        struct.pack(
-            "<IIIH",
-            _minutes(dates.zone.local(one.start)),
-            _minutes(dates.zone.local(one.end)),
-            _minutes(dates.zone.local(one.original)),
-            0,
-        )
-        for one in dates.modified()
-    )
-    tail = struct.pack("<IIIIH", 0x3006, 0x3009, start, end, len(at)) + exceptions + struct.pack("<II", 0, 0)
-    return head + body + tail
-
-
-def _specific(pattern: recurrence.Pattern) -> bytes:
-    days = sum(1 << ((day + 1) % 7) for day in pattern.days)
-    if pattern.kind == "weekly":
-        return struct.pack("<I", days)
-    if pattern.nth:
-        return struct.pack("<II", days, 5 if pattern.nth == -1 else pattern.nth)
-    return struct.pack("<I", pattern.day) if pattern.day else b""
-
-
-def _minutes(local: datetime) -> int:
-    return int((local - _EPOCH) / timedelta(minutes=1))
-
-
-def _day(local: datetime) -> datetime:
-    return datetime.combine(local.date(), datetime.min.time())
+    send(call.world, Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee, by=by), copy=copy)

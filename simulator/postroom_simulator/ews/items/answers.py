@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from postroom_simulator.directory import Account
+from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.calendar import organizing
 from postroom_simulator.ews.calendar.appointments import is_meeting
 from postroom_simulator.ews.calendar.assistant import find_meeting, invited, is_account, organizes
 from postroom_simulator.ews.calendar.dates import dates_of, drop, keep, occurrence
 from postroom_simulator.ews.calendar.occurrences import seconds
 from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.items.finding import check_right
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.kinds import kind_of
-from postroom_simulator.ews.items.meetings import event_of, is_out_of_date
+from postroom_simulator.ews.items.meetings import check_delegate, event_of, is_out_of_date, represented
 from postroom_simulator.ews.items.replies import referred
 from postroom_simulator.ews.items.view import item_id
 from postroom_simulator.store.interface import Item, Role
@@ -41,7 +42,8 @@ def respond(call: Call, request: Value, element: str, value: Value) -> list[tupl
     item = referred(call, value)
     if element == "CancelCalendarItem":
         return _cancel(call, item, value, disposition)
-    return carry_out(call, item, element, value, disposition)
+    changed = carry_out(call, item, element, value, disposition)
+    return [(kind_of(one.item_class).element, {"ItemId": item_id(one)}) for one in changed]
 
 
 def _cancel(call: Call, item: Item, value: Value, disposition: str) -> list[tuple[str, Value]]:
@@ -49,6 +51,7 @@ def _cancel(call: Call, item: Item, value: Value, disposition: str) -> list[tupl
         raise EwsError("ErrorInvalidOperation", "Only an appointment is cancelled so.")
     if not _organizes(call, item):
         raise EwsError("ErrorCalendarIsNotOrganizer")
+    check_right(call, item, "delete")
     mode = {"SendOnly": "SendOnlyToAll", "SendAndSaveCopy": "SendToAllAndSaveCopy"}.get(disposition, "SendToNone")
     organizing.cancel(call, item, mode, value.get("NewBodyContent") or value.get("Body"))
     if isinstance(item, Occurrence):
@@ -63,15 +66,18 @@ def _organizes(call: Call, item: Item) -> bool:
     return isinstance(owner, Account) and organizes(call.world, owner, item.properties or {})
 
 
-def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[tuple[str, Value]]:
-    """Answer an invitation or an appointment; the items of the answer. Raises EwsError."""
-    owner = call.world.directory.get(item.account)
-    if not isinstance(owner, Account):
+def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[Item]:
+    """Answer an invitation or an appointment. The appointment as it is then, and the invitation where there was one. Raises EwsError.
+
+    A delegate who may edit the owner's calendar answers for the owner, from the calendar or from a copy of the invitation; the answer names both."""
+    owner = represented(call, item)
+    if owner is None:
         raise EwsError("ErrorNonExistentMailbox")
     how = _ANSWERS[element]
-    if (item.beside or {}).get("IsDelegated"):
-        raise EwsError(f"ErrorCalendarIsDelegatedFor{how}")
-    message, target = _what(call, item, how)
+    if canonical(owner.address) != item.account:
+        check_delegate(call, owner, how)
+    message, target = _what(call, item, owner, how)
+    check_right(call, target, "edit")
     properties = dict(target.properties or {})
     if _organizes(call, target):
         raise EwsError(f"ErrorCalendarIsOrganizerFor{how}")
@@ -84,8 +90,7 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
         organizing.answer(call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, copy=copy)
     answered = _answered(call, target, properties, how)
     if message is not None:
-        gone = call.store.move(message.uid, call.store.folder(message.account, Role.DELETED).uid)
-        answered.append(("MeetingRequest", {"ItemId": item_id(gone)}))
+        answered.append(call.store.move(message.uid, call.store.folder(message.account, Role.DELETED).uid))
     return answered
 
 
@@ -93,6 +98,8 @@ def _proposed(value: Value, properties: Value) -> tuple[datetime, datetime] | No
     """Other times, in UTC where no zone was given."""
     if value.get("ProposedStart") is None and value.get("ProposedEnd") is None:
         return None
+    if properties.get("AllowNewTimeProposal") is False:
+        raise EwsError("ErrorInvalidOperation", "The organizer takes no proposals of other times.")
     start = value.get("ProposedStart") or properties["Start"]
     end = value.get("ProposedEnd") or start + (properties["End"] - properties["Start"])
     start, end = (one if one.tzinfo is not None else one.replace(tzinfo=UTC) for one in (start, end))
@@ -101,7 +108,7 @@ def _proposed(value: Value, properties: Value) -> tuple[datetime, datetime] | No
     return start, end
 
 
-def _what(call: Call, item: Item, how: str) -> tuple[Item | None, Item]:
+def _what(call: Call, item: Item, owner: Account, how: str) -> tuple[Item | None, Item]:
     """The invitation, where it lies in a mailbox still, and the appointment that is answered. Raises EwsError."""
     element = kind_of(item.item_class).element
     if element == "MeetingCancellation":
@@ -113,13 +120,13 @@ def _what(call: Call, item: Item, how: str) -> tuple[Item | None, Item]:
         raise EwsError("ErrorInvalidOperation", "There is nothing to answer.")
     if is_out_of_date(call, item):
         raise EwsError("ErrorCalendarMeetingRequestIsOutOfDate")
-    owner = call.world.directory.get(item.account)
     organizer = ((event.properties.get("Organizer") or {}).get("Mailbox") or {}).get("EmailAddress", "")
-    if isinstance(owner, Account) and is_account(call.world, organizer, owner):
+    if is_account(call.world, organizer, owner):
         raise EwsError(f"ErrorCalendarIsOrganizerFor{how}")
-    known = find_meeting(call.world, item.account, event.uid)
+    address = canonical(owner.address)
+    known = find_meeting(call.world, address, event.uid)
     if known is None:  # it was deleted, and is wanted after all
-        folder = call.store.folder(item.account, Role.CALENDAR)
+        folder = call.store.folder(address, Role.CALENDAR)
         known = call.store.create(folder.uid, "IPM.Appointment", invited(event))
     if event.recurrence_id is not None and (known.properties or {}).get("Recurrence"):
         return item, occurrence(known, dates_of(known).by_key(seconds(event.recurrence_id)))
@@ -138,7 +145,7 @@ def _invitation(call: Call, item: Item) -> Item | None:
     return None
 
 
-def _answered(call: Call, target: Item, properties: Value, how: str) -> list[tuple[str, Value]]:
+def _answered(call: Call, target: Item, properties: Value, how: str) -> list[Item]:
     """The appointment as it is after the answer; a declined one goes to Deleted Items."""
     intended = properties.get("IntendedFreeBusyStatus") or "Busy"
     status = {"Accept": intended, "Tentative": "Tentative"}.get(how, "Free")
@@ -147,16 +154,15 @@ def _answered(call: Call, target: Item, properties: Value, how: str) -> list[tup
         if how == "Decline":
             drop(call, target, {})
             return []
-        return [("CalendarItem", {"ItemId": item_id(keep(call, target, changed))})]
+        return [keep(call, target, changed)]
     kept = call.store.set_properties(target.uid, changed)
     if how == "Decline":
         kept = call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
-    return [("CalendarItem", {"ItemId": item_id(kept)})]
+    return [kept]
 
 
 def forwarded(call: Call, item: Item, message: Value, *, copy: bool) -> bool:
     """Send a meeting on to others, as an invitation of its organizer; False for what is no meeting. `message`: the properties of what is written with it."""
-    owner = call.world.directory.get(item.account)
     element = kind_of(item.item_class).element
     event = event_of(call, item) if element == "MeetingRequest" else None
     if element == "CalendarItem" and (is_meeting(item.properties or {}) or (item.properties or {}).get("@received")):
@@ -165,7 +171,5 @@ def forwarded(call: Call, item: Item, message: Value, *, copy: bool) -> bool:
         properties = dict(event.properties)
     else:
         return False
-    if not isinstance(owner, Account):
-        return False
-    organizing.forward(call, item, owner, properties, message, copy=copy)
+    organizing.forward(call, item, call.account, properties, message, copy=copy)
     return True

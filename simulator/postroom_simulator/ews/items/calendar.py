@@ -27,6 +27,7 @@ from postroom_simulator.ews.calendar.expansion import overlapping
 from postroom_simulator.ews.calendar.ical_read import merged, read_calendar
 from postroom_simulator.ews.calendar.ical_write import write_calendar
 from postroom_simulator.ews.calendar.occurrences import zone_of
+from postroom_simulator.ews.calendar.recurrence_blob import recurrence_blob
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
 from postroom_simulator.ews.codec import moment
 from postroom_simulator.ews.errors import EwsError
@@ -171,7 +172,7 @@ def respond(call: Call, _: Item, properties: Value) -> list[tuple[str, Value]]:
     if properties.get("IsCancelled"):
         return [*found, ("RemoveItem", {})]
     answers: list[tuple[str, Value]] = [(name, {}) for name in ("AcceptItem", "TentativelyAcceptItem", "DeclineItem")]
-    if call.version >= Version.EXCHANGE_2013 and properties.get("AllowNewTimeProposal") is not False:
+    if call.version >= Version.EXCHANGE_2013_SP1 and properties.get("AllowNewTimeProposal") is not False:
         found.append(("ProposeNewTime", {}))
     return [*answers, *found]
 
@@ -287,7 +288,7 @@ MIRRORS: Mapping[Key, Mirror] = MappingProxyType(
         ("appointment", 0x820E): element("End", moment),
         ("appointment", 0x8213): read_only(_minutes),
         ("appointment", 0x8215): element("IsAllDayEvent", truth),
-        ("appointment", 0x8216): read_only(lambda _, one: organizing.recurrence_blob(one)),
+        ("appointment", 0x8216): read_only(lambda _, one: recurrence_blob(one)),
         ("appointment", 0x8217): Mirror(lambda _, one: one.get("AppointmentState") or 0, _follows_from_attendees),
         ("appointment", 0x8218): read_only(
             lambda _, one: {name: number for number, name in _RESPONSES.items()}[one.get("MyResponseType", "Unknown")]

@@ -9,15 +9,17 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from postroom_simulator.directory import Account
+from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.calendar.appointments import READ_ONLY, duration_text
 from postroom_simulator.ews.calendar.assistant import find_meeting, is_account, sequence_of
 from postroom_simulator.ews.calendar.conflicts import LATE as CONFLICTS
 from postroom_simulator.ews.calendar.ical_read import Event, ICalendar
 from postroom_simulator.ews.calendar.notices import answer_of, calendar_of
-from postroom_simulator.ews.calendar.occurrences import zone_of
+from postroom_simulator.ews.calendar.occurrences import ORIGINAL_TIMES, zone_of
+from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.keeping import BESIDE, changed_names
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Item, Role
@@ -25,7 +27,18 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["LATE", "READ_ONLY", "calendar_in", "deleted", "derive", "event_of", "respond", "update"]
+__all__ = [
+    "LATE",
+    "READ_ONLY",
+    "calendar_in",
+    "check_delegate",
+    "deleted",
+    "derive",
+    "event_of",
+    "represented",
+    "respond",
+    "update",
+]
 
 Value = dict[str, Any]
 _NOT_SHOWN = frozenset(
@@ -65,6 +78,9 @@ def _of_the_meeting(call: Call, item: Item, event: Event) -> Value:
     owner = call.world.directory.get(item.account)
     organizer = ((said.get("Organizer") or {}).get("Mailbox") or {}).get("EmailAddress", "")
     zone = zone_of(said)
+    proposed = said["Start"], said["End"]
+    if ORIGINAL_TIMES in said:
+        said = said | dict(zip(("Start", "End"), said[ORIGINAL_TIMES], strict=True))
     value = {name: one for name, one in said.items() if name not in _NOT_SHOWN and name[0] != "@"} | {
         "IsMeeting": True,
         "IsCancelled": bool(said.get("IsCancelled")) or kind.element == "MeetingCancellation",
@@ -92,7 +108,7 @@ def _of_the_meeting(call: Call, item: Item, event: Event) -> Value:
         value["ResponseType"] = "Tentative" if how == "Unknown" else how
         calendar = calendar_in(call, item)
         if calendar is not None and calendar.method == "COUNTER":
-            value |= {"ProposedStart": said["Start"], "ProposedEnd": said["End"]}
+            value |= {"ProposedStart": proposed[0], "ProposedEnd": proposed[1]}
     if event.recurrence_id is not None:
         value |= {"RecurrenceId": event.recurrence_id, "OriginalStart": event.recurrence_id}
     children = type_named(kind.type).children
@@ -119,7 +135,7 @@ def respond(call: Call, item: Item, properties: Value) -> list[tuple[str, Value]
     if element != "MeetingRequest" or properties.get("IsOrganizer"):
         return found
     answers: list[tuple[str, Value]] = [(name, {}) for name in ("AcceptItem", "TentativelyAcceptItem", "DeclineItem")]
-    if call.version >= Version.EXCHANGE_2013 and properties.get("AllowNewTimeProposal") is not False:
+    if call.version >= Version.EXCHANGE_2013_SP1 and properties.get("AllowNewTimeProposal") is not False:
         found.append(("ProposeNewTime", {}))
     return [*answers, *found]
 
@@ -130,17 +146,34 @@ def deleted(call: Call, item: Item, request: Value) -> None:
         return
     target = associated(call, item)
     if target is not None and (target.properties or {}).get("IsCancelled"):
+        if target.account != canonical(call.account.address):
+            check_delegate(call, call.world.directory.account(target.account), "Remove")
         call.store.move(target.uid, call.store.folder(item.account, Role.DELETED).uid)
 
 
 # -- made for one answer: what depends on the calendar
 
 
+def represented(call: Call, item: Item) -> Account | None:
+    """For whom a notice came: the owner of the mailbox that it lies in, of a delegate's copy the owner of the calendar."""
+    copied = (item.properties or item.beside or {}).get("ReceivedRepresenting")
+    address = ((copied or {}).get("Mailbox") or {}).get("EmailAddress") if copied else item.account
+    found = call.world.directory.get(address or item.account)
+    return found if isinstance(found, Account) else None
+
+
+def check_delegate(call: Call, owner: Account, how: str) -> None:
+    """Raises EwsError ErrorCalendarIsDelegatedFor... where the caller may not answer for the owner: that needs the right to edit the calendar."""
+    folder = call.store.folder(canonical(owner.address), Role.CALENDAR)
+    if not allowed(folder, call.account.address, "edit"):
+        raise EwsError(f"ErrorCalendarIsDelegatedFor{how}")
+
+
 def associated(call: Call, item: Item) -> Item | None:
-    """The appointment in the same mailbox that the notice is about."""
-    event = event_of(call, item)
+    """The appointment that the notice is about: in the same mailbox, for a delegate's copy in that of the owner."""
+    event, owner = event_of(call, item), represented(call, item)
     uid = event.uid if event is not None else (item.properties or {}).get("UID", "")
-    return find_meeting(call.world, item.account, uid) if uid else None
+    return find_meeting(call.world, canonical(owner.address), uid) if uid and owner is not None else None
 
 
 def _associated_id(call: Call, item: Item, _: Value, __: Any) -> Value | None:
