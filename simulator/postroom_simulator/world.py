@@ -37,7 +37,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SERVICES", "World"]
 
-SERVICES = {"smtp": 25, "submission": 587, "smtps": 465, "pop3": 110, "pop3s": 995, "ews": 80, "ewss": 443, "http": 8080, "https": 8443}
+SERVICES = {
+    "smtp": 25,
+    "submission": 587,
+    "smtps": 465,
+    "pop3": 110,
+    "pop3s": 995,
+    "ews": 80,
+    "ewss": 443,
+    "http": 8080,
+    "https": 8443,
+}
 """The services of a world and the ports that they have in memory (over TCP: any free port). "smtps", "pop3s" and "ewss" (Exchange Web
 Services over HTTPS) and "https" (the world's pages) are implicit TLS, "ews" and "http" have none, the others offer STARTTLS or STLS."""
 
@@ -95,12 +105,15 @@ class World:
         quota: int | None = None,
         disabled: bool = False,
         rules: Iterable[Rule] = (),
+        archive: bool = False,
     ) -> Account:
-        """A new account with its folder tree. Raises DuplicateAddress."""
+        """A new account with its folder tree, and with one of an archive where it has that. Raises DuplicateAddress."""
         account = Account(address, password, name, tuple(aliases), (), quota, disabled, list(rules))
         with self.lock:
             self.directory.add(account)
             self.store.open_account(address, quota)
+            if archive:
+                self.store.open_archive(address)
         return account
 
     def add_group(self, address: str, members: Iterable[str] = (), *, name: str = "") -> Group:
@@ -332,4 +345,7 @@ class World:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """`close`. Raises the first error that our own code met while serving, unless `settle` did, or something else is raised already."""
         self.close()
+        if kind is None and self.connections.failures:
+            raise self.connections.failures.popleft()

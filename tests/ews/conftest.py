@@ -15,10 +15,29 @@ from postroom_simulator.ews import answering
 from postroom_simulator.ews.call import Call
 from postroom_simulator.ews.codec import NAMESPACES
 from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.exchange import Exchange
+from postroom_simulator.ews.service import EwsService
 from postroom_simulator.ews.validate import problems, problems_of_envelope
 from postroom_simulator.ews.versions import Version
 
 SPACES = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in NAMESPACES.items())
+
+
+@pytest.fixture(autouse=True)
+def stumbles(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Exception]]:
+    """What our own code stumbled over in any EwsService; the test fails when there is something. A test that wants that clears the list."""
+    found: list[Exception] = []
+    failed = EwsService.failed
+
+    def noted(self: EwsService, asked: Exchange, problem: Exception) -> EwsError:
+        error = failed(self, asked, problem)
+        found.append(problem)
+        return error
+
+    monkeypatch.setattr(EwsService, "failed", noted)
+    yield found
+    if found:
+        raise found[0]
 
 
 @pytest.fixture(autouse=True)

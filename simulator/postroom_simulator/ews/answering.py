@@ -32,7 +32,8 @@ _DESCRIPTIONS = ("/ews/services.wsdl", "/ews/messages.xsd", "/ews/types.xsd")
 
 
 def answer(exchange: Exchange) -> Response:
-    """May be called again after a Halted: what was done is not done twice. Raises Halted only."""
+    """May be called again after a Halted: what was done is not done twice. Raises Halted only: a mistake of ours must neither end the server nor
+    look like success."""
     try:
         exchange.pass_step("request", exchange.address)
         return _route(exchange)
@@ -40,6 +41,9 @@ def answer(exchange: Exchange) -> Response:
         return as_response(instead.reply, exchange.service.world.hostname)
     except (identity.Unauthorized, Refused) as refused:
         return refused.response
+    except Exception as problem:
+        error = exchange.service.failed(exchange, problem)
+        return Response(500, headers(exchange.request), fault(error), codes=[error.code])
 
 
 def _route(exchange: Exchange) -> Response:

@@ -94,7 +94,7 @@ def failure(error: EwsError, **payload: Any) -> Value:
 
 def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, message: str = "", **empty: Any) -> Value:
     """One message for each input, in their order. `act` gives the payload; its EwsError becomes the message of that input alone, with
-    `empty` as payload."""
+    `empty` as payload, and so does what our own code stumbles over (see `EwsService.failed`)."""
     name = message or f"{call.operation}ResponseMessage"
     found = []
     for number, one in enumerate(inputs, 1):
@@ -107,6 +107,10 @@ def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, me
         except (EwsError, StoreError) as problem:
             error = refusal(problem) if isinstance(problem, StoreError) else problem
             found.append((name, failure(error, **(error.payload or empty))))
+        except Exception as problem:
+            if call.exchange is None:
+                raise
+            found.append((name, failure(call.service.failed(call.exchange, problem), **empty)))
     return {"ResponseMessages": found}
 
 

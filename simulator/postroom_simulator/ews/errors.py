@@ -24,6 +24,7 @@ TEXTS: Mapping[str, str] = {
     "ErrorSchemaValidation": "The request failed schema validation.",
     "ErrorInvalidServerVersion": "The specified server version is invalid.",
     "ErrorIncorrectSchemaVersion": "The request uses an element that the named version of the schema does not have.",
+    "ErrorInternalServerError": "An internal server error occurred. The operation failed.",
     "ErrorInvalidOperation": "The operation is not available on this server.",
     "ErrorInvalidSyncStateData": "Synchronization state data is corrupt or otherwise invalid.",
     "ErrorNonExistentMailbox": "The SMTP address has no mailbox associated with it.",

@@ -12,8 +12,9 @@ from postroom_simulator.ews.answering import answer
 from postroom_simulator.ews.autodiscover import Autodiscover
 from postroom_simulator.ews.cache import Cache
 from postroom_simulator.ews.calendar.uids import UidIndex
+from postroom_simulator.ews.decoding import SchemaViolation
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.exchange import Exchange, Halted, settle, wait_out
+from postroom_simulator.ews.exchange import Exchange, Halted, Instead, settle, wait_out
 from postroom_simulator.ews.http import Request, Response
 from postroom_simulator.ews.identity import Lockouts
 from postroom_simulator.ews.items.keeping import rendered
@@ -100,7 +101,9 @@ class EwsService:
 
     def failed(self, exchange: Exchange, problem: Exception) -> EwsError:
         """An error of our own code: it is logged and journalled, kept for `World.settle` and the world's end to raise, and answered by the one that is
-        returned."""
+        returned. What is no error but takes its way as one is raised again."""
+        if isinstance(problem, Halted | Instead | SchemaViolation):
+            raise problem
         log.error("%s: internal error", exchange.verb, exc_info=problem)
         detail = f"internal error: {type(problem).__name__}: {problem}"
         self.world.journal.add(Kind.NOTE, protocol="ews", account=exchange.address, verb=exchange.verb, detail=detail)
