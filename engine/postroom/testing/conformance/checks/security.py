@@ -1,0 +1,1 @@
+"""Checks of the family that the table calls "security"."""

@@ -1,0 +1,125 @@
+"""What an author writes: how to configure the provider, and how to put messages where it finds them.
+
+    class TestRss(ProviderSuite):
+        provider = RssProvider
+
+        def config(self, world):
+            return {"FeedUrl": world.http.url("/feed")}
+
+        def seed(self, world, messages):
+            world.http.publish_feed("/feed", messages)
+
+For providers of the kinds that the simulator serves (POP3, SMTP, feeds) the class attribute is enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from postroom.providers.contract import Capability, Direction, Provider, ProviderSpec
+from postroom.testing.conformance.table import Profile
+
+if TYPE_CHECKING:
+    from postroom.testing.conformance.messages import SourceMessage
+    from postroom.testing.conformance.sources import Source
+    from postroom.testing.conformance.world import KitWorld
+
+__all__ = ["Arrived", "ProviderSuite", "Subject", "subject_for"]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """One message that a server took over."""
+
+    octets: bytes
+    envelope_from: str = ""
+    recipients: tuple[str, ...] = ()
+
+
+class Subject:
+    """The hooks. Every one has a default: that of the built-in source that the provider's configuration and direction fit.
+
+    provider    the class under test
+    claims      profiles; None: by direction and capabilities (core, secure, concurrent, the direction, durable when STATEFUL)
+    waivers     a file of waivers (TOML), or None
+    published   the configuration's JSON Schema of the last release, a path or the schema; None: no release yet (CFG-14)
+    """
+
+    provider: type[Provider]
+    claims: ClassVar[Sequence[Profile | str] | None] = None
+    waivers: ClassVar[Path | str | None] = None
+    published: ClassVar[Path | str | Mapping[str, Any] | None] = None
+
+    @property
+    def spec(self) -> ProviderSpec[Any, Any]:
+        return self.provider.spec
+
+    @property
+    def profiles(self) -> frozenset[Profile]:
+        if self.claims is not None:
+            return frozenset(Profile(one) for one in self.claims)
+        direction = Profile.INBOUND if self.spec.direction is Direction.INBOUND else Profile.OUTBOUND
+        durable = {Profile.DURABLE} if Capability.STATEFUL in self.spec.capabilities else set()
+        return frozenset({Profile.CORE, Profile.SECURE, Profile.CONCURRENT, direction, *durable})
+
+    @property
+    def source(self) -> Source:
+        """The built-in source whose defaults the hooks have."""
+        from postroom.testing.conformance.sources import source_for
+
+        return source_for(self.spec)
+
+    # -- hooks that most providers need
+
+    def config(self, world: KitWorld) -> Mapping[str, Any]:
+        """Element name -> text (or list of texts) of a configuration that works in this world. `world.address`, `world.password`,
+        `world.host`, `world.port("pop3")`; several mailboxes are told apart by `world.mailbox`."""
+        return self.source.config(world)
+
+    def prepare(self, world: KitWorld) -> None:
+        """What must be there before the first run: an account, an empty feed. Called once for each mailbox."""
+        self.source.prepare(world)
+
+    def seed(self, world: KitWorld, messages: Sequence[SourceMessage]) -> None:
+        """Inbound: put messages at the source, behind what is there. `message.octets`, `.subject`, `.text`, `.date`, `.message_id`."""
+        self.source.seed(world, messages)
+
+    # -- hooks that only some need; None says that there is no such thing, and what needs it is listed as not applicable
+
+    def remaining(self, world: KitWorld) -> Sequence[bytes] | None:
+        """Inbound: octets of what is left at the source, in order."""
+        return self.source.remaining(world)
+
+    def sent(self, world: KitWorld) -> Sequence[Arrived]:
+        """Outbound: what a server took over so far, in order."""
+        return self.source.sent(world)
+
+    def wrong_credentials(self, world: KitWorld) -> Mapping[str, str] | None:
+        """Elements to change so that the server refuses the log-in."""
+        return self.source.wrong_credentials(self, world)
+
+    def secured(self, world: KitWorld) -> Mapping[str, str] | None:
+        """Elements to change so that the connection is encrypted."""
+        return self.source.secured(world)
+
+    def deleting(self, world: KitWorld) -> Mapping[str, str] | None:
+        """Elements to change so that messages are disposed of at the source once they are stored."""
+        return self.source.deleting(world)
+
+    def unwrapping(self, world: KitWorld) -> Mapping[str, str] | None:
+        """Elements to change so that forwarded messages are unwrapped."""
+        return self.source.unwrapping(world)
+
+
+class ProviderSuite(Subject):
+    """A test class with `provider`: pytest makes one test of each check. Nothing else to import, nothing to call."""
+
+
+def subject_for(provider: type[Provider]) -> Subject:
+    """The subject of a provider without hooks of its own."""
+    made = Subject()
+    made.provider = provider
+    return made
