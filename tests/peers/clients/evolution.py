@@ -159,9 +159,8 @@ class Client:
         return folder
 
     def folders(self):
-        """Full name to how many messages, and how many unread."""
-        flags = Camel.StoreGetFolderInfoFlags.RECURSIVE | Camel.StoreGetFolderInfoFlags.REFRESH
-        first = self.store.get_folder_info_sync(None, flags, None)
+        """Full name to how many messages, and how many unread. REFRESH would ask the server once a minute; without it every time."""
+        first = self.store.get_folder_info_sync(None, Camel.StoreGetFolderInfoFlags.RECURSIVE, None)
         found = {first.full_name: [first.total, first.unread]}
         addresses = [first.child, first.next]
         while addresses:
