@@ -325,7 +325,9 @@ class RunContext(Generic[S]):
 class ProviderSpec(Generic[C, S]):
     """What a provider declares of itself, once, in data.
 
-    `config` and `state` are frozen dataclasses; the state must survive a round trip through JSON.
+    `config` and `state` are frozen dataclasses; the state must survive a round trip through JSON (`providers.state`).
+    `migrate(old, version)` takes what JSON held when `state_version` was `version` and gives what it would hold today, or the state itself; needed as
+    soon as `state_version` is more than 1.
     """
 
     name: str
@@ -335,6 +337,7 @@ class ProviderSpec(Generic[C, S]):
     state_version: int = 1
     capabilities: frozenset[Capability] = frozenset()
     sdk_api: tuple[int, int] = (1, 0)
+    migrate: Callable[[Any, int], Any] | None = None
 
 
 class Provider(Protocol):

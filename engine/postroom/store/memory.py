@@ -261,8 +261,14 @@ class SqlStateCell(Generic[S]):
         if row is None:
             self._generation, self._value = 0, self._initial
             return
-        self._value = self._understand(row[0], row[1], row[2], row[3])
-        self._generation = int(row[0])
+        self._generation, self._value = self._restored(row)
+
+    def _restored(self, row: Any) -> tuple[int, S]:
+        """Generation and value of what is kept. Raises StateError."""
+        return int(row[0]), self._understand(row[0], row[1], row[2], row[3])
+
+    def _committing(self, tx: BaseTransaction, generation: int, note: str | None) -> None:
+        """The place for what is to be written with a commit, in the same transaction. Nothing here."""
 
     def _understand(self, generation: int, version: int, text: str, checksum: str) -> S:
         if _checksum(self._instance, generation, version, text) != checksum:
@@ -303,6 +309,7 @@ class SqlStateCell(Generic[S]):
                 }
                 if tx.execute(_REPLACE, parameters).rowcount == 0:
                     raise StaleRun(f"the state of {self._instance!r} was committed by another run")
+            self._committing(tx, generation + 1, note)
         self._generation, self._value = generation + 1, new
 
     def _insert(self, tx: BaseTransaction, text: str, checksum: str, now: int, note: str | None) -> None:
