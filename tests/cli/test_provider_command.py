@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from postroom.cli import app
+from postroom_simulator.world import World
 
 GOOD = """\
 <Configuration>
@@ -127,3 +130,87 @@ def test_a_name_that_is_not_known() -> None:
     code, _, complaint = call("config", "elements", "pop33")
     assert code == 1
     assert "no provider is called 'pop33'; did you mean 'pop3'?" in complaint
+
+
+# -- rehearsals
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[World, dict[str, tuple[str, int]]]]:
+    with World(hostname="served.test") as world:
+        world.add_account("ada@served.test", "squirrel")
+        servers = world.listen()
+        try:
+            yield world, servers.addresses
+        finally:
+            servers.close()
+
+
+def router_file(where: Path, addresses: dict[str, tuple[str, int]], password: str = "squirrel", extra: str = "") -> None:
+    entries = "".join(
+        f"<ProviderConfiguration><ProviderClassName>{name}</ProviderClassName><EmailServer>{addresses[service][0]}</EmailServer>"
+        f"<EmailPort>{addresses[service][1]}</EmailPort><EmailTls>none</EmailTls><EmailUser>ada@served.test</EmailUser>"
+        f"<EmailPassword>{password}</EmailPassword>{more}</ProviderConfiguration>"
+        for name, service, more in (("pop3", "pop3", "<DeleteEmails>true</DeleteEmails>"), ("smtp", "submission", ""))
+        if service in addresses
+    )
+    (where / "router.xml").write_text(f"<Configuration><SystemConfiguration/>{entries}{extra}</Configuration>")
+
+
+def test_a_rehearsal_takes_nothing_away(here: Path, served: Any) -> None:
+    world, addresses = served
+    world.place("ada@served.test", b"From: carl@birch.test\r\nSubject: Offer\r\n\r\nHello\r\n")
+    router_file(here, addresses)
+    for _ in range(2):
+        code, told, _ = call("run", "router.xml", "--only", "pop3")
+        assert code == 0
+        assert "took 1 message; nothing was kept" in told
+        assert "Offer" in told
+    assert len(world.inbox("ada@served.test")) == 1
+
+
+def test_a_test_message_is_sent_when_asked_for(here: Path, served: Any) -> None:
+    world, addresses = served
+    router_file(here, addresses)
+    code, told, complaint = call("run", "router.xml", "--only", "smtp")
+    assert (code, "nothing to do" in told, complaint) == (0, True, "")
+    assert len(world.inbox("ada@served.test")) == 0
+    code, told, _ = call("run", "router.xml", "--only", "smtp", "--send-to", "ada@served.test")
+    assert code == 0
+    assert "test message: sent (250" in told
+    (octets,) = world.inbox("ada@served.test")
+    assert b"Subject: Test message" in octets
+
+
+def test_what_fails_is_told_and_the_others_are_tried(here: Path, served: Any) -> None:
+    _, addresses = served
+    router_file(here, addresses, password="acorn-7")
+    code, told, complaint = call("run", "router.xml")
+    assert code == 1
+    assert told.splitlines()[0] == "pop3"
+    assert "smtp" in told
+    assert "AuthError" in complaint
+    assert "acorn-7" not in told + complaint
+    document = json.loads(call("run", "router.xml", "--json")[1])
+    assert ["AuthError" in one["error"] for one in document["providers"]] == [True, True]
+
+
+def test_a_provider_that_breaks_is_told_with_its_place(here: Path) -> None:
+    (here / "breaks_in_check_xyz.py").write_text(
+        "from postroom.providers.builtin.pop3 import Pop3Provider\n\n\n"
+        "class Mine(Pop3Provider):\n    def on_check(self, ctx):\n        return {}['mail']\n"
+    )
+    (here / "router.xml").write_text(
+        GOOD.replace("Microsoft.Crm.Tools.Email.Providers.Pop3PollingMailboxProvider", "breaks_in_check_xyz:Mine")
+    )
+    code, _, complaint = call("run", "router.xml")
+    assert code == 1
+    assert "KeyError: 'mail' in" in complaint
+    assert "breaks_in_check_xyz.py, line 6" in complaint
+
+
+def test_who_is_not_in_the_file(here: Path) -> None:
+    (here / "router.xml").write_text(GOOD)
+    code, _, complaint = call("run", "router.xml", "--only", "smtp")
+    assert code == 2
+    assert "router.xml has no provider 'smtp'; it has: pop3" in complaint

@@ -160,6 +160,42 @@ def _kind(name: str) -> type[Provider]:
     return registry_here().find(name)
 
 
+# -- run
+
+
+def run(
+    file: Annotated[Path, FILE],
+    only: Annotated[
+        str,
+        typer.Option("--only", metavar="NAME", help="Only the provider of this name (its Name element, or the provider's)."),
+    ] = "",
+    send_to: Annotated[
+        str,
+        typer.Option("--send-to", metavar="ADDRESS", help="Outbound providers really send one test message to this address."),
+    ] = "",
+    send_from: Annotated[
+        str, typer.Option("--from", metavar="ADDRESS", help="Its sender. Default: the address it goes to.")
+    ] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Messages taken in at most.")] = 20,
+    ca_file: Annotated[Path | None, typer.Option("--ca-file", metavar="PEM", help="Trust these certificates too.")] = None,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Rehearse: check each provider of a file and run it once at its real server, and show what it took.
+
+    Nothing is kept: the run ends where it would commit, so what was taken stays at the source and is new to the next run. An outbound
+    provider sends nothing, or with --send-to one real test message. Exit code 1 when a provider failed.
+
+    ```
+    postroom provider run router.xml
+    postroom provider run router.xml --only smtp --send-to me@example.com
+    ```
+    """
+    with reporting(as_json):
+        from postroom.cli.provider_run import rehearse_file
+
+        rehearse_file(file, only, send_to, send_from, limit, ca_file, as_json=as_json)
+
+
 def register(app: typer.Typer) -> None:
     group = typer.Typer(
         help="Custom email providers: make one, look at it, prove it right, run it.",
@@ -167,6 +203,7 @@ def register(app: typer.Typer) -> None:
         rich_markup_mode="markdown",
     )
     group.command("list")(list_)
+    group.command()(run)
     config = typer.Typer(help="A provider's configuration, and the files that hold it.", no_args_is_help=True)
     config.command()(validate)
     config.command()(elements)
