@@ -189,9 +189,7 @@ class World:
     ) -> list[Delivery]:
         """Put a message, octet for octet, where its recipients want it: see `delivery.deliver`."""
         done = delivery.deliver(self, sender, recipients, octets, protocol=protocol, connection=connection, wishes=wishes)
-        if self._ews is not None and self._ews.subscriptions.woken:
-            with self.lock:
-                self._ews.subscriptions.flush()
+        self.desk.run_errands()
         return done
 
     def recipient_status(self, address: str, size: int = 0) -> RecipientStatus:
@@ -329,6 +327,11 @@ class World:
         """Call back from the loop of servers that listen; without any nothing happens. For clocks that cannot be moved."""
         for servers in self._servers[:1]:
             servers.wake_later(seconds, callback)
+
+    def run_aside(self, callback: Callable[[], None]) -> None:
+        """Call in a thread beside the loop of servers that listen; without any nothing happens."""
+        for servers in self._servers[:1]:
+            servers.run_aside(callback)
 
     def settle(self, timeout: float = 10.0) -> None:
         """Return when every connection has seen both sides close and the journal is complete: see `Connections.settle`."""

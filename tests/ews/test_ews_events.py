@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import queue
+import smtplib
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from folders_scene import ANN, BOB, Asker, ann, answer_in, bob, by_id, clock_of, mail, named, world
 from lxml import etree
 
 from postroom_simulator import World
-from postroom_simulator.clock import SystemClock
+from postroom_simulator.clock import ManualClock, SystemClock
 from postroom_simulator.ews.items.view import item_id
 from postroom_simulator.store.interface import Item, Role
 
@@ -431,28 +434,123 @@ def test_only_loopback_is_called(world: World, ann: Asker, url: str) -> None:
     assert ann.code(push("http://example.test/x")) == "NoError"
 
 
+class Hook:
+    """A client's HTTP server, and what it heard; `then` is done before each answer."""
+
+    def __init__(self, then: Callable[[bytes], None] = lambda _: None) -> None:
+        self.heard: queue.Queue[bytes] = queue.Queue()
+        hook = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                octets = self.rfile.read(int(self.headers["Content-Length"]))
+                then(octets)
+                body = result("OK")
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                hook.heard.put(octets)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class has it
+                """Nothing."""
+
+        self._server = HTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?a=b"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
 def test_a_post_over_http_on_loopback() -> None:
-    heard: list[bytes] = []
-
-    class Hook(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.append(self.rfile.read(int(self.headers["Content-Length"])))
-            body = result("OK")
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class has it
-            """Nothing."""
-
-    with World(hostname="push.sim.test", clock=SystemClock()) as world, HTTPServer(("127.0.0.1", 0), Hook) as server:
+    with World(hostname="push.sim.test", clock=SystemClock()) as world, Hook() as hook:
         world.add_account(ANN, "pw")
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        asker = Asker(world)
-        asker.one(push(f"http://127.0.0.1:{server.server_port}/hook?a=b", kinds=("NewMailEvent",)))
+        Asker(world).one(push(hook.url, kinds=("NewMailEvent",)))
         world.deliver("x@out.test", [ANN], mail("hello"))
-        world.tick()
-        thread.join(10)
-    assert b"NewMailEvent" in heard[0]
+        assert b"NewMailEvent" in hook.heard.get(timeout=10)
+
+
+def fetch(asker: Asker, octets: bytes) -> Value:
+    """What a client does that hears of new mail: the item."""
+    ((_, message),) = answer_in(octets)["ResponseMessages"]
+    ((_, event),) = message["Notification"][""]
+    one = event["ItemId"]["@Id"]
+    shape = "<ItemShape><t:BaseShape>Default</t:BaseShape></ItemShape>"
+    return asker.one(f'<GetItem>{shape}<ItemIds><t:ItemId Id="{one}"/></ItemIds></GetItem>')
+
+
+@pytest.mark.parametrize("way", ["delivery", "request", "memory", "clock"])
+def test_a_client_may_ask_for_what_it_hears_of_before_it_answers(way: str) -> None:
+    found: list[Value] = []
+    with World(hostname="push.sim.test") as world, Hook(lambda octets: found.append(fetch(Asker(world), octets))) as hook:
+        world.add_account(ANN, "pw")
+        asker = Asker(world)
+        asker.one(push(hook.url, kinds=("NewMailEvent",)))
+        if way == "delivery":
+            world.deliver("x@out.test", [ANN], mail("hello"))
+        elif way == "request":
+            message = f"<t:Message><t:Subject>hello</t:Subject><t:ToRecipients><t:Mailbox><t:EmailAddress>{ANN}</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message>"
+            asker.one(f'<CreateItem MessageDisposition="SendOnly"><Items>{message}</Items></CreateItem>')
+        elif way == "memory":
+            send_over(world.connect("smtp"))
+        else:
+            with world.lock:
+                world.deliver("x@out.test", [ANN], mail("hello"))
+                assert hook.heard.empty()
+            clock_of(world).advance(0)
+        assert b"NewMailEvent" in hook.heard.get(timeout=10)
+        assert [next(iter(one["Items"]))[1]["Subject"] for one in found] == ["hello"]
+
+
+def send_over(sock: Any) -> None:
+    """A message by SMTP."""
+    client = smtplib.SMTP()
+    client.sock = sock
+    client.file = None
+    client.getreply()
+    client.ehlo_or_helo_if_needed()
+    client.sendmail("x@out.test", [ANN], mail("hello"))
+    client.quit()
+
+
+@pytest.mark.parametrize("clock", [ManualClock, SystemClock])
+def test_with_servers_a_post_waits_for_nobody(clock: type) -> None:
+    """It goes out beside the servers' loop, which serves the client's question meanwhile, and whatever the clock is."""
+    found: list[Value] = []
+    with World(hostname="push.sim.test", clock=clock()) as world:
+        world.add_account(ANN, "pw")
+        servers = world.listen(ports={"smtp": 0, "ews": 0})
+        asker = Asker(world)
+
+        def ask(octets: bytes) -> None:
+            with socket.create_connection(servers.addresses["ews"], timeout=10) as sock:
+                sock.sendall(b"GET /EWS/Exchange.asmx HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert sock.recv(100).startswith(b"HTTP/1.1 401 ")
+            found.append(fetch(asker, octets))
+
+        with Hook(ask) as hook:
+            asker.one(push(hook.url, kinds=("NewMailEvent",)))
+            for number in range(3):
+                send_over(socket.create_connection(servers.addresses["smtp"], timeout=10))
+                assert b"NewMailEvent" in hook.heard.get(timeout=10)
+                assert len(found) == number + 1
+
+
+def test_what_happens_while_a_post_is_on_its_way_is_told_by_the_next(world: World, ann: Asker, listener: Listener) -> None:
+    def told(url: str, body: bytes) -> bytes:
+        if not listener.heard:
+            world.deliver("x@out.test", [ANN], mail("2"))
+        return listener(url, body)
+
+    world.ews.post_notification = told
+    ann.one(push(URL, kinds=("NewMailEvent",)))
+    world.deliver("x@out.test", [ANN], mail("1"))
+    assert listener.kinds() == ["NewMailEvent", "NewMailEvent"]
+    assert len(listener.heard) == 2

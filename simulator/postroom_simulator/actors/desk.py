@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import OrderedDict
+import threading
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -26,7 +27,10 @@ _CLOSE = 1e-6
 
 class Desk:
     """Tasks in order of their time. On a clock that can be moved they are done as it moves; on another by the loop of servers that
-    listen, and whenever somebody calls `tick` (every delivery does)."""
+    listen, and whenever somebody calls `tick` (every delivery does).
+
+    Tasks are done with the world's lock held. What waits for others, who may want something of the world meanwhile, is an errand: errands are run
+    without the lock, one after the other, by whoever gave the lock back; where servers listen, beside their loop."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -34,6 +38,8 @@ class Desk:
         self._numbers = itertools.count()
         self._answered: OrderedDict[tuple[str, str], datetime] = OrderedDict()
         self._ticking = False
+        self._errands: deque[Callable[[], None]] = deque()
+        self._running = threading.Lock()
 
     def later(self, seconds: float, what: str, do: Callable[[], None]) -> None:
         """Do something in `seconds`; `what` is for those who look at `waiting`. With too many tasks waiting this one is given up, and
@@ -47,6 +53,11 @@ class Desk:
 
     def tick(self) -> int:
         """Do what is due, in order; how much it was."""
+        done = self._do_tasks()
+        self.run_errands()
+        return done
+
+    def _do_tasks(self) -> int:
         with self._world.lock:
             if self._ticking or not self._tasks:
                 return 0
@@ -82,8 +93,29 @@ class Desk:
         self.tick()
 
     def _wake(self) -> None:
-        self.tick()
+        """On the loop of servers, which waits for nobody."""
+        self._do_tasks()
         self.arm()
+
+    # -- errands
+
+    def outside(self, do: Callable[[], None]) -> None:
+        """Run an errand as soon as may be. Called with the world's lock held, or the store's."""
+        self._errands.append(do)
+        if is_movable(self._world.clock):
+            self._world.clock.call_later(0.0, self._due)
+        self._world.run_aside(self.run_errands)
+
+    def run_errands(self) -> None:
+        """Run what there is, unless this thread holds the world's lock. Whoever is at it already runs these too."""
+        while self._errands and not self._world.lock._is_owned():  # type: ignore[attr-defined]  # noqa: SLF001 - no public name says that
+            if not self._running.acquire(blocking=False):
+                return
+            try:
+                while self._errands:
+                    self._errands.popleft()()
+            finally:
+                self._running.release()
 
     @property
     def waiting(self) -> list[str]:

@@ -81,7 +81,6 @@ def _soap(exchange: Exchange) -> Response:
         envelope = open_envelope(request.body)
         call = _call(exchange, envelope)
         value = _operate(exchange, call, envelope)
-        service.subscriptions.flush()
     except Fault as problem:
         return Response(500, headers(request), fault(problem), codes=[problem.code])
     bare = call.operation == STREAMED

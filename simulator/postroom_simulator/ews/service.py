@@ -135,6 +135,7 @@ class EwsService:
             try:
                 with self.world.lock:
                     response = answer(exchange)
+                self.world.desk.run_errands()
                 return settle(exchange, response)
             except Halted as halted:
                 wait_out(exchange, halted)

@@ -160,6 +160,7 @@ class MemorySocket(SocketLike):
         self._wait(self._can_send, "its octets to be taken")
         if octets:
             self._line.send(octets)
+            self._world.desk.run_errands()
         return len(octets)
 
     def sendall(self, data: ReadableBuffer, flags: int = 0, /) -> None:

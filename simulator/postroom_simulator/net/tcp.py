@@ -98,6 +98,19 @@ class Servers:
         if not self._closed:
             self._loop.call_soon_threadsafe(lambda: self._loop.call_later(max(0.0, seconds), callback))
 
+    def run_aside(self, callback: Callable[[], None]) -> None:
+        """Call in a thread of its own, for what waits for others, whichever thread asks. Not after `close`, which waits for it."""
+        if not self._closed:
+            self._loop.call_soon_threadsafe(self._loop.run_in_executor, None, self._kept, callback)
+
+    def _kept(self, callback: Callable[[], None]) -> None:
+        """Errors of our own code are kept for `settle`."""
+        try:
+            callback()
+        except Exception as error:
+            log.exception("internal error beside the loop")
+            self.world.connections.failures.append(error)
+
     def settle(self, timeout: float = 10.0) -> None:
         """As `World.settle`."""
         self.world.connections.settle(timeout)
@@ -147,6 +160,7 @@ class Servers:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await self._loop.shutdown_default_executor()
 
     def make_connection(self, service: str, line: _TcpLine, client_address: str) -> Connection:
         return Connection(

@@ -1,14 +1,15 @@
 """Push subscriptions: the server posts to the client (ews reference 14; MS-OXWSPSNTIF 3.1.4).
 
-Only loopback is called, and hosts that the service's settings name. Posts go out at the end of the delivery or the request that is their cause;
-else when the world's desk does its work: as the clock moves, at `World.tick`, and by the loop of servers that listen.
+Only loopback is called, and hosts that the service's settings name. Posts are errands of the world's desk: they go out, one after the other, when
+the delivery or the request that is their cause is done and the world's lock is free, so that the client may ask for what it hears of before it
+answers.
 """
 
 from __future__ import annotations
 
 import http.client
 from collections.abc import Set as AbstractSet
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from postroom_simulator.ews.call import success
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["PUSH_TIMEOUT", "Pushing", "check_url", "post"]
 
 PUSH_TIMEOUT = 2.0
-"""Seconds in which a client has to take a post: it holds the world up (our choice)."""
+"""Seconds in which a client has to take a post: it holds others up (our choice)."""
 ANSWER_LIMIT = 64 * 1024
 PAUSES = (30.0, 60.0, 120.0, 240.0, 480.0)
 """Seconds between tries of a post that was not taken; behind the last the subscription ends (our choice of numbers)."""
@@ -81,13 +82,7 @@ class Pushing:
         """There may be something to tell."""
         if not (self._asked or self._pausing):
             self._asked = True
-            self._service.subscriptions.woken.append(self)
-            self._service.world.desk.later(0.0, f"push to {self._url}", self.tell)
-
-    def tell(self) -> None:
-        """Post what there is, unless that was done since `wake`."""
-        if self._asked:
-            self._tell()
+            self._service.world.desk.outside(self._tell)
 
     def _status_later(self) -> None:
         self._turn += 1
@@ -96,38 +91,56 @@ class Pushing:
 
     def _status(self, turn: int) -> None:
         if turn == self._turn and not self._pausing:
-            self._tell(status=True)
+            self._service.world.desk.outside(lambda: self._tell(turn))
 
-    def _tell(self, *, status: bool = False) -> None:
-        self._asked = False
+    def _tell(self, turn: int = 0) -> None:
+        """Post what there is; a status where there is nothing, and nothing was said since that `turn`. Without the world's lock."""
+        while True:
+            with self._service.world.lock:
+                self._asked = False
+                found = self._next(status=turn == self._turn)
+            if found is None:
+                return
+            newest, body = found
+            said: str | Exception
+            try:
+                said = _status_in(self._service.post_notification(self._url, body))
+            except (OSError, http.client.HTTPException, Fault) as problem:
+                said = problem
+            with self._service.world.lock:
+                if not self._heard(said, newest):
+                    return
+
+    def _next(self, *, status: bool) -> tuple[int, bytes] | None:
+        """What is to be posted, and the number of its last event; None: nothing."""
         subscriptions = self._service.subscriptions
-        while subscriptions.is_open(self._one):
-            events = subscriptions.pending(self._one, self._one.known)
-            if not (events or status):
-                return
-            page, more = events[:PAGE], len(events) > PAGE
-            newest = page[-1].number if page else subscriptions.newest
-            if not self._post(page, newest, more=more):
-                return
-            self._one.known = newest
-            status = False
-            self._status_later()
-
-    def _post(self, page: list[Any], newest: int, *, more: bool) -> bool:
-        """Whether it was taken."""
+        if self._pausing or not subscriptions.is_open(self._one):
+            return None
+        events = subscriptions.pending(self._one, self._one.known)
+        if not (events or status):
+            return None
+        page, more = events[:PAGE], len(events) > PAGE
+        newest = page[-1].number if page else subscriptions.newest
         value = notification(self._one, page, write_watermark(self._one.known), more=more, newest=newest)
         message = ("SendNotificationResponseMessage", success(Notification=value))
         body = write("SendNotification", "SendNotificationResponseType", {"ResponseMessages": [message]}, max(Version))
-        try:
-            status = _status_in(self._service.post_notification(self._url, wrap(body, self._service.server)))
-        except (OSError, http.client.HTTPException, Fault) as problem:
-            self._failed(problem)
+        return newest, wrap(body, self._service.server)
+
+    def _heard(self, said: str | Exception, newest: int) -> bool:
+        """What became of a post. Whether there may be more of them."""
+        if not self._service.subscriptions.is_open(self._one):  # ended meanwhile
+            return False
+        if isinstance(said, Exception):
+            self._failed(said)
             return False
         self._tries = 0
-        self._note(status)
-        if status != "OK":
+        self._note(said)
+        if said != "OK":
             self._service.subscriptions.close(self._one)
-        return status == "OK"
+            return False
+        self._one.known = newest
+        self._status_later()
+        return True
 
     def _failed(self, problem: Exception) -> None:
         self._note(f"not taken: {type(problem).__name__}")
@@ -140,7 +153,7 @@ class Pushing:
 
     def _again(self) -> None:
         self._pausing = False
-        self._tell(status=True)
+        self._service.world.desk.outside(lambda turn=self._turn: self._tell(turn))  # type: ignore[misc]
 
     def _note(self, detail: str) -> None:
         self._service.world.journal.add(Kind.NOTE, account=self._one.account, detail=f"push to {self._url}: {detail}")

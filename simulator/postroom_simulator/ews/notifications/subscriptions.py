@@ -62,7 +62,6 @@ class Subscriptions:
         self._logs: dict[str, Log] = {}
         self._number = 0
         self._watching = False
-        self.woken: list[Any] = []
 
     @property
     def world(self) -> World:
@@ -72,11 +71,6 @@ class Subscriptions:
     def newest(self) -> int:
         """The number of the last event."""
         return self._number
-
-    def flush(self) -> None:
-        """Post what push subscriptions have to be told. With the world's lock held."""
-        while self.woken:
-            self.woken.pop().tell()
 
     # -- coming and going
 
