@@ -32,6 +32,7 @@ __all__ = [
     "EmailGateway",
     "IncomingOffer",
     "Provider",
+    "ProviderAlerts",
     "ProviderEnv",
     "ProviderLog",
     "ProviderSpec",
@@ -258,6 +259,19 @@ class ProviderLog(Protocol):
     def __call__(self, event: str, text: str = "", /, **values: Any) -> None: ...
 
 
+class ProviderAlerts(Protocol):
+    """What people should know of, beside what becomes of their mail. Ours."""
+
+    def __call__(self, key: str, text: str, /) -> None:
+        """Tell the mailbox's owner. `key` names the occasion at the source, so that telling it again (a run that was cut off) is one alert; `text`
+        is one line, at most 500 characters."""
+        ...
+
+
+def _told_nobody(key: str, text: str, /) -> None:
+    """Where a run has nobody to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class ProviderEnv:
     """What a constructor may know. No I/O is possible with it."""
@@ -295,7 +309,7 @@ class RunContext(Generic[S]):
     """Everything that one run may touch.
 
     `deadline` is a point of `clock.monotonic()`; `cancelled` is asked, so that the runtime can stop a run between two steps.
-    `limits` carries per-cycle settings: "items" (messages a cycle), "timeout" (seconds of each wait).
+    `alert` reaches people. `limits` carries per-cycle settings: "items" (messages a cycle), "timeout" (seconds of each wait).
     """
 
     run_id: str
@@ -310,6 +324,7 @@ class RunContext(Generic[S]):
     items: int = 100
     timeout: float = 100.0
     cancelled: Callable[[], bool] = field(default=lambda: False)
+    alert: ProviderAlerts = _told_nobody
 
     def remaining(self) -> float:
         """Seconds until the deadline, at least 0."""

@@ -26,6 +26,7 @@ GROUP = "postroom.providers"
 BUILTIN = {
     "pop3": "postroom.providers.builtin.pop3:Pop3Provider",
     "smtp": "postroom.providers.builtin.smtp:SmtpProvider",
+    "rss": "postroom.providers.builtin.rss:RssProvider",
 }
 ALIASES = {
     # The class names that configuration files of the Email Router use (email-router-providers reference).
