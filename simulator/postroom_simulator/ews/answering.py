@@ -125,13 +125,13 @@ def _call(exchange: Exchange, envelope: Envelope) -> Call:
     if exchange.principal is None:
         account = principal = identity.of_application(exchange, envelope.impersonate)
     else:
-        account = principal = exchange.principal
-        if envelope.impersonate is not None:
-            account = identity.impersonated(service.world, principal, envelope.impersonate)
+        principal = exchange.principal
+        account = identity.acting_as(service, principal, envelope.impersonate, envelope.security, envelope.roles)
     exchange.account = account
     call = Call(service.world, service, principal, account, version, service.server)
     call.operation = operation
     call.time_zone = envelope.time_zone
+    call.zone_definition = envelope.zone_definition
     call.connection = exchange.link.context.connection
     call.base_url = request.base_url(service.world.hostname)
     call.headers = request.headers

@@ -32,6 +32,7 @@ class Call:
     principal   who logged in
     account     whose mailbox it is about: the principal's, or that of whom the principal impersonates
     time_zone   Id of TimeZoneContext, "" where none was sent
+    zone_definition  the TimeZoneDefinition of TimeZoneContext where it says more than an Id
     version     of the schema that the request named; answers are written in it
     base_url    scheme and host as the client wrote them, for URLs in answers
     exchange    the request on its way: its connection, its faults
@@ -46,6 +47,7 @@ class Call:
     server: Server
     operation: str = ""
     time_zone: str = ""
+    zone_definition: Mapping[str, Any] | None = None
     connection: str = ""
     base_url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from lxml import etree
 
-from postroom_simulator.ews.codec import NAMESPACES, SchemaViolation, legal_text
+from postroom_simulator.ews.codec import NAMESPACES, SchemaViolation, legal_text, read_as
 from postroom_simulator.ews.errors import EwsError, Fault
 from postroom_simulator.ews.versions import Server
 
@@ -25,7 +25,9 @@ _SOAP_12 = "{http://www.w3.org/2003/05/soap-envelope}"
 
 @dataclass(slots=True)
 class Envelope:
-    """operation: the one element of the body. impersonate: (kind, text) of the ConnectingSID, e.g. ("PrimarySmtpAddress", "a@b.test")."""
+    """operation: the one element of the body. impersonate: (kind, text) of the ConnectingSID, e.g. ("PrimarySmtpAddress", "a@b.test").
+    zone_definition: of TimeZoneContext, where it has rules. security: UserSid and PrimarySmtpAddress of SerializedSecurityContext. roles: of
+    ManagementRole."""
 
     operation: etree._Element
     version: str = "Exchange2007"
@@ -33,6 +35,9 @@ class Envelope:
     time_zone: str = ""
     culture: str = ""
     other: Mapping[str, str] = field(default_factory=dict)
+    zone_definition: Mapping[str, Any] | None = None
+    security: tuple[str, str] | None = None
+    roles: tuple[str, ...] = ()
 
 
 def parse_xml(octets: bytes) -> etree._Element:
@@ -84,8 +89,25 @@ def _read_header(envelope: Envelope, child: etree._Element) -> None:
     elif name == "TimeZoneContext":
         zone = child.find(f"{_T}TimeZoneDefinition")
         envelope.time_zone = zone.get("Id", "") if zone is not None else ""
+        if zone is not None and len(zone):
+            envelope.zone_definition = _definition(zone)
+    elif name == "SerializedSecurityContext":
+        texts = [child.findtext(f"{_T}{one}") or "" for one in ("UserSid", "PrimarySmtpAddress")]
+        envelope.security = (texts[0].strip(), texts[1].strip())
+    elif name == "ManagementRole":
+        envelope.roles = tuple((one.text or "").strip() for one in child.iter(f"{_T}Role"))
+        if not envelope.roles:
+            raise Fault("ErrorInvalidManagementRoleHeader", "ManagementRole has to name a role.")
     elif name == "MailboxCulture":
         envelope.culture = (child.text or "").strip()
+
+
+def _definition(zone: etree._Element) -> Mapping[str, Any]:
+    try:
+        found: Mapping[str, Any] = read_as(zone, "TimeZoneDefinitionType")
+    except SchemaViolation as problem:
+        raise violation(problem) from None
+    return found
 
 
 def wrap(body: str, server: Server, *, bare: bool = False) -> bytes:

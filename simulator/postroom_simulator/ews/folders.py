@@ -9,6 +9,7 @@ from typing import Any
 from postroom_simulator.directory import Account, canonical
 from postroom_simulator.errors import StoreError
 from postroom_simulator.ews import permissions
+from postroom_simulator.ews.calendar.private import may_view_private
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended, Field, Path
@@ -187,7 +188,11 @@ def _parameters(call: Call, folder: Folder) -> Value | None:
 
 
 def _rights(call: Call, folder: Folder) -> Value:
-    return permissions.effective_rights(folder, call.account.address, distinguished=folder.role is not Role.NONE)
+    owner = call.world.directory.get(folder.account)
+    private = may_view_private(owner if isinstance(owner, Account) else None, call.account)
+    return permissions.effective_rights(
+        folder, call.account.address, distinguished=folder.role is not Role.NONE, private=private
+    )
 
 
 def _permission_set(call: Call, folder: Folder) -> Value | None:

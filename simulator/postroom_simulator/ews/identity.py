@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -15,9 +16,21 @@ from postroom_simulator.tokens import TokenFailure
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.exchange import Exchange
+    from postroom_simulator.ews.service import EwsService
     from postroom_simulator.world import World
 
-__all__ = ["MECHANISMS", "Lockouts", "Unauthorized", "identify", "impersonated", "login_name", "of_application", "sid_of"]
+__all__ = [
+    "MECHANISMS",
+    "ROLES",
+    "Lockouts",
+    "Unauthorized",
+    "acting_as",
+    "identify",
+    "impersonated",
+    "login_name",
+    "of_application",
+    "sid_of",
+]
 
 MECHANISMS = ("Basic", "NTLM", "Negotiate", "Bearer")
 """What `EwsService.challenges` may offer. "Negotiate" takes bare NTLM messages, as Windows does, and no SPNEGO around them (our limit)."""
@@ -257,6 +270,53 @@ def named_account(world: World, wanted: tuple[str, str]) -> Account:
             raise Fault("ErrorNonPrimarySmtpAddress", values={"Primary": found.address})
     if found is None or found.disabled:
         raise Fault("ErrorNonExistentMailbox")
+    return found
+
+
+ROLES = frozenset(
+    {
+        "ArchiveApplication", "LegalHold", "LegalHoldApplication", "MailboxSearch", "MailboxSearchApplication", "OfficeExtensionApplication",
+        "TeamMailboxLifecycleApplication", "UserApplication",
+    }
+)  # fmt: skip
+"""What a ManagementRole header may name (MS-OXWSCDATA 2.2.4: the roles that servers know)."""
+
+
+def acting_as(
+    service: EwsService,
+    principal: Account,
+    wanted: tuple[str, str] | None,
+    security: tuple[str, str] | None,
+    roles: tuple[str, ...],
+) -> Account:
+    """Whose rights a request has, by its headers: ExchangeImpersonation, SerializedSecurityContext (one of them), ManagementRole. Raises Fault."""
+    if wanted is not None and security is not None:
+        raise Fault("ErrorMoreThanOneAccessModeSpecified")
+    unknown = [one for one in roles if one not in ROLES]
+    if unknown:
+        raise Fault("ErrorInvalidManagementRoleHeader", f"There is no role {unknown[0][:60]!r}.")
+    granted = _by_address(service.roles, principal)
+    if any(one not in granted for one in roles):
+        raise Fault("ErrorAccessDenied", "The account does not have the role.")
+    if security is not None:
+        return _serialized(service, principal, *security)
+    return impersonated(service.world, principal, wanted) if wanted is not None else principal
+
+
+def _by_address(granted: Mapping[str, set[str]], account: Account) -> set[str]:
+    return {one for address, names in granted.items() if canonical(address) == canonical(account.address) for one in names}
+
+
+def _serialized(service: EwsService, principal: Account, sid: str, address: str) -> Account:
+    """Whom a trusted server names by SID, or the mailbox that it names beside. Raises Fault: ErrorTokenSerializationDenied,
+    ErrorInvalidSerializedAccessToken, ErrorNonExistentMailbox."""
+    if canonical(principal.address) not in {canonical(one) for one in service.serializers}:
+        raise Fault("ErrorTokenSerializationDenied")
+    if not sid.upper().startswith("S-1-"):
+        raise Fault("ErrorInvalidSerializedAccessToken", "UserSid is missing or malformed.")
+    found = named_account(service.world, ("SID", sid))
+    if address and service.world.directory.get(address) is not found:
+        raise Fault("ErrorInvalidSerializedAccessToken", "UserSid and PrimarySmtpAddress are not of the same account.")
     return found
 
 

@@ -146,8 +146,8 @@ def sharing_rights(folder: Folder, address: str) -> str:
     return "FullDetails" if canonical(address) == folder.account else _for(folder, address).read
 
 
-def effective_rights(folder: Folder, address: str, *, distinguished: bool) -> Value:
-    """An EffectiveRightsType."""
+def effective_rights(folder: Folder, address: str, *, distinguished: bool, private: bool = False) -> Value:
+    """An EffectiveRightsType. `private`: whether the user sees private items of this mailbox."""
     may = {right: allowed(folder, address, right) for right in ("create", "folders", "own", "read")}
     return {
         "CreateAssociated": may["create"],
@@ -156,7 +156,7 @@ def effective_rights(folder: Folder, address: str, *, distinguished: bool) -> Va
         "Delete": may["own"] and not distinguished,
         "Modify": may["own"],
         "Read": may["read"],
-        "ViewPrivateItems": canonical(address) == folder.account,
+        "ViewPrivateItems": may["read"] and (private or canonical(address) == folder.account),
     }
 
 

@@ -48,6 +48,8 @@ class EwsService:
     anonymous       address of the account behind requests that show no credentials; None: they are refused
     idle_limit      seconds that a connection may be kept open unused, None: any number (120 is our choice)
     impersonators   addresses that may impersonate anybody ("*"), or the addresses that they may
+    serializers     addresses that may hand in a SerializedSecurityContext
+    roles           by address: the roles that a ManagementRole header of theirs may name
     managed_folders  names of folders that the organization has set up (CreateManagedFolder), with what is said of each
     push_hosts      hosts beside loopback to which push notifications may go
     post_notification  posts a notification to a URL and gives the answer's body; raises OSError
@@ -57,6 +59,8 @@ class EwsService:
     server_name: str = "2016"
     challenges: list[str] = field(default_factory=lambda: ["Basic"])
     impersonators: dict[str, set[str]] = field(default_factory=dict)
+    serializers: set[str] = field(default_factory=set)
+    roles: dict[str, set[str]] = field(default_factory=dict)
     managed_folders: dict[str, str] = field(default_factory=dict)
     push_hosts: set[str] = field(default_factory=set)
     post_notification: Callable[[str, bytes], bytes] = field(default=post, repr=False)

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.calendar import recurrence
 from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, PATTERN_CHANGE, Date, Dates, seconds, zone_of
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, definition, named, zone_named
+from postroom_simulator.ews.calendar.zones import Zone, definition
 from postroom_simulator.ews.errors import EwsError
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def attendees_of(properties: Mapping[str, Any]) -> list[tuple[str, Value]]:
 # -- new and changed ones
 
 
-def instants(properties: Value, context: str) -> None:
+def instants(properties: Value, context: Callable[[], Zone]) -> None:
     """Give every time an offset: that of the item's zone, else of the request's, else UTC. Raises EwsError for a zone that nobody knows."""
     stated = "StartTimeZone" in properties or "MeetingTimeZone" in properties
-    zone = zone_of(properties) if stated else (named(context) or (zone_named(context) if context else UTC_ZONE))
+    zone = zone_of(properties) if stated else context()
     ended = zone_of({"StartTimeZone": properties["EndTimeZone"]}) if properties.get("EndTimeZone") else zone
     for name in ("Start", "End", "ReminderDueBy"):
         given = properties.get(name)
@@ -72,7 +72,7 @@ def instants(properties: Value, context: str) -> None:
     properties["EndTimeZone"] = definition(ended)
 
 
-def completed(world: World, properties: Value, context: str, now: datetime) -> Value:
+def completed(world: World, properties: Value, context: Callable[[], Zone], now: datetime) -> Value:
     """Check an appointment and give it what it needs. Raises EwsError."""
     instants(properties, context)
     zone = zone_of(properties)

@@ -15,6 +15,7 @@ from postroom_simulator.ews.calendar import notices
 from postroom_simulator.ews.calendar.appointments import ATTENDEE_LISTS, attendees_of
 from postroom_simulator.ews.calendar.ical_read import Event, ICalendar, merged
 from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, Dates, seconds
+from postroom_simulator.ews.calendar.private import is_private
 from postroom_simulator.store.interface import Item, Role
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def look_at(world: World, account: Account, octets: bytes) -> Received | None:
 def _only_told(world: World, account: Account, calendar: ICalendar) -> Value:
     """A request that delegates are to answer is there for its owner to know (MS-OXWSMTGS 2.2.5.11: PrincipalWantsCopy)."""
     told = account.delegation.meeting_requests == "DelegatesAndSendInformationToMe"
-    if calendar.method != "REQUEST" or not told or not _copied_to(world, account):
+    if calendar.method != "REQUEST" or not told or not _copied_to(world, account, calendar):
         return {}
     return {"MeetingRequestType": "PrincipalWantsCopy"}
 
@@ -95,7 +96,7 @@ def _copied(world: World, account: Account, received: Received) -> bool:
         }
     }
     beside = dict(received.beside_copies) | {"IsDelegated": True, "ReceivedRepresenting": owner}
-    delegates = _copied_to(world, account)
+    delegates = _copied_to(world, account, received.calendar)
     for delegate in delegates:
         with contextlib.suppress(StoreError):  # no room there
             world.store.deposit(
@@ -104,9 +105,15 @@ def _copied(world: World, account: Account, received: Received) -> bool:
     return bool(delegates)
 
 
-def _copied_to(world: World, account: Account) -> list[Account]:
-    """The delegates that get copies of meeting notices."""
-    found = [world.directory.get(one.address) for one in account.delegation.delegates.values() if one.meeting_copies]
+def _copied_to(world: World, account: Account, calendar: ICalendar) -> list[Account]:
+    """The delegates that get copies of a meeting notice; of a private meeting only those that see what is private (MS-OXODLGT 2.2.2.2.1: the rule that
+    sends copies leaves private ones out)."""
+    private = is_private(calendar.events[0].properties)
+    found = [
+        world.directory.get(one.address)
+        for one in account.delegation.delegates.values()
+        if one.meeting_copies and (one.private_items or not private)
+    ]
     return [one for one in found if isinstance(one, Account)]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account, Group, canonical
 from postroom_simulator.ews.calendar.expansion import overlapping
+from postroom_simulator.ews.calendar.private import is_private, may_view_private
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, named, serializable
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.hooks import Occurrence
@@ -105,9 +106,10 @@ def free_busy(call: Call, address: str, window: Window) -> Value:
     if level == "TimeOnly":
         view = {"Detailed": "FreeBusy", "DetailedMerged": "FreeBusyMerged"}.get(view, view)
     items = busy_of(call, found, window.start, window.end)
+    private = may_view_private(found, call.account)
     value: Value = {"FreeBusyViewType": view, "WorkingHours": _working_hours(found, window)}
     if view.startswith(("Detailed", "FreeBusy")):
-        events_of = [_event(item, window, detailed=view.startswith("Detailed"), whole=level == "FullDetails") for item in items]
+        events_of = [_event(item, window, detailed=view.startswith("Detailed"), private=private) for item in items]
         if events_of:
             value["CalendarEventArray"] = {"CalendarEvent": events_of}
     if view.startswith("Merged") or view.endswith("Merged"):
@@ -131,13 +133,13 @@ def _members(call: Call, group: Group) -> list[Account]:
     return list(found.values())
 
 
-def _event(item: Item, window: Window, *, detailed: bool, whole: bool) -> Value:
+def _event(item: Item, window: Window, *, detailed: bool, private: bool) -> Value:
+    """`private`: whether the caller sees what is private."""
     properties = item.properties or {}
     start, end = _times(item)
     value: Value = {"StartTime": window.zone.local(start), "EndTime": window.zone.local(end), "BusyType": _status(item)}
     if not detailed:
         return value
-    private = properties.get("Sensitivity") in ("Private", "Confidential", "Personal")
     from postroom_simulator.ews.calendar.appointments import is_meeting
 
     details: Value = {
@@ -145,9 +147,9 @@ def _event(item: Item, window: Window, *, detailed: bool, whole: bool) -> Value:
         "IsRecurring": isinstance(item, Occurrence),
         "IsException": bool(properties.get("@exception")),
         "IsReminderSet": bool(properties.get("ReminderIsSet")),
-        "IsPrivate": private,
+        "IsPrivate": is_private(properties),
     }
-    if whole or not private:
+    if private or not is_private(properties):
         details |= {
             "ID": f"{item.uid:016X}",
             "Subject": properties.get("Subject") or "",

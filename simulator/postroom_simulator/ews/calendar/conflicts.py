@@ -8,6 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.calendar.expansion import overlapping
+from postroom_simulator.ews.calendar.occurrences import zone_of
+from postroom_simulator.ews.calendar.zones import meeting_zone
+from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Item, Role
 
 if TYPE_CHECKING:
@@ -65,12 +68,21 @@ def _list(adjacent: bool) -> Callable[[Call, Item, Value, Any], list[tuple[str, 
     return listed
 
 
+def _meeting_time_zone(call: Call, _: Item, value: Value, __: Any) -> Value | None:
+    """Of 2007: later versions have StartTimeZone, and this only where a client set it (ews reference 11)."""
+    if call.version >= Version.EXCHANGE_2010 or "Start" not in value:
+        given: Value | None = value.get("MeetingTimeZone")
+        return given
+    return meeting_zone(zone_of(value), value["Start"].year)
+
+
 LATE: Mapping[str, Callable[[Call, Item, Value, Any], Any]] = MappingProxyType(
     {
+        "MeetingTimeZone": _meeting_time_zone,
         "ConflictingMeetingCount": _count(False),
         "AdjacentMeetingCount": _count(True),
         "ConflictingMeetings": _list(False),
         "AdjacentMeetings": _list(True),
     }
 )
-"""Elements of an appointment or an invitation that depend on the rest of the calendar; never in FindItem."""
+"""Elements of an appointment or an invitation that depend on the rest of the calendar (never in FindItem), or on the version that is answered."""

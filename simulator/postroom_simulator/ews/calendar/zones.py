@@ -10,7 +10,7 @@ import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.calendar.names import INDEX, INDEX_NAMES, MONTHS
 from postroom_simulator.ews.calendar.zone_rules import (
@@ -26,8 +26,11 @@ from postroom_simulator.ews.calendar.zone_rules import (
 )
 from postroom_simulator.ews.errors import EwsError
 
-__all__ = ["UTC_ZONE", "Zone", "all_zones", "definition", "from_definition", "from_meeting_zone", "from_rules", "from_serializable", "meeting_zone",
-           "named", "serializable", "zone_named"]  # fmt: skip
+if TYPE_CHECKING:
+    from postroom_simulator.ews.call import Call
+
+__all__ = ["UTC_ZONE", "Zone", "all_zones", "context_zone", "definition", "from_definition", "from_meeting_zone", "from_rules", "from_serializable", "meeting_zone",
+           "named", "serializable", "zone_named", "zone_or_utc"]  # fmt: skip
 
 Value = dict[str, Any]
 
@@ -129,6 +132,24 @@ def all_zones() -> list[Zone]:
 
 def _standard(zone: Zone) -> timedelta:
     return min(zone.tz.utcoffset(datetime(LAST_YEAR, month, 1)) or timedelta(0) for month in (1, 7))  # noqa: DTZ001
+
+
+# -- of a request
+
+
+def context_zone(call: Call) -> Zone:
+    """What TimeZoneContext says, by a name or by rules; UTC where it says nothing. Raises EwsError for a zone that nobody knows."""
+    if call.zone_definition is not None:
+        return from_definition(call.zone_definition)
+    return zone_named(call.time_zone) if call.time_zone else UTC_ZONE
+
+
+def zone_or_utc(call: Call) -> Zone:
+    """The same, UTC for a zone that nobody knows."""
+    try:
+        return context_zone(call)
+    except EwsError:
+        return UTC_ZONE
 
 
 # -- TimeZoneDefinition (2010 and later)

@@ -11,6 +11,7 @@ from postroom_simulator.ews.calendar.appointments import is_meeting
 from postroom_simulator.ews.calendar.assistant import find_meeting, invited, is_account, organizes
 from postroom_simulator.ews.calendar.dates import dates_of, drop, keep, occurrence
 from postroom_simulator.ews.calendar.occurrences import seconds
+from postroom_simulator.ews.calendar.zones import zone_or_utc
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.finding import check_right
 from postroom_simulator.ews.items.hooks import Occurrence
@@ -83,7 +84,7 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
         raise EwsError(f"ErrorCalendarIsOrganizerFor{how}")
     if properties.get("IsCancelled"):
         raise EwsError(f"ErrorCalendarIsCancelledFor{how}")
-    proposed = _proposed(value, properties)
+    proposed = _proposed(call, value, properties)
     if disposition != "SaveOnly":
         date = datetime.fromtimestamp(target.start, UTC) if isinstance(target, Occurrence) else None
         copy = disposition == "SendAndSaveCopy"
@@ -94,15 +95,16 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
     return answered
 
 
-def _proposed(value: Value, properties: Value) -> tuple[datetime, datetime] | None:
-    """Other times, in UTC where no zone was given."""
+def _proposed(call: Call, value: Value, properties: Value) -> tuple[datetime, datetime] | None:
+    """Other times, in the zone of the request where none was given."""
     if value.get("ProposedStart") is None and value.get("ProposedEnd") is None:
         return None
     if properties.get("AllowNewTimeProposal") is False:
         raise EwsError("ErrorInvalidOperation", "The organizer takes no proposals of other times.")
     start = value.get("ProposedStart") or properties["Start"]
     end = value.get("ProposedEnd") or start + (properties["End"] - properties["Start"])
-    start, end = (one if one.tzinfo is not None else one.replace(tzinfo=UTC) for one in (start, end))
+    zone = zone_or_utc(call)
+    start, end = (one if one.tzinfo is not None else zone.instant(one) for one in (start, end))
     if end < start:
         raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate")
     return start, end

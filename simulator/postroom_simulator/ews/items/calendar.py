@@ -27,8 +27,9 @@ from postroom_simulator.ews.calendar.expansion import overlapping
 from postroom_simulator.ews.calendar.ical_read import merged, read_calendar
 from postroom_simulator.ews.calendar.ical_write import write_calendar
 from postroom_simulator.ews.calendar.occurrences import zone_of
+from postroom_simulator.ews.calendar.private import seen_by_caller
 from postroom_simulator.ews.calendar.recurrence_blob import recurrence_blob
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
+from postroom_simulator.ews.calendar.zones import UTC_ZONE, context_zone, zone_or_utc
 from postroom_simulator.ews.codec import moment
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.hooks import Occurrence
@@ -57,7 +58,7 @@ def read_mime(call: Call, octets: bytes) -> Value:
     """The first appointment of a bare iCalendar text, or of a message that carries one. Raises EwsError."""
     if not octets.lstrip(b"\xef\xbb\xbf \r\n\t")[:15].upper().startswith(b"BEGIN:VCALENDAR"):
         octets = _part(octets)
-    events = merged(read_calendar(octets, named(call.time_zone) or UTC_ZONE).events)
+    events = merged(read_calendar(octets, zone_or_utc(call)).events)
     if not events:
         raise EwsError("ErrorMimeContentInvalid", "The content has no VEVENT.")
     said = events[0].properties
@@ -90,7 +91,7 @@ def write_mime(_: Call, item: Item, properties: Value) -> bytes:
 
 def prepare(call: Call, properties: Value, _: bool) -> Value:
     """Raises EwsError."""
-    completed(call.world, properties, call.time_zone, call.now())
+    completed(call.world, properties, lambda: context_zone(call), call.now())
     _name_attendees(call, properties, {})
     return properties
 
@@ -182,7 +183,9 @@ def respond(call: Call, _: Item, properties: Value) -> list[tuple[str, Value]]:
 
 def update(call: Call, item: Item, before: Value, after: Value, request: Value) -> Value:
     """Raises EwsError."""
-    instants(after, call.time_zone if "StartTimeZone" not in after else "")
+    if seen_by_caller(call, item, before) is not before:
+        raise EwsError("ErrorAccessDenied", "The appointment is private.")
+    instants(after, lambda: context_zone(call))
     if after.get("Start") is None or after.get("End") is None:
         raise EwsError("ErrorInvalidPropertyDelete", "An appointment has a start and an end.")
     if after["End"] < after["Start"]:
@@ -201,7 +204,7 @@ def update(call: Call, item: Item, before: Value, after: Value, request: Value) 
         uid = after.get("UID") or before.get("UID")
         after = rescheduled(before, after)
         stamp = before.get("DateTimeStamp")
-        after = completed(call.world, after | {"UID": uid}, "", call.now())
+        after = completed(call.world, after | {"UID": uid}, lambda: UTC_ZONE, call.now())
         if stamp is not None:
             after["DateTimeStamp"] = stamp
     return organizing.next_version(call, item, before, after, _mode(request))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.calendar import recurrence
 from postroom_simulator.ews.calendar.recurrence import Series
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
+from postroom_simulator.ews.calendar.zones import zone_or_utc
 from postroom_simulator.ews.codec import moment
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.mapi import Key, Mirror, element, one_of, read_only
@@ -52,7 +52,7 @@ def prepare(call: Call, properties: Value, _: bool) -> Value:
 
 def _days(call: Call, properties: Value) -> None:
     """Dates lose their time: they are midnight UTC of the day that they are in the request's zone."""
-    zone = named(call.time_zone) or UTC_ZONE
+    zone = zone_or_utc(call)
     for name in _DATES:
         given = properties.get(name)
         if given is not None:

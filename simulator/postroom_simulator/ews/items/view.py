@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from postroom_simulator.directory import Account
+from postroom_simulator.ews.calendar.private import may_view_private, seen_by_caller
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Indexed
@@ -71,6 +72,11 @@ def properties_of(call: Call, item: Item) -> Value:
 
 
 def _light(call: Call, item: Item) -> Value:
+    """As who asks may see it."""
+    return seen_by_caller(call, item, _remembered(call, item))
+
+
+def _remembered(call: Call, item: Item) -> Value:
     """The same, without the body of a large message: that is read again when it is wanted, and not remembered."""
     key = (item.uid, getattr(item, "start", None))
     state = (item.change, item.folder, item.account)
@@ -177,7 +183,9 @@ def _rights(call: Call, item: Item, value: Value, _: Shape) -> Value:
             names[name] = True
         except EwsError:
             names[name] = False
-    return names | {"ViewPrivateItems": names["Read"]}
+    owner = call.world.directory.get(item.account)
+    private = may_view_private(owner if isinstance(owner, Account) else None, call.account)
+    return names | {"ViewPrivateItems": names["Read"] and private}
 
 
 def is_own(call: Call, item: Item, value: Mapping[str, Any]) -> bool:

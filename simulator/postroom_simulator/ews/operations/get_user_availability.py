@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.calendar.availability import MOST_MAILBOXES, Window, free_busy, suggestions, window_of
-from postroom_simulator.ews.calendar.zones import Zone, from_serializable, zone_named
+from postroom_simulator.ews.calendar.zones import Zone, context_zone, from_serializable
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
 
@@ -34,8 +34,8 @@ def handle(call: Call, request: Value) -> Value:
 def _zone(call: Call, request: Value) -> Zone:
     if "TimeZone" in request:
         return from_serializable(request["TimeZone"])
-    if call.time_zone:
-        return zone_named(call.time_zone)
+    if call.time_zone or call.zone_definition is not None:
+        return context_zone(call)
     raise EwsError("ErrorTimeZone", "The request names no time zone.")
 
 

@@ -168,9 +168,9 @@ def _calendar(call: Call, folder: Folder, search: Search, view: Value) -> Value:
 
 def _instant(value: datetime, call: Call) -> datetime:
     """Without an offset: in the zone of the request."""
-    from postroom_simulator.ews.calendar.zones import UTC_ZONE, named
+    from postroom_simulator.ews.calendar.zones import zone_or_utc
 
-    return value if value.tzinfo is not None else (named(call.time_zone) or UTC_ZONE).instant(value)
+    return value if value.tzinfo is not None else zone_or_utc(call).instant(value)
 
 
 def _singles(call: Call, folder: Folder, start: datetime, end: datetime) -> list[Item]:
