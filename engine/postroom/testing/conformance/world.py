@@ -33,6 +33,7 @@ class KitWorld:
     random    the only chance there is
     mailbox   number of the mailbox that is meant: `world.at(1)` is the same world as the second mailbox sees it, with another address
     folder    where the provider may write, if it must
+    own       a dict for the author's hooks, shared by all mailboxes of this world: what a simulated source holds
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -41,6 +42,7 @@ class KitWorld:
         self.sim = World(seed=seed, clock=self.clock, hostname=HOST)
         self.random = Random(f"kit {seed}")
         self.mailbox = 0
+        self.own: dict[str, Any] = {}
         self._shared: dict[str, Any] = {"unbounded": 0, "swallowed": 0, "folder": None}
         self.network = KitConnector(self)
 
