@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from postroom.errors import DuplicateRecord, MessageError, RecordError, RuleViolated
 from postroom.model import Verdict
+from postroom.model.deployment import DeploymentSettings
 from postroom.model.text import one_line
 from postroom.organization import outbox, testing_mail
 from postroom.organization.intake import Intake
@@ -28,11 +29,17 @@ __all__ = ["OrganizationGateway"]
 class OrganizationGateway:
     """Implements `providers.contract.EmailGateway`. Not shared between threads."""
 
-    def __init__(self, organization: Organization, binding: GatewayBinding) -> None:
+    def __init__(self, organization: Organization, binding: GatewayBinding, settings: DeploymentSettings | None = None) -> None:
+        """`settings`: of this run alone, instead of the deployment's."""
         self._organization = organization
         self._binding = binding
+        self._settings = settings
         self._tx: Transaction | None = None
-        self._intake = Intake(organization.deployment.settings, binding)
+        self._intake = Intake(self._deployment, binding)
+
+    @property
+    def _deployment(self) -> DeploymentSettings:
+        return self._settings or self._organization.deployment.settings
 
     # -- transactions -------------------------------------------------------------------------------------------------
 
@@ -84,7 +91,7 @@ class OrganizationGateway:
         forwarded in one the activity of the first is told."""
         if not verdict.deliver:
             raise RuleViolated(f"the verdict does not let the message in: {verdict.reason.name}")
-        limit = self._organization.deployment.settings.maximum_message_size
+        limit = self._deployment.maximum_message_size
         if len(offer.octets) > limit:
             text = f"{len(offer.octets)} octets, at most {limit} are taken in"
             raise MessageError(text, source_key=offer.source_key, permanent=True, code="MessageTooLarge")
@@ -108,7 +115,7 @@ class OrganizationGateway:
                 tx, self._binding.instance, source_key, self._binding.mailbox_id, one_line(detail, 2000), tx.now()
             )
             self._intake.failed(tx, source_key, subject, detail, attempts)
-        limit = self._organization.deployment.settings.item_attempts
+        limit = self._deployment.item_attempts
         return after_failed_email(attempts, limit, exchange=False) is not ItemEnd.TRY_AGAIN
 
     def settled(self, digests: Iterable[str]) -> Mapping[str, Disposition]:
@@ -134,4 +141,4 @@ class OrganizationGateway:
     def report_outgoing(self, email: ClaimedEmail, submission: Submission) -> None:
         """See the contract."""
         with self._writing() as tx:
-            outbox.report(tx, self._organization.deployment.settings, self._binding, email, submission)
+            outbox.report(tx, self._deployment, self._binding, email, submission)

@@ -14,6 +14,7 @@ from postroom.clock import Clock
 from postroom.mime.values import Address, Attachment
 from postroom.model import Lookup, Mailbox
 from postroom.model import Organization as OrganizationRecord
+from postroom.model.deployment import DeploymentSettings
 from postroom.model.verdict import Verdict
 from postroom.organization import (
     alerts,
@@ -397,9 +398,9 @@ class Organization:
 
     # -- runs (ours) --------------------------------------------------------------------------------------------------
 
-    def gateway(self, binding: GatewayBinding) -> OrganizationGateway:
-        """The `EmailGateway` of one run."""
-        return OrganizationGateway(self, binding)
+    def gateway(self, binding: GatewayBinding, settings: DeploymentSettings | None = None) -> OrganizationGateway:
+        """The `EmailGateway` of one run. `settings`: of this run alone, instead of the deployment's."""
+        return OrganizationGateway(self, binding, settings)
 
     def due_mailboxes(
         self, now: datetime | None = None, *, limit: int | None = None, holder: str | None = None

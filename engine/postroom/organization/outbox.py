@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -51,6 +51,7 @@ __all__ = [
     "mark_submitting",
     "report",
     "take_over",
+    "take_over_left",
     "take_over_mailbox",
     "token_of",
 ]
@@ -372,6 +373,12 @@ def take_over(organization: Organization, instance: str, fence: Fence) -> int:
 def take_over_mailbox(tx: Transaction, mailbox_id: str, token: int) -> int:
     """The same for whatever an earlier run of this mailbox left; one statement when it left nothing."""
     return _recover(tx, sa.and_(_outgoing.c.mailbox_id == mailbox_id, _outgoing.c.token != token))
+
+
+def take_over_left(tx: Transaction, fence: Fence, mailbox_id: str, before: datetime) -> int:
+    """The same for what any earlier run of this mailbox, under whatever lease, left without a result up to `before` (`SendingStatusDelay`)."""
+    mine = sa.and_(_outgoing.c.instance == fence.instance, _outgoing.c.token == fence.token)
+    return _recover(tx, sa.and_(_outgoing.c.mailbox_id == mailbox_id, sa.not_(mine), _outgoing.c.at <= to_micros(before)))
 
 
 def _recover(tx: Transaction, whose: sa.ColumnElement[bool]) -> int:

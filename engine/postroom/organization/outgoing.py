@@ -12,6 +12,7 @@ from postroom.model import (
     ActivityMimeAttachment,
     ActivityParty,
     Email,
+    EmailConnectionChannel,
     EmailServerProfile,
     EmailStatus,
     GenericRecord,
@@ -275,7 +276,8 @@ def _warn_of_mailbox(tx: Transaction, settings: OrganizationRecord, email: Email
     """The email stays Pending Send while its mailbox is not configured, approved and enabled (reference 7.3); that of a mailbox that is deactivated, or not
     enabled for outgoing email, is told to its owner (MailboxDisabled, reference 10)."""
     mailbox = tx.get(Mailbox, mailbox_id) if mailbox_id is not None else None
-    if mailbox is None or (mailbox.statecode is RecordState.ACTIVE and mailbox.enabledforoutgoingemail):
+    routed = settings.emailconnectionchannel is EmailConnectionChannel.EMAIL_ROUTER  # which knows no Test & Enable
+    if mailbox is None or (mailbox.statecode is RecordState.ACTIVE and (routed or mailbox.enabledforoutgoingemail)):
         return
     why = "deactivated" if mailbox.statecode is not RecordState.ACTIVE else "not enabled for outgoing email"
     text = f"The email {one_line(email.subject or '', 200)!r} cannot be sent: its mailbox is {why}"

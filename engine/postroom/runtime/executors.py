@@ -108,6 +108,15 @@ class PoolExecutor:
         with self._lock:
             return len(self._leaked)
 
+    def resize(self, max_threads: int) -> None:
+        """From now on so many. Nothing that runs is disturbed: fewer threads are reached as runs end."""
+        if max_threads < 1:
+            raise ValueError("a pool needs at least one thread")
+        with self._lock:
+            if self._max_leaked == self._max:
+                self._max_leaked = max_threads
+            self._max = max_threads
+
     def start(self, call: Call) -> object:
         with self._lock:
             if self._closed:
@@ -126,7 +135,7 @@ class PoolExecutor:
             self._busy.discard(worker)
             if worker.written_off:
                 self._leaked.discard(worker)
-            elif self._closed:
+            elif self._closed or len(self._busy) + len(self._idle) >= self._max:
                 worker.calls.put(None)
             else:
                 self._idle.append(worker)

@@ -45,6 +45,8 @@ class Job:
     lease       None: no lease is needed
     record      called once a run with its report and fence, before the lease is released: statistics, counters, next due time, alerts.
                 Not called when the lease was not to be had. What it raises replaces the report's error
+    ended       called once a run with its report, whatever became of it, in the runtime's own thread; it does not raise. It may submit jobs
+    groups      what the run shares with others, of which only so many may run at once (`Runtime(caps=...)`): its organization, its server
     """
 
     instance: str
@@ -54,6 +56,8 @@ class Job:
     lease: LeasePort | None = None
     record: Callable[[JobReport, Any], None] | None = None
     scheduled: datetime | None = None
+    ended: Callable[[JobReport], None] | None = None
+    groups: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str, Operation]:

@@ -58,13 +58,15 @@ class Runtime:
         grace: float = 30.0,
         renew_every: float = 300.0,
         reported: Callable[[JobReport], None] | None = None,
+        caps: Callable[[str], int | None] | None = None,
     ) -> None:
+        """`caps`: how many jobs of a group (`Job.groups`) may run at once; None for one without bound."""
         self._clock = clock
         self._executor: Executor = executor if executor is not None else InlineExecutor()
         self._grace = grace
         self._renew_every = renew_every
         self._reported = reported
-        self._scheduler: Scheduler[Key] = Scheduler()
+        self._scheduler: Scheduler[Key] = Scheduler(caps)
         self._jobs: dict[Key, Job] = {}
         self._due: dict[Key, datetime] = {}
         self._active: dict[Key, _Active] = {}
@@ -83,7 +85,7 @@ class Runtime:
         now = self._clock.monotonic()
         self._jobs[job.key] = job
         self._due[job.key] = job.scheduled or self._clock.now() + timedelta(seconds=0 if due is None else due - now)
-        self._scheduler.put(job.key, job.instance, now if due is None else due)
+        self._scheduler.put(job.key, job.instance, now if due is None else due, job.groups)
 
     def withdraw(self, instance: str, operation: Operation) -> None:
         """Do not run it any more; a run that goes on is cancelled."""
@@ -92,6 +94,25 @@ class Runtime:
         self._due.pop(key, None)
         if (active := self._active.get(key)) is not None:
             active.run.cancel()
+
+    def waits(self, instance: str, operation: Operation) -> bool:
+        """Whether a job waits for its time, or is asked for again while it runs."""
+        key = instance, operation
+        active = self._active.get(key)
+        return key in self._scheduler and (active is None or active.ended)
+
+    def let_go(self, instance: str, operation: Operation) -> bool:
+        """A run that overran counts no more, although its thread is still there: the instance may run again. Somebody has decided that. False when
+        no run of it overran."""
+        key = instance, operation
+        active = self._active.get(key)
+        if active is None or not active.reported or active.ended:
+            return False
+        del self._active[key]
+        self._scheduler.let_go(key)
+        if key not in self._scheduler:
+            del self._jobs[key]
+        return True
 
     def running(self) -> list[Key]:
         """Instance and operation of the runs that go on, overrun ones too."""
@@ -195,6 +216,8 @@ class Runtime:
         reports = []
         for active, report in ended:
             key = active.job.key
+            if self._active.get(key) is not active:
+                continue  # it was let go
             del self._active[key]
             more = report is not None and report.outcome is not None and report.outcome.more and self._may_go_on(report)
             self._scheduler.finished(key, self._clock.monotonic(), more=more and not self._closing)
@@ -203,7 +226,7 @@ class Runtime:
             elif more:
                 self._due.setdefault(key, self._clock.now())
             if report is not None:
-                reports.append(self._tell(report))
+                reports.append(self._tell(active.job, report))
         return reports
 
     @staticmethod
@@ -211,7 +234,9 @@ class Runtime:
         """`more` counts only after success: errors have their own waiting times. A run that its deadline ended goes on."""
         return report.error is None or (isinstance(report.error, Cancelled) and report.late)
 
-    def _tell(self, report: JobReport) -> JobReport:
+    def _tell(self, job: Job, report: JobReport) -> JobReport:
+        if job.ended is not None:
+            job.ended(report)
         if self._reported is not None:
             self._reported(report)
         return report
@@ -227,7 +252,7 @@ class Runtime:
                 active.run.cancel()
             if now >= active.run.deadline + self._grace:
                 if (report := self._overrun(active)) is not None:
-                    reports.append(self._tell(report))
+                    reports.append(self._tell(active.job, report))
             elif now - active.renewed >= self._renew_every:
                 active.renewed = now
                 self._renew(active)

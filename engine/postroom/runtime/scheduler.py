@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Hashable
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -26,6 +27,8 @@ class _Entry(Generic[K]):
     running: bool = False
     again: float | None = None
     removed: bool = False
+    groups: tuple[str, ...] = ()
+    counted: tuple[str, ...] = ()
 
 
 class Scheduler(Generic[K]):
@@ -33,14 +36,20 @@ class Scheduler(Generic[K]):
 
     Order: due time, then least recently run, then order of arrival. `more=True` at the end of a run makes the key due at that moment,
     behind everything that was due already (provider-kit 5.5.8).
+
+    `caps`: how many keys of a group may run at once; None for one without bound. Whoever is due while its group is full waits aside, and
+    those behind it go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, caps: Callable[[str], int | None] | None = None) -> None:
+        self._caps = caps
         self._entries: dict[K, _Entry[K]] = {}
         self._heap: list[tuple[float, float, int, K]] = []
         self._numbers = itertools.count()
         self._running: set[str] = set()
         self._held: dict[str, list[K]] = {}
+        self._in_group: Counter[str] = Counter()
+        self._aside: dict[str, deque[K]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -48,17 +57,26 @@ class Scheduler(Generic[K]):
     def __contains__(self, key: K) -> bool:
         return key in self._entries
 
-    def put(self, key: K, instance: str, due: float) -> None:
+    def put(self, key: K, instance: str, due: float, groups: tuple[str, ...] = ()) -> None:
         """Add a key, or move it to another due time. While it runs the time is kept for afterwards; the earlier one counts."""
         entry = self._entries.get(key)
         if entry is None:
             entry = self._entries[key] = _Entry(key, instance, due, float("-inf"))
         entry.removed = False
+        entry.groups = groups
         if entry.running:
             entry.again = due if entry.again is None else min(entry.again, due)
             return
         entry.due = due
         self._push(entry)
+
+    def let_go(self, key: K) -> None:
+        """A run that does not end counts no more: its instance and its groups are free. Nothing is known of it afterwards; `finished` is not called."""
+        entry = self._entries.get(key)
+        if entry is None or not entry.running:
+            return
+        entry.removed = True
+        self.finished(key, entry.last_run)
 
     def remove(self, key: K) -> None:
         """Forget a key; a run of it that goes on still blocks its instance until it is finished."""
@@ -86,12 +104,40 @@ class Scheduler(Generic[K]):
             if entry.instance in self._running:
                 self._held.setdefault(entry.instance, []).append(entry.key)
                 entry.ticket = -1
+                self._make_room(entry.groups)
+                continue
+            if (full := self._full(entry)) is not None:
+                self._aside.setdefault(full, deque()).append(entry.key)
+                entry.ticket = -1
+                self._make_room(group for group in entry.groups if group != full)
                 continue
             entry.running = True
             entry.ticket = -1
             self._running.add(entry.instance)
+            entry.counted = entry.groups
+            self._in_group.update(entry.counted)
             taken.append(entry.key)
         return taken
+
+    def _full(self, entry: _Entry[K]) -> str | None:
+        """A group of this key that has no room."""
+        return next((group for group in entry.groups if not self._room(group)), None)
+
+    def _room(self, group: str) -> bool:
+        cap = self._caps(group) if self._caps is not None else None
+        return cap is None or self._in_group[group] < cap
+
+    def _make_room(self, groups: Iterable[str]) -> None:
+        """Who waits aside for a group that has room goes back to where it was due: one a group, whose turn brings the next."""
+        for group in groups:
+            waiting = self._aside.get(group)
+            while waiting and self._room(group):
+                entry = self._entries.get(waiting.popleft())
+                if entry is not None and not entry.running and entry.ticket == -1:
+                    self._push(entry)
+                    break
+            if not waiting:
+                self._aside.pop(group, None)
 
     def finished(self, key: K, now: float, *, more: bool = False) -> None:
         """A run has ended. Without `more`, and when nothing asked for the key meanwhile, it is forgotten: who wants it again says when."""
@@ -103,6 +149,12 @@ class Scheduler(Generic[K]):
             waiting = self._entries.get(held)
             if waiting is not None and not waiting.running:
                 self._push(waiting)
+        for group in entry.counted:
+            self._in_group[group] -= 1
+            if not self._in_group[group]:
+                del self._in_group[group]
+        self._make_room(entry.counted)
+        entry.counted = ()
         due = now if more else entry.again
         entry.again = None
         if entry.removed or due is None:

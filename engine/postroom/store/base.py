@@ -18,7 +18,7 @@ from sqlalchemy.exc import DatabaseError
 from postroom.clock import Clock
 from postroom.errors import InvalidValue, StoreError
 from postroom.store import leases
-from postroom.store.database import Database, refusal
+from postroom.store.database import Database, MemoryDatabase, refusal
 from postroom.store.leases import Fence
 from postroom.store.prepared import Answer, Prepared
 
@@ -150,6 +150,11 @@ class BaseStore(Generic[T]):
         self.clock = clock
         self._active = threading.local()
         self._closed = False
+
+    @property
+    def one_thread(self) -> bool:
+        """Whether it serves only the thread that opened it: a store in memory."""
+        return isinstance(self._database, MemoryDatabase)
 
     def transaction(self, fence: Fence | None = None) -> AbstractContextManager[T]:
         """Read and write; committed at the end. With a fence: raises StaleRun at once when the lease was lost, nothing written."""

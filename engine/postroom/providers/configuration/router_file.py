@@ -31,10 +31,17 @@ from postroom.providers.configuration.writing import document, element_of, redac
 from postroom.providers.contract import Direction, ProviderSpec
 from postroom.providers.registry import Registry
 
-__all__ = ["ProviderEntry", "Resolve", "RouterFile", "from_registry", "read", "validate", "write"]
+__all__ = ["BrokenEntry", "ProviderEntry", "Resolve", "RouterFile", "from_registry", "not_applied", "read", "validate", "write"]
 
 Resolve = Callable[[str, str], ProviderSpec[Any, Any]]
 """(ProviderClassName, ProviderAssembly) -> what the provider declares. Raises ConfigError."""
+NOT_APPLIED = {
+    "MoveEmails": "it cannot move a message to another folder; what is undeliverable is parked and stays at the source",
+    "DeliverLoopLimit": "its meaning is not documented; a message that fails is tried five times",
+    "CacheCapacity": "what was seen is kept in the database for as long as it is at the source, without bound",
+    "EWSRetrieveMessageCount": "it does not speak to Exchange",
+}
+"""Shared elements that only a provider which declares them itself can apply: why not, in words. A warning of `validate`."""
 ROOT, SYSTEM, PROVIDER, OVERRIDES = "Configuration", "SystemConfiguration", "ProviderConfiguration", "ProviderOverrides"
 
 
@@ -66,15 +73,26 @@ class ProviderEntry:
         return identity(self.provider.name, self.config, self.settings)
 
 
+@dataclass(frozen=True, slots=True)
+class BrokenEntry:
+    """A `ProviderConfiguration` whose provider cannot be used; read only where somebody asks for the rest of the file all the same."""
+
+    class_name: str
+    reason: str
+    line: int = field(default=0, compare=False)
+    path: str = field(default=PROVIDER, compare=False)
+
+
 @dataclass(frozen=True)
 class RouterFile:
-    """A file without errors. `node` is what it was read from; no part of equality, nor are the origins."""
+    """A file without errors. `node` is what it was read from; no part of equality, nor are the origins. `broken`: entries that were left out."""
 
     system: SystemConfiguration = field(default_factory=SystemConfiguration)
     providers: tuple[ProviderEntry, ...] = ()
     overrides: tuple[Override, ...] = ()
     origins: Mapping[str, Origin] = field(default_factory=dict, compare=False, repr=False)
     node: Node | None = field(default=None, compare=False, repr=False)
+    broken: tuple[BrokenEntry, ...] = ()
 
     @property
     def layers(self) -> Layers:
@@ -96,7 +114,7 @@ def from_registry(registry: Registry) -> Resolve:
 
 
 def validate(
-    path: Path | str, *, strict: bool = False, resolve: Resolve | None = None
+    path: Path | str, *, strict: bool = False, resolve: Resolve | None = None, lenient: bool = False
 ) -> tuple[RouterFile | None, list[Problem]]:
     """A file of the disk: what it says, or None; and all that is wrong or doubtful. Reads no other file, except that a provider named by
     a class path is imported. Never raises for what the file holds."""
@@ -108,11 +126,28 @@ def validate(
             octets = opened.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         return None, [Problem(Code.XML, str(path), 0, f"cannot be read: {getattr(error, 'strerror', None) or 'not a path'}")]
-    return read(octets, strict=strict, resolve=resolve)
+    found, problems = read(octets, strict=strict, resolve=resolve, lenient=lenient)
+    return found, sorted([*problems, *(not_applied(found) if found is not None else ())], key=lambda one: one.line)
 
 
-def read(octets: bytes, *, strict: bool = False, resolve: Resolve | None = None) -> tuple[RouterFile | None, list[Problem]]:
-    """As `validate`, of octets. `strict`: unknown elements are errors. `resolve`: by default the installed providers."""
+def not_applied(file: RouterFile) -> list[Problem]:
+    """Elements that are read and have no effect with their provider: warnings, so that nobody relies on them."""
+    found = []
+    for entry in file.providers:
+        own = {one.name for one in declaration(entry.provider.config)}
+        for name, why in NOT_APPLIED.items():
+            for child in entry.node.named(name)[:1] if entry.node is not None and name not in own else ():
+                if child.text.strip().casefold() not in ("false", "0"):
+                    text = f"has no effect with the provider {entry.provider.name}: {why}"
+                    found.append(Problem(Code.UNKNOWN, f"{entry.path}/{name}", child.line, text, f"remove {name}", error=False))
+    return found
+
+
+def read(
+    octets: bytes, *, strict: bool = False, resolve: Resolve | None = None, lenient: bool = False
+) -> tuple[RouterFile | None, list[Problem]]:
+    """As `validate`, of octets. `strict`: unknown elements are errors. `resolve`: by default the installed providers. `lenient`: a provider that cannot be
+    used is a warning, and its entry is in `RouterFile.broken`: for a service that has others to run."""
     findings = Findings(strict)
     root = parse(octets, findings)
     if root is None:
@@ -120,13 +155,14 @@ def read(octets: bytes, *, strict: bool = False, resolve: Resolve | None = None)
     if root.tag != ROOT:
         findings.add(Code.XML, shown(root.tag), root.line, f"the root element is not {ROOT}", f"enclose everything in <{ROOT}>")
         return None, findings.problems()
-    file = _Reading(findings, resolve or from_registry(Registry.default())).file(root)
+    file = _Reading(findings, resolve or from_registry(Registry.default()), lenient=lenient).file(root)
     return (None if findings.failed else file), findings.problems()
 
 
 class _Reading:
-    def __init__(self, findings: Findings, resolve: Resolve) -> None:
-        self.findings, self.resolve = findings, resolve
+    def __init__(self, findings: Findings, resolve: Resolve, *, lenient: bool = False) -> None:
+        self.findings, self.resolve, self.lenient = findings, resolve, lenient
+        self.broken: list[BrokenEntry] = []
         self.models: list[type] = [ProviderSettings]
         self.served: list[Served] = []
 
@@ -150,7 +186,7 @@ class _Reading:
         self._stray_overrides(overrides)
         whole = [entry for entry in entries if entry is not None]
         between_providers(self.served, self.findings)
-        return RouterFile(system, tuple(whole), overrides, loaded.origins, root)
+        return RouterFile(system, tuple(whole), overrides, loaded.origins, root, tuple(self.broken))
 
     def _log_scale(self, system: SystemConfiguration, origins: Mapping[str, Origin]) -> None:
         if system.log_scale is LogScale.OF_2008 and system.log_level == 0:
@@ -229,7 +265,8 @@ class _Reading:
         except ConfigError as error:
             text = f"names no provider that can be used: {_printable(str(error), name)}"
             remedy = "install the package that has it, or correct the name"
-            self.findings.add(Code.ENUM, f"{path}/ProviderClassName", names[0].line, text, remedy)
+            self.findings.add(Code.ENUM, f"{path}/ProviderClassName", names[0].line, text, remedy, error=not self.lenient)
+            self.broken.append(BrokenEntry(shown(name), _printable(str(error), ""), names[0].line, path))
             return None
         return spec
 
@@ -255,7 +292,7 @@ class _Reading:
 
 def _printable(text: str, value: str) -> str:
     """An error's text as it may be told: without the element's value, its parts included."""
-    for part in (value, *value.split(":")):
+    for part in (value, *value.split(":")) if value else ():
         text = text.replace(part, "...") if len(part) > 2 else text
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:500]
 
