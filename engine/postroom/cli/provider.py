@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postroom.cli.desk import Failed, UsageProblem, reporting
+from postroom.cli.provider_new import Kind
 from postroom.cli.texts import counted
 
 if TYPE_CHECKING:
@@ -39,6 +40,37 @@ def registry_here(prefer: list[str] | None = None) -> Registry:
     if wrong := ["=".join((name, package)) for name, sign, package in wanted if not (name and sign and package)]:
         raise UsageProblem(f"--prefer: NAME=PACKAGE expected, not {wrong[0]!r}")
     return Registry.default(prefer={name: package for name, _, package in wanted})
+
+
+def new(
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="What the package and the provider are called, for example acme_inbox.")
+    ],
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            "--kind", help="inbound: a source of its own; outbound: another way to send; pop3: POP3 with one step changed."
+        ),
+    ] = Kind.INBOUND,
+    into: Annotated[Path, typer.Option("--in", metavar="FOLDER", help="Where the package's folder is made.")] = Path(),
+) -> None:
+    """Write a small package with a provider that works: configuration, provider, tests with the conformance kit.
+
+    ```
+    postroom provider new acme_inbox
+    cd acme_inbox
+    postroom provider check acme_inbox:AcmeInbox --suite tests/test_acme_inbox.py
+    ```
+    """
+    with reporting(as_json=False):
+        from postroom.cli.provider_new import make
+
+        written = make(name, kind, into)
+        for path in written:
+            typer.echo(path)
+        (suite,) = [path for path in written if path.parent.name == "tests"]
+        folder = suite.parents[1]
+        typer.echo(f"\nNext: cd {folder}; python -m pytest     (each check of the kit is a test; README.md says the rest)")
 
 
 def list_(
@@ -202,6 +234,7 @@ def register(app: typer.Typer) -> None:
         no_args_is_help=True,
         rich_markup_mode="markdown",
     )
+    group.command()(new)
     group.command("list")(list_)
     group.command()(run)
     config = typer.Typer(help="A provider's configuration, and the files that hold it.", no_args_is_help=True)
