@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 
 from postroom.providers.connectors import GuardedConnection, SocketLike
 from postroom.providers.contract import Connection, Connector
-from postroom.store import OrganizationStore
+from postroom.store.base import BaseStore
 from postroom.store.database import observe
 
 __all__ = ["PowerCut", "SteppedConnector", "Steps", "kill_this_process", "watch_store"]
@@ -75,7 +75,7 @@ class Steps:
 # -- the store --------------------------------------------------------------------------------------------------------
 
 
-def watch_store(store: OrganizationStore, steps: Steps) -> None:
+def watch_store(store: BaseStore[Any], steps: Steps) -> None:
     """Tell the steps of a store. For databases in files only: one in memory ends with its process."""
     database = store._database  # noqa: SLF001 - instrumentation
     if database.engine.url.database in (None, "", ":memory:"):

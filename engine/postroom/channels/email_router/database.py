@@ -160,11 +160,17 @@ class RouterDatabase(BaseStore[BaseTransaction]):
     kind = BaseTransaction
 
     def __init__(
-        self, url: str, clock: Clock, *, limit: int = STATE_LIMIT, alerted: Callable[[Alert], None] | None = None
+        self,
+        url: str,
+        clock: Clock,
+        *,
+        limit: int = STATE_LIMIT,
+        must_exist: bool = False,
+        alerted: Callable[[Alert], None] | None = None,
     ) -> None:
-        """`limit`: octets of one state. `alerted` is told each alert as it is raised. Raises StoreError, with what to do, for a file that
+        """`limit`: octets of one state. `must_exist`: a file that is away is an error, no new one. `alerted` is told each alert as it is raised. Raises StoreError, with what to do, for a file that
         is damaged, empty, locked, not writable or of another kind, NewerDatabase for one of a later version."""
-        _not_cut_to_nothing(url)
+        _not_cut_to_nothing(url, must_exist=must_exist)
         super().__init__(open_database(url, ROUTER), clock=clock)
         self._limit = limit
         self._alerted = alerted
@@ -200,12 +206,19 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             return fence
 
     def _known(
-        self, tx: BaseTransaction, identity: str, spec: ProviderSpec[Any, Any], told: dict[str, str], *, fresh: bool
+        self,
+        tx: BaseTransaction,
+        identity: str,
+        spec: ProviderSpec[Any, Any],
+        told: dict[str, str],
+        *,
+        fresh: bool,
+        begins: bool = True,
     ) -> None:
         now = to_micros(tx.now())
         if fresh:
             row = _BLANK | told | {"identity": identity, "provider": spec.name, "direction": str(spec.direction)}
-            tx.execute(_ADD, row | {"firstseenon": now, "startedon": now})
+            tx.execute(_ADD, row | {"firstseenon": now} | ({"startedon": now} if begins else {}))
             return
         given = {f"p_{key}": value for key, value in told.items()}
         row = {"p_identity": identity, "p_provider": spec.name, "p_direction": str(spec.direction), "p_now": now}
@@ -436,13 +449,34 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             found = tx.execute(_ROWS.where(instance.c.identity == identity)).first()
         return None if found is None else _row(found)
 
-    def set_threshold(self, identity: str, spec: ProviderSpec[Any, Any], threshold: datetime | None, **told: str) -> None:
-        """Nothing older is wanted, for an instance that may not have run yet."""
+    def adopt(
+        self,
+        identity: str,
+        spec: ProviderSpec[Any, Any],
+        *,
+        threshold: datetime | None = None,
+        last_error: str = "",
+        name: str = "",
+        organization: str = "",
+        mailbox: str = "",
+    ) -> None:
+        """Know an instance that may not have run yet, and where it begins: nothing older than `threshold` is wanted."""
+        told = {"name": name, "organization": organization, "mailbox": mailbox}
         with self.transaction() as tx:
             if tx.execute(_LOOK, {"p_identity": identity}).first() is None:
-                self._known(tx, identity, spec, {"name": "", "organization": "", "mailbox": ""} | told, fresh=True)
-            value = None if threshold is None else to_micros(threshold)
-            tx.execute(instance.update().where(instance.c.identity == identity).values(threshold=value))
+                self._known(tx, identity, spec, told, fresh=True, begins=False)
+            values: dict[str, Any] = {"lasterror": _bounded(last_error)}
+            if last_error:
+                values["lasterroron"] = to_micros(tx.now())
+            if threshold is not None:
+                values["threshold"] = to_micros(threshold)
+            tx.execute(instance.update().where(instance.c.identity == identity).values(**values))
+
+    def kept_text(self, identity: str) -> str:
+        """The state as it is kept, JSON, unexamined; "" when there is none."""
+        with self.reading() as tx:
+            row = tx.execute(_STATE, {"p_identity": identity}).first()
+        return "" if row is None else str(row[2])
 
 
 def _row(found: Sequence[Any]) -> InstanceRow:
@@ -485,7 +519,7 @@ def _bounded(text: str) -> str:
     return check_text(text.replace("\0", ""), "text")[:ERROR_LENGTH]
 
 
-def _not_cut_to_nothing(url: str) -> None:
+def _not_cut_to_nothing(url: str, *, must_exist: bool) -> None:
     """SQLite takes an empty file for a new database: a router would begin anew in silence. Raises StoreError."""
     try:
         address = sa.make_url(url)
@@ -494,6 +528,8 @@ def _not_cut_to_nothing(url: str) -> None:
     if address.get_backend_name() != "sqlite" or address.database in (None, "", ":memory:"):
         return
     path = Path(str(address.database))
+    if must_exist and not path.exists():
+        raise StoreError(f"{path} is not there, and with it everything that the instances remember: restore the backup")
     if path.is_file() and path.stat().st_size == 0:
         raise StoreError(
             f"{path} is empty: it was cut off, and with it everything that the instances remember; restore the backup, or remove the"
