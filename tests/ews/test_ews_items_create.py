@@ -118,7 +118,7 @@ def test_a_plain_item_becomes_a_message(items: Items) -> None:
     ("item_class", "element"),
     [
         ("IPM.Note.Foo", "Message"),
-        ("IPM.StickyNote", "Item"),
+        ("IPM.StickyNote", "Message"),
         ("IPM.Activity", "Item"),
         ("REPORT.IPM.Note.NDR", "Message"),
         ("IPM.Unheard.Of", "Item"),

@@ -380,6 +380,15 @@ def test_query_strings(ann: Asker, mixed: None, text: str, wanted: set[str]) -> 
     assert set(subjects(ann.one(find(after=query(text))))) == wanted
 
 
+def test_notes_are_a_kind_of_their_own(world: World, ann: Asker) -> None:
+    """They are shown as messages, as Evolution wants them."""
+    notes = world.store.folder(ANN, Role.NOTES).uid
+    for item_class, subject in (("IPM.StickyNote", "note"), ("IPM.Note", "letter"), ("IPM.Activity", "call")):
+        world.store.create(notes, item_class, {"Subject": subject})
+    found = {kind: subjects(ann.one(find(after=query(f"kind:{kind}"), folders=named("notes")))) for kind in ("notes", "email")}
+    assert found == {"notes": ["note"], "email": ["letter"]}
+
+
 def test_a_query_string_has_its_bounds(ann: Asker) -> None:
     restriction = restricted(compared("IsEqualTo", SUBJECT, "x"))
     assert ann.code(find(restriction, after=query("x"))) == "ErrorInvalidOperation"

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-__all__ = ["ITEM_DEFAULT", "KINDS", "Kind", "kind_of", "kind_of_element"]
+__all__ = ["ITEM_DEFAULT", "KINDS", "STICKY_NOTE", "Kind", "kind_of", "kind_of_element"]
+
+STICKY_NOTE = "IPM.StickyNote"
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +210,8 @@ KINDS: tuple[Kind, ...] = (
     ),
     Kind("Message", "MessageType", "IPM.Note", "IPF.Note", _MESSAGE_DEFAULT, _MESSAGE_ALWAYS),
     Kind("Message", "MessageType", "REPORT.IPM", "IPF.Note", _MESSAGE_DEFAULT, _MESSAGE_ALWAYS),
+    # Evolution knows its memos as messages of this class, and only so
+    Kind("Message", "MessageType", STICKY_NOTE, "IPF.Note", _MESSAGE_DEFAULT, _MESSAGE_ALWAYS),
 )
 """The longest classes first: a class that begins with one of these and a dot is of its kind."""
 

@@ -19,7 +19,7 @@ from typing import Any
 from postroom_simulator.ews.call import Call
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Field
-from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.kinds import STICKY_NOTE, kind_of
 from postroom_simulator.ews.search.restriction import Predicate, contains
 from postroom_simulator.ews.search.values import Source, getter
 from postroom_simulator.store.interface import Item
@@ -78,12 +78,18 @@ _KINDS = {
     "contacts": ("Contact", "DistributionList"),
     "meetings": ("CalendarItem", "MeetingRequest", "MeetingResponse", "MeetingCancellation"),
     "tasks": ("Task",),
-    "notes": ("Item",),
+    "notes": (STICKY_NOTE,),
     "posts": ("PostItem",),
 }
 _UNITS = {"b": 1, "kb": 1024, "mb": 1024**2, "gb": 1024**3}
 _SIZES = {"empty": (0, 1), "tiny": (1, 10 << 10), "small": (10 << 10, 25 << 10), "medium": (25 << 10, 1 << 20),
           "large": (1 << 20, 5 << 20), "huge": (5 << 20, 10 << 20), "enormous": (10 << 20, 1 << 62)}  # fmt: skip
+
+
+def _kind(item_class: str) -> str:
+    """The element, but for notes, which are shown as messages."""
+    kind = kind_of(item_class)
+    return STICKY_NOTE if kind.item_class == STICKY_NOTE else kind.element
 
 
 class _NotUnderstood(Exception):
@@ -202,7 +208,7 @@ class _Parser:
             kinds = _KINDS.get(text.lower())
             if kinds is None:
                 raise _NotUnderstood
-            return lambda source: isinstance(source, Item) and kind_of(source.item_class).element in kinds
+            return lambda source: isinstance(source, Item) and _kind(source.item_class) in kinds
         if keyword and keyword not in _TEXT:
             raise _NotUnderstood
         return self._text(_TEXT.get(keyword, _ANYWHERE), text.rstrip("*"), exact=quoted)
