@@ -1,6 +1,7 @@
-"""XML to values, by the schema, and liberally (ews reference 18): elements in any order, either namespace, the four
-spellings of a boolean, zones or none on a time, empty texts where the schema wants some. An element, attribute or enumeration value that the schema
-does not have is `SchemaViolation`, one that came after the version asked `NewerThanVersion`.
+"""XML to values, by the schema, and as liberally as real clients need it (ews reference 18): elements in any order, watermarks in either namespace,
+the four spellings of a boolean, zones or none on a time, empty texts where the schema wants some. An element in another namespace than the schema's,
+and an element, attribute or enumeration value that the schema does not have, is `SchemaViolation`, one that came after the version asked
+`NewerThanVersion`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import copy
+import functools
 import re
 from datetime import UTC, date, datetime
 from typing import Any
@@ -169,15 +171,37 @@ def _read_children(element: etree._Element, spec: Type, value: dict[str, Any], v
 
 def _elements(element: etree._Element, spec: Type, version: Version) -> list[tuple[Child, etree._Element]]:
     found = []
+    known = _children_of(spec.name)
     for one in element.iterchildren("*"):
-        name = _local(one)
-        child = spec.children.get(name)
+        child = known.get(one.tag)
         if child is None:
-            raise _violation(one, f"The element '{_local(element)}' has invalid child element '{name[:60]}'")
+            raise _violation(one, f"The element '{_local(element)}' has invalid child element {_named(one, spec)}")
         if child.since > version:
-            raise NewerThanVersion(f"The element '{name}' in '{_local(element)}' is newer than the version", one)
+            raise NewerThanVersion(f"The element '{child.name}' in '{_local(element)}' is newer than the version", one)
         found.append((child, one))
     return found
+
+
+_EITHER = frozenset({"Watermark"})
+"""Elements that real clients send in the other namespace: exchangelib does (ews reference 14)."""
+
+
+@functools.cache
+def _children_of(kind: str) -> dict[str, Child]:
+    """The children of a type by expanded name."""
+    found = {}
+    for name, child in type_named(kind).children.items():
+        for prefix in "mt" if name in _EITHER else child.namespace:
+            found[f"{{{NAMESPACES[prefix]}}}{name}"] = child
+    return found
+
+
+def _named(one: etree._Element, spec: Type) -> str:
+    """An element that does not belong there; with its namespace where that alone is wrong."""
+    name = _local(one)
+    if name not in spec.children:
+        return f"'{name[:60]}'"
+    return f"'{name}' in namespace '{(etree.QName(one).namespace or '')[:100]}'"
 
 
 def _read_attribute(element: etree._Element, spec: Type, key: str, given: str, value: dict[str, Any], version: Version) -> None:

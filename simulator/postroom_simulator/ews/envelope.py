@@ -79,6 +79,8 @@ def open_envelope(octets: bytes) -> Envelope:
 
 def _read_header(envelope: Envelope, child: etree._Element) -> None:
     name = etree.QName(child).localname
+    if child.tag != _T + name:  # a header of somebody else
+        return
     if name == "RequestServerVersion":
         envelope.version = child.get("Version", "Exchange2007")
     elif name == "ExchangeImpersonation":
