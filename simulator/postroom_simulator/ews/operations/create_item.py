@@ -37,7 +37,7 @@ def _create_message(call: Call, request: Value, new: New) -> list[tuple[str, Val
     if disposition is None:
         raise EwsError("ErrorMessageDispositionRequired")
     if disposition == "SaveOnly":
-        item = store_new(call, _folder(call, request, new.kind, Role.DRAFTS), new, draft=True)
+        item = store_new(call, _folder(call, request, new.kind, standard_folder(new)), new, draft=True)
         return [(new.kind.element, {"ItemId": item_id(item)})]
     check_recipients(new.whole())
     copy = _folder(call, request, new.kind, Role.SENT) if disposition == "SendAndSaveCopy" else None
