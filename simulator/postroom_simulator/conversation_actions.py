@@ -9,12 +9,12 @@ from postroom_simulator.headers import head_end
 from postroom_simulator.rules import Verdict
 from postroom_simulator.store.interface import Role
 
-__all__ = ["always"]
+__all__ = ["with_conversation"]
 
 _NAME = "conversation"
 
 
-def always(account: Account, octets: bytes, verdict: Verdict) -> Verdict:
+def with_conversation(account: Account, octets: bytes, verdict: Verdict) -> Verdict:
     """What rules decided, and what the conversation of the message wants. What a rule has moved or deleted stays there (our choice)."""
     from postroom_simulator.ews.items.threads import (  # heavy: most accounts have nothing of the kind
         number_of_topic,

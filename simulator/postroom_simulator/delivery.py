@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.actors.courier import Arrival, Budget, Mail, hold, react, report
 from postroom_simulator.actors.reports import Action, Fate
 from postroom_simulator.actors.wishes import NEVER, Wish, Wishes
+from postroom_simulator.conversation_actions import with_conversation
 from postroom_simulator.directory import Account, Group, canonical, is_postmaster
 from postroom_simulator.errors import NoSuchFolder, StoreError, WorldError
 from postroom_simulator.headers import head_end, message_id_of, subject_of
@@ -402,7 +403,7 @@ def _deliver_to(world: World, job: _Job, account: Account, recipients: tuple[str
     if not (verdict.move_to or verdict.delete) and is_junk(world.store, account.address, job.sender, job.octets):
         verdict = replace(verdict, move_to=Role.JUNK.value, moved_by="blocked sender")
     if account.conversations:
-        verdict = always(account, job.octets, verdict)
+        verdict = with_conversation(account, job.octets, verdict)
     meeting = _meeting(world, account, job.octets)
     try:
         item, folder = _deposit(world, account, job.delivered(world), verdict, meeting, always=always)

@@ -282,12 +282,6 @@ def test_mark_as_junk_in_four_combinations(items: Items) -> None:
     assert items.code(junk(moved, "true", "true")) == "ErrorItemNotFound"
 
 
-def test_archive_says_that_there_is_none(items: Items) -> None:
-    made = items.draft()
-    request = f"<ArchiveItem><ArchiveSourceFolderId>{named('drafts')}</ArchiveSourceFolderId><ItemIds>{ref(made)}</ItemIds></ArchiveItem>"
-    assert items.code(request) == "ErrorArchiveMailboxNotEnabled"
-
-
 def test_numbers_grow_in_each_folder(items: Items) -> None:
     number = tag("0xe23", "Integer")
     first, second = items.deliver(), items.deliver()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from exchangelib import ItemId, Message
-from exchangelib.errors import ErrorInvalidIdMalformed, ErrorItemNotFound, TransportError
+from exchangelib.errors import ErrorInvalidIdMalformed, ErrorInvalidOperation, ErrorItemNotFound
 from exchangelib.items import HARD_DELETE, MOVE_TO_DELETED_ITEMS, SEND_AND_SAVE_COPY, SEND_ONLY
 from exchangelib_scene import BOB
 
@@ -80,13 +80,15 @@ def test_junk(exchange):
 
 def test_archive(exchange):
     ann = exchange.account()
-    made = ann.bulk_create(folder=ann.inbox, items=drafts(ann, 2))
-    with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):  # a code of the schema that exchangelib lacks
-        ann.bulk_archive(made, to_folder=ann.trash)
-    with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):
+    made = ann.bulk_create(folder=ann.inbox, items=drafts(ann, 4))
+    with pytest.raises(ErrorInvalidOperation, match="Archive mailbox is not enabled"):
         ann.inbox.get(subject="item 0").archive(to_folder=ann.trash)
-    with pytest.raises(TransportError, match="ErrorArchiveMailboxNotEnabled"):
-        ann.inbox.all().archive(to_folder=ann.trash)
+    exchange.world.store.open_archive(ann.primary_smtp_address)
+    ann.bulk_archive(made[:2], to_folder=ann.trash)
+    assert ann.archive_deleted_items.all().count() == 2
+    ann.inbox.all().archive(to_folder=ann.inbox)
+    assert (ann.inbox.all().count(), ann.archive_inbox.all().count()) == (0, 2)
+    assert ann.archive_msg_folder_root.name == "Top of Information Store"
 
 
 def test_export_and_upload(exchange):

@@ -17,7 +17,7 @@ from postroom_simulator.ids import Ids
 from postroom_simulator.store import MailStore, Role
 from postroom_simulator.store.interface import Happening, Item
 from postroom_simulator.store.memory import MemoryMailStore
-from postroom_simulator.store.tree import DISTINGUISHED, FURTHER
+from postroom_simulator.store.tree import ARCHIVE, DISTINGUISHED, FURTHER
 
 ANN = "ann@sim.test"
 MAIL = b"Subject: hello\r\n\r\nhello\r\n"
@@ -45,13 +45,29 @@ class TestAccounts:
     def test_a_new_account_has_every_distinguished_folder_below_the_root(self, store: MailStore) -> None:
         roles = {folder.role for folder in store.folders(ANN)}
         assert roles == {role for role, *_ in DISTINGUISHED}
-        assert roles | set(FURTHER) == set(Role) - {Role.NONE}
+        assert roles | set(FURTHER) | {role for role, *_ in ARCHIVE} == set(Role) - {Role.NONE}
         parents = {folder.uid: folder.parent for folder in store.folders(ANN)}
         root = store.folder(ANN, Role.ROOT).uid
         top = store.folder(ANN, Role.TOP)
         assert parents[root] is None
         assert top.parent == root
         assert store.folder(ANN, Role.INBOX).parent == top.uid
+
+    def test_an_archive_is_a_tree_of_its_own(self, store: MailStore) -> None:
+        with pytest.raises(NoSuchFolder):
+            store.folder(ANN, Role.ARCHIVE_TOP)
+        store.complete(ANN)
+        assert not store.has_archive(ANN)
+        before = len(store.folders(ANN))
+        store.open_archive(ANN)
+        store.open_archive(ANN)
+        assert store.has_archive(ANN)
+        assert len(store.folders(ANN)) == before + len(ARCHIVE)
+        assert store.folder(ANN, Role.ARCHIVE_ROOT).parent is None
+        item = store.deposit(ANN, MAIL)
+        moved = store.move(item.uid, store.folder(ANN, Role.ARCHIVE_INBOX).uid)
+        assert (moved.account, store.count(inbox(store))) == (ANN, 0)
+        store.close_account(ANN)
 
     def test_opening_twice_changes_nothing(self, store: MailStore) -> None:
         store.deposit(ANN, MAIL)

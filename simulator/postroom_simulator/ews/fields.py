@@ -29,11 +29,13 @@ PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "distributionlist": ("DistributionListType",),
         "postitem": ("PostItemType",),
         "persona": ("PersonaType",),
+        "conversation": ("ConversationType",),
     }
 )
 """The types whose elements each prefix names."""
 
-_ODD = MappingProxyType({"folder:PermissionSet": "PermissionSet", "item:Body": "Body"})
+
+_OF_ITEMS = frozenset(PREFIXES) - {"folder", "persona", "conversation"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,11 @@ class Field:
     @property
     def element(self) -> str:
         return self.uri.partition(":")[2]
+
+    @property
+    def of_items(self) -> bool:
+        """Whether items have it; not conversations, personas and others."""
+        return self.prefix in _OF_ITEMS
 
 
 _COLLECTIONS = MappingProxyType(
@@ -144,7 +151,8 @@ def field(uri: str) -> Field:
     """Raises SchemaViolation."""
     prefix, _, element = uri.partition(":")
     types = PREFIXES.get(prefix, ())
-    if uri not in _ODD and not any(element in type_named(one).children for one in types):
+    known = type_named("UnindexedFieldURIType").values
+    if uri not in known and not any(element in type_named(one).children for one in types):
         raise SchemaViolation(f"The 'FieldURI' attribute is invalid: '{uri[:60]}' is not a known property")
     return Field(uri)
 

@@ -10,9 +10,11 @@ from typing import Any
 from postroom_simulator.directory import canonical
 from postroom_simulator.errors import QuotaExceeded, StoreError
 from postroom_simulator.ews import permissions
+from postroom_simulator.ews.archive import in_archive, kin
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended, Field, Path, path_of
+from postroom_simulator.ews.folder_names import named_child
 from postroom_simulator.ews.folder_properties import check_settable, without
 from postroom_simulator.ews.folders import find_folder, folder_element, is_search
 from postroom_simulator.ews.ids import parse_change_key
@@ -27,7 +29,6 @@ __all__ = [
     "find_changed",
     "make_folder",
     "move_folder",
-    "named_child",
 ]
 
 CLASSES: Mapping[str, str] = MappingProxyType(
@@ -98,12 +99,6 @@ def _beside(call: Call, value: Value, folder_class: str) -> Value:
 
         kept["SearchParameters"] = check_parameters(call, kept["SearchParameters"])
     return kept
-
-
-def named_child(call: Call, parent: Folder, name: str) -> Folder | None:
-    """The folder of that name right in another; names are compared without regard to case."""
-    folded = name.casefold()
-    return next((one for one in call.store.children(parent.uid) if one.name.casefold() == folded), None)
 
 
 # -- changing
@@ -210,6 +205,9 @@ def _rename(call: Call, folder: Folder, name: str) -> Folder:
 
 # -- moving and copying
 
+_COPIED = frozenset({"SearchParameters", "PolicyTag", "ArchiveTag", "ExtendedProperty"})
+"""What a copy has of what lies beside a folder: neither its permissions nor what the server keeps there."""
+
 
 def move_folder(call: Call, folder: Folder, target: Folder) -> Folder:
     """Its id stays. Raises EwsError."""
@@ -217,8 +215,7 @@ def move_folder(call: Call, folder: Folder, target: Folder) -> Folder:
         raise EwsError("ErrorMoveDistinguishedFolder")
     call.service.check_access(call, folder, "own")
     call.service.check_access(call, target, "folders")
-    if folder.account != target.account:
-        raise EwsError("ErrorCrossMailboxMoveCopy")
+    _check_same_mailbox(call, folder, target)
     if is_search(target):
         raise EwsError("ErrorMoveCopyFailed", "A search folder holds no folders.")
     try:
@@ -227,15 +224,31 @@ def move_folder(call: Call, folder: Folder, target: Folder) -> Folder:
         raise EwsError("ErrorMoveCopyFailed") from None
 
 
+def _check_same_mailbox(call: Call, folder: Folder, target: Folder) -> None:
+    """Folders do not leave their mailbox, which an archive is one of its own of (published description of ErrorCrossMailboxMoveCopy); items do."""
+    if folder.account != target.account or in_archive(call.store, folder) != in_archive(call.store, target):
+        raise EwsError("ErrorCrossMailboxMoveCopy")
+
+
 def copy_folder(call: Call, folder: Folder, target: Folder) -> Folder:
-    """With all that is in it, as new folders and items. Raises EwsError."""
-    call.service.check_access(call, folder, "read")
+    """With all that is in it, as new folders and items: everything or nothing. Raises EwsError."""
+    for one in _tree(call, folder):
+        call.service.check_access(call, one, "read")
     call.service.check_access(call, target, "folders")
+    _check_same_mailbox(call, folder, target)
     if is_search(folder):
         raise EwsError("ErrorCannotSpecifySearchFolderAsSourceFolder")
     if folder.parent is None or is_search(target) or _is_below(call, target, folder):
         raise EwsError("ErrorMoveCopyFailed")
-    return _copy(call, folder, target)
+    if named_child(call, target, folder.name) is not None:
+        raise EwsError("ErrorMoveCopyFailed")
+    try:
+        return _copy(call, folder, target)
+    except StoreError as error:
+        begun = named_child(call, target, folder.name)
+        if begun is not None:
+            call.store.delete_folder(begun.uid)
+        raise EwsError("ErrorQuotaExceeded" if isinstance(error, QuotaExceeded) else "ErrorMoveCopyFailed") from None
 
 
 def _is_below(call: Call, folder: Folder, above: Folder) -> bool:
@@ -248,17 +261,13 @@ def _is_below(call: Call, folder: Folder, above: Folder) -> bool:
 
 
 def _copy(call: Call, folder: Folder, target: Folder) -> Folder:
-    try:
-        made = call.store.create_folder(target.uid, folder.name, folder.folder_class or "IPF.Note")
-        kept = {name: one for name, one in (folder.properties or {}).items() if name != "permissions"}
-        if kept:
-            made = call.store.set_folder(made.uid, properties=kept)
-        for item in call.store.items(folder.uid):
-            call.store.copy(item.uid, made.uid)
-    except QuotaExceeded:
-        raise EwsError("ErrorQuotaExceeded") from None
-    except StoreError:
-        raise EwsError("ErrorMoveCopyFailed") from None
+    """Raises StoreError."""
+    made = call.store.create_folder(target.uid, folder.name, folder.folder_class or "IPF.Note")
+    kept = {name: one for name, one in (folder.properties or {}).items() if name in _COPIED}
+    if kept:
+        made = call.store.set_folder(made.uid, properties=kept)
+    for item in call.store.items(folder.uid):
+        call.store.copy(item.uid, made.uid)
     for child in call.store.children(folder.uid):
         if not is_search(child):
             _copy(call, child, made)
@@ -274,7 +283,7 @@ def delete_folder(call: Call, folder: Folder, disposal: str) -> None:
     if folder.role is not Role.NONE:
         raise EwsError("ErrorDeleteDistinguishedFolder")
     call.service.check_access(call, folder, "own")
-    deleted = call.store.folder(folder.account, Role.DELETED)
+    deleted = kin(call.store, folder, Role.DELETED)
     if disposal == "MoveToDeletedItems" and not _is_below(call, folder, deleted):
         name, number = folder.name, 0
         while named_child(call, deleted, name) is not None:
@@ -300,20 +309,17 @@ def _tree(call: Call, folder: Folder) -> list[Folder]:
 
 
 def delete_items(call: Call, items: Iterable[Item], disposal: str) -> None:
-    """Of one folder. What lies in Deleted Items or Recoverable Items already goes one step further."""
+    """As `items.deleting.dispose`."""
+    from postroom_simulator.ews.items.deleting import dispose
+
     for item in items:
-        role = call.store.folder_by_uid(item.folder).role
-        if disposal == "MoveToDeletedItems" and role is not Role.DELETED:
-            call.store.move(item.uid, call.store.folder(item.account, Role.DELETED).uid)
-        elif disposal == "HardDelete" or role is Role.DELETIONS:
-            call.store.delete([item.uid])
-        else:
-            call.store.move(item.uid, call.store.folder(item.account, Role.DELETIONS).uid)
+        dispose(call, item, disposal)
 
 
 _NEVER_EMPTIED = frozenset(
-    {Role.ROOT, Role.TOP, Role.SEARCH, Role.CALENDAR, Role.RECOVERABLE, Role.DELETIONS, Role.VERSIONS, Role.PURGES}
-)
+    {Role.ROOT, Role.TOP, Role.SEARCH, Role.CALENDAR, Role.RECOVERABLE, Role.DELETIONS, Role.VERSIONS, Role.PURGES, Role.ARCHIVE_ROOT,
+     Role.ARCHIVE_TOP, Role.ARCHIVE_RECOVERABLE, Role.ARCHIVE_DELETIONS, Role.ARCHIVE_VERSIONS, Role.ARCHIVE_PURGES}
+)  # fmt: skip
 
 
 def empty_folder(call: Call, folder: Folder, disposal: str, *, subfolders: bool) -> None:

@@ -63,7 +63,7 @@ def check_settable(path: Path) -> None:
 
 
 def _kind(_: Call, folder: Folder) -> int:
-    if folder.role is Role.ROOT:
+    if folder.role in (Role.ROOT, Role.ARCHIVE_ROOT):
         return 0
     return 2 if folder.role is Role.SEARCH or "SearchParameters" in (folder.properties or {}) else 1
 

@@ -61,6 +61,7 @@ def find_folder(call: Call, name: str, value: Mapping[str, Any]) -> Folder:
         known = {mailbox_number(canonical(one.address)) for one in call.world.directory.accounts()}
         raise EwsError("ErrorItemNotFound" if parsed.mailbox in known else "ErrorNonExistentMailbox") from None
     call.service.check_access(call, folder, "see")
+    call.store.complete(folder.account)  # what is seen of a mailbox does not depend on what somebody asked before
     return folder
 
 
@@ -98,7 +99,10 @@ def _distinguished(call: Call, value: Mapping[str, Any]) -> Folder:
     if role is None:
         raise EwsError("ErrorFolderNotFound")
     call.store.complete(account.address)  # whoever is looked at with this protocol has all its folders
-    folder = call.store.folder(canonical(account.address), role)
+    try:
+        folder = call.store.folder(canonical(account.address), role)
+    except StoreError:  # of an archive that the account does not have
+        raise EwsError("ErrorFolderNotFound") from None
     call.service.check_access(call, folder, "see")
     return folder
 

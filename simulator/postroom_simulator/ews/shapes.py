@@ -31,7 +31,7 @@ class Shape:
     @property
     def elements(self) -> frozenset[str]:
         """First-class properties that were asked by name."""
-        return frozenset(path.element for path in self.paths if isinstance(path, Field))
+        return frozenset(path.element for path in self.paths if isinstance(path, Field) and path.of_items)
 
     @property
     def indexed(self) -> tuple[Indexed, ...]:
@@ -51,7 +51,7 @@ def item_shape(value: Mapping[str, Any], *, light: bool = False) -> Shape:
     """From an ItemResponseShapeType."""
     paths = paths_of(value.get("AdditionalProperties"))
     mime = bool(value.get("IncludeMimeContent")) or any(
-        isinstance(one, Field) and one.element == "MimeContent" for one in paths
+        isinstance(one, Field) and one.uri == "item:MimeContent" for one in paths
     )
     return Shape(
         value["BaseShape"],

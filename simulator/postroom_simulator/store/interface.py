@@ -25,7 +25,7 @@ __all__ = [
 
 class Role(StrEnum):
     """The distinguished folders of a mailbox. A folder made by a user has the role NONE. Those from RECOVERABLE on are made when they are first
-    asked for."""
+    asked for; those of an archive only where the account is given one."""
 
     ROOT = "root"
     TOP = "msgfolderroot"
@@ -58,6 +58,14 @@ class Role(StrEnum):
     PEOPLE_CONNECT = "peopleconnect"
     MY_CONTACTS = "mycontacts"
     DIRECTORY = "directory"
+    ARCHIVE_ROOT = "archiveroot"
+    ARCHIVE_TOP = "archivemsgfolderroot"
+    ARCHIVE_INBOX = "archiveinbox"
+    ARCHIVE_DELETED = "archivedeleteditems"
+    ARCHIVE_RECOVERABLE = "archiverecoverableitemsroot"
+    ARCHIVE_DELETIONS = "archiverecoverableitemsdeletions"
+    ARCHIVE_VERSIONS = "archiverecoverableitemsversions"
+    ARCHIVE_PURGES = "archiverecoverableitemspurges"
     NONE = ""
 
 
@@ -252,6 +260,11 @@ class MailStore(Protocol):
         """Make the folder tree of a new account. `quota` in octets. Idempotent."""
         ...
 
+    def open_archive(self, account: str) -> None:
+        """Give an account an archive: a second tree beside its own, with the roles from ARCHIVE_ROOT on. Idempotent."""
+        ...
+
+    def has_archive(self, account: str) -> bool: ...
     def close_account(self, account: str) -> None:
         """Forget an account with all that is in it."""
         ...

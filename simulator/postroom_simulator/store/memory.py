@@ -19,7 +19,7 @@ from postroom_simulator.headers import HeaderMap
 from postroom_simulator.ids import Ids
 from postroom_simulator.store.contents import MEMORY_BUDGET, Contents
 from postroom_simulator.store.interface import Changes, Folder, Happening, Horizon, Item, Listing, Outbound, Role, Tally
-from postroom_simulator.store.tree import DISTINGUISHED, FURTHER, Box, FolderState
+from postroom_simulator.store.tree import ARCHIVE, DISTINGUISHED, FURTHER, Box, FolderState
 
 __all__ = ["MemoryMailStore"]
 
@@ -57,9 +57,22 @@ class MemoryMailStore:
             if account in self._boxes:
                 return
             box = self._boxes[account] = Box(account, quota)
-            for role, parent, name, folder_class in DISTINGUISHED:
-                above = box.roles[parent].folder.uid if parent is not None else None
-                box.roles[role] = self._new_folder(box, above, name, role, folder_class)
+            self._plant(box, DISTINGUISHED)
+
+    def open_archive(self, account: str) -> None:
+        with self._lock:
+            box = self._box(account)
+            if Role.ARCHIVE_ROOT not in box.roles:
+                self._plant(box, ARCHIVE)
+
+    def has_archive(self, account: str) -> bool:
+        with self._lock:
+            return Role.ARCHIVE_ROOT in self._box(account).roles
+
+    def _plant(self, box: Box, tree: Iterable[tuple[Role, Role | None, str, str]]) -> None:
+        for role, parent, name, folder_class in tree:
+            above = box.roles[parent].folder.uid if parent is not None else None
+            box.roles[role] = self._new_folder(box, above, name, role, folder_class)
 
     def close_account(self, account: str) -> None:
         """Forget an account with all that is in it."""
@@ -114,7 +127,7 @@ class MemoryMailStore:
     def complete(self, account: str) -> None:
         with self._lock:
             box = self._box(account)
-            if len(box.roles) < len(DISTINGUISHED) + len(FURTHER):
+            if not box.roles.keys() >= FURTHER.keys():
                 for role in FURTHER:
                     if role not in box.roles:
                         self._further(box, role)

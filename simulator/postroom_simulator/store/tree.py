@@ -8,7 +8,7 @@ from postroom_simulator.store.interface import ASSOCIATED, Folder, Horizon, Item
 from postroom_simulator.store.ordering import Ordering
 from postroom_simulator.store.past import Past
 
-__all__ = ["DISTINGUISHED", "FURTHER", "Box", "FolderState"]
+__all__ = ["ARCHIVE", "DISTINGUISHED", "FURTHER", "Box", "FolderState"]
 
 DISTINGUISHED: tuple[tuple[Role, Role | None, str, str], ...] = (
     (Role.ROOT, None, "Root", ""),
@@ -49,6 +49,19 @@ FURTHER: dict[Role, tuple[Role, str, str]] = {
     Role.DIRECTORY: (Role.ROOT, "Directory", ""),
 }
 """Folders that are made when somebody first asks for them: role of the parent, name, class."""
+
+
+ARCHIVE: tuple[tuple[Role, Role | None, str, str], ...] = (
+    (Role.ARCHIVE_ROOT, None, "Root", ""),
+    (Role.ARCHIVE_TOP, Role.ARCHIVE_ROOT, "Top of Information Store", "IPF"),
+    (Role.ARCHIVE_INBOX, Role.ARCHIVE_TOP, "Inbox", "IPF.Note"),
+    (Role.ARCHIVE_DELETED, Role.ARCHIVE_TOP, "Deleted Items", "IPF.Note"),
+    (Role.ARCHIVE_RECOVERABLE, Role.ARCHIVE_ROOT, "Recoverable Items", ""),
+    (Role.ARCHIVE_DELETIONS, Role.ARCHIVE_RECOVERABLE, "Deletions", ""),
+    (Role.ARCHIVE_VERSIONS, Role.ARCHIVE_RECOVERABLE, "Versions", ""),
+    (Role.ARCHIVE_PURGES, Role.ARCHIVE_RECOVERABLE, "Purges", ""),
+)
+"""The tree that an archive begins with."""
 
 
 class FolderState:

@@ -105,7 +105,7 @@ def _check(item: Item, kind: Kind, path: Path, action: str) -> None:
         if path.uri == "item:InternetMessageHeader":
             raise _refused(wrong, path)
         return
-    if path.element not in type_named(kind.type).children:
+    if not path.of_items or path.element not in type_named(kind.type).children:
         raise _refused(wrong, path)
     sent = kind.element == "Message" and "draft" not in item.flags
     if (

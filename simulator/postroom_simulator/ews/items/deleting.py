@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from postroom_simulator.ews.archive import kin
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.recovery import RECOVERABLE, purge
 from postroom_simulator.store.interface import Item, Role
 
 __all__ = ["delete", "dispose"]
@@ -21,15 +23,13 @@ def delete(call: Call, item: Item, request: Value) -> None:
 
 
 def dispose(call: Call, item: Item, how: str) -> None:
-    """`how` is a DisposalType. What lies in Deleted Items and is deleted to there becomes recoverable; what is recoverable and deleted is gone (our
-    choice)."""
-    deleted = call.store.folder(item.account, Role.DELETED)
-    if how == "MoveToDeletedItems" and item.folder != deleted.uid:
+    """`how` is a DisposalType. Of the mailbox or archive that the item is in: what lies in Deleted Items and is deleted to there becomes recoverable;
+    what is recoverable and deleted is gone (our choice), or purged where that is kept."""
+    here = call.store.folder_by_uid(item.folder)
+    deleted, recoverable = kin(call.store, here, Role.DELETED), kin(call.store, here, Role.DELETIONS)
+    if how == "MoveToDeletedItems" and here.uid != deleted.uid:
         call.store.move(item.uid, deleted.uid)
-        return
-    if how != "HardDelete":
-        recoverable = call.store.folder(item.account, Role.DELETIONS)
-        if item.folder != recoverable.uid:
-            call.store.move(item.uid, recoverable.uid)
-            return
-    call.store.delete([item.uid])
+    elif how != "HardDelete" and here.role not in RECOVERABLE:
+        call.store.move(item.uid, recoverable.uid)
+    else:
+        purge(call, item)

@@ -170,6 +170,9 @@ def save(call: Call, item: Item, before: Value, after: Value) -> Item:
         else:
             values["properties"] = numbered(after)
             values["flags"] = item.flags | {"modified"}
+    from postroom_simulator.ews.items.recovery import keep_version
+
+    keep_version(call, item, frozenset(elements))
     saved = call.store.alter(item.uid, **values)
     extra = {name for name in ("IsRead", "ItemClass") if state.get(name) is not None}
     remember(call, item, saved, changed | extra)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from postroom_simulator.ews.archive import in_archive
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import folder_element, target_folder
@@ -22,19 +23,25 @@ def check_target(folder: Folder) -> None:
         raise EwsError("ErrorInvalidFolderTypeForOperation", "Items do not lie in a search folder.")
 
 
+def elsewhere(call: Call, item: Item, target: Folder) -> bool:
+    """Whether the folder is in another mailbox than the item was; an archive is one of its own."""
+    home = call.store.folder_by_uid(item.folder)
+    return home.account != target.account or in_archive(call.store, home) != in_archive(call.store, target)
+
+
 def carry(call: Call, request: Value, how: Callable[[Call, Item, Folder], Item], *, right: str) -> Value:
     """The answer of MoveItem or CopyItem. New ids are told within a mailbox, unless they are not wanted."""
-    target = target_folder(call, request["ToFolderId"], "create")
-    check_target(target)
 
     def one(reference: tuple[str, Value]) -> Value:
         with call.world.lock:
+            target = target_folder(call, request["ToFolderId"], "create", missing="ErrorToFolderNotFound")
+            check_target(target)
             item = find_reference(call, *reference)
             if isinstance(item, Occurrence) or reference[0] == "OccurrenceItemId":
                 raise EwsError("ErrorCalendarCannotMoveOrCopyOccurrence")
             check_right(call, item, right)
             carried = how(call, item, target)
-        if carried.account != item.account or request.get("ReturnNewItemIds") is False:
+        if elsewhere(call, item, target) or request.get("ReturnNewItemIds") is False:
             return {"Items": []}
         return {"Items": [(kind_of(carried.item_class).element, {"ItemId": item_id(carried)})]}
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.folder_changing import make_folder, named_child
+from postroom_simulator.ews.folder_changing import make_folder
+from postroom_simulator.ews.folder_names import named_child
 from postroom_simulator.ews.folders import folder_element, folder_id, target_folder
 from postroom_simulator.store.interface import Folder
 

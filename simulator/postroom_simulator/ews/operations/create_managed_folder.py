@@ -5,7 +5,7 @@ from __future__ import annotations
 from postroom_simulator.directory import canonical
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.folder_changing import named_child
+from postroom_simulator.ews.folder_names import named_child
 from postroom_simulator.ews.folders import folder_id, mailbox_of
 from postroom_simulator.store.interface import Folder, Role
 

@@ -24,7 +24,7 @@ from postroom_simulator.ews.search.restriction import Predicate, contains
 from postroom_simulator.ews.search.values import Source, getter
 from postroom_simulator.store.interface import Item
 
-__all__ = ["compile_query"]
+__all__ = ["compile_query", "words_of"]
 
 LIMIT = 4096
 """Characters of a query (our choice)."""
@@ -111,8 +111,19 @@ def compile_query(call: Call, text: str) -> Predicate:
     return found if not parser.left else lambda _: False
 
 
+def words_of(call: Call, text: str) -> list[tuple[str, str]]:
+    """The words and phrases of a query that texts are searched for, each with the keyword that it stands behind, "" for none."""
+    parser = _Parser(call, _TOKEN.findall(text))
+    try:
+        parser.either("")
+    except _NotUnderstood:
+        return []
+    return list(dict.fromkeys(parser.words))
+
+
 class _Parser:
     def __init__(self, call: Call, tokens: list[str]) -> None:
+        self.words: list[tuple[str, str]] = []
         self._call = call
         self._tokens = tokens
         self._place = 0
@@ -211,6 +222,7 @@ class _Parser:
             return lambda source: isinstance(source, Item) and _kind(source.item_class) in kinds
         if keyword and keyword not in _TEXT:
             raise _NotUnderstood
+        self.words.append((keyword, text.rstrip("*")))
         return self._text(_TEXT.get(keyword, _ANYWHERE), text.rstrip("*"), exact=quoted)
 
     def _text(self, uris: tuple[str, ...], text: str, *, exact: bool) -> Predicate:

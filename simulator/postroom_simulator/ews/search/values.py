@@ -24,7 +24,8 @@ from postroom_simulator.store.interface import ASSOCIATED, Folder, Item
 
 __all__ = ["Getter", "Source", "comparable", "getter", "kind_of_value", "parse_constant", "sortable"]
 
-Source = Item | Folder
+Source = Item | Folder | dict[str, Any]
+"""What is searched: items, folders, and conversations, which are values of ConversationType."""
 Getter = Callable[[Source], Any]
 """A value that compares, a list of such (any of them counts), or None where there is none."""
 
@@ -153,10 +154,15 @@ def getter(call: Call, path: Path) -> Getter:
     kind = kind_of_value(path)
 
     def get(source: Source) -> Any:
-        raw = _folder_value(call, source, path) if isinstance(source, Folder) else _item_value(call, source, path)
-        return comparable(kind, raw)
+        if isinstance(source, Folder):
+            return comparable(kind, _folder_value(call, source, path))
+        return comparable(kind, _item_value(call, source, path) if isinstance(source, Item) else _of_conversation(source, path))
 
     return get
+
+
+def _of_conversation(value: dict[str, Any], path: Path) -> Any:
+    return value.get(path.element) if isinstance(path, Field) and path.prefix == "conversation" else None
 
 
 def _folder_value(call: Call, folder: Folder, path: Path) -> Any:
@@ -180,7 +186,7 @@ def _item_value(call: Call, item: Item, path: Path) -> Any:
 
 def _first_class(call: Call, item: Item, path: Field) -> Any:
     kind = kind_of(item.item_class)
-    if path.element not in type_named(kind.type).children:
+    if not path.of_items or path.element not in type_named(kind.type).children:
         return None
     known = properties_of(call, item)
     if path.element == "Attachments":
