@@ -36,7 +36,11 @@ def answer(exchange: Exchange) -> Response:
     look like success."""
     try:
         exchange.pass_step("request", exchange.address)
-        return _route(exchange)
+        response = _route(exchange)
+        if exchange.link.last_token:
+            response.headers.append(("WWW-Authenticate", exchange.link.last_token))
+            exchange.link.last_token = ""
+        return response
     except Instead as instead:
         return as_response(instead.reply, exchange.service.world.hostname)
     except (identity.Unauthorized, Refused) as refused:

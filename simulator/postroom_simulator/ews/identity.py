@@ -16,6 +16,7 @@ from postroom_simulator.tokens import TokenFailure
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.exchange import Exchange
+    from postroom_simulator.ews.negotiate import Negotiation
     from postroom_simulator.ews.service import EwsService
     from postroom_simulator.world import World
 
@@ -33,7 +34,7 @@ __all__ = [
 ]
 
 MECHANISMS = ("Basic", "NTLM", "Negotiate", "Bearer")
-"""What `EwsService.challenges` may offer. "Negotiate" takes bare NTLM messages, as Windows does, and no SPNEGO around them (our limit)."""
+"""What `EwsService.challenges` may offer. "Negotiate" is SPNEGO around NTLM, and takes bare NTLM messages too, as Windows does."""
 
 EXCHANGE_APPLICATION = "00000002-0000-0ff1-ce00-000000000000"
 """What Exchange is called among the applications of a directory service."""
@@ -132,7 +133,7 @@ def identify(exchange: Exchange) -> Account | None:
 def challenge(exchange: Exchange, *, error: str = "", diagnostics: str = "", body: str = "") -> Unauthorized:
     """The 401 with all that is offered. error: RFC 6750 §3.1, of a bearer token that was shown."""
     service = exchange.service
-    exchange.link.ntlm = None
+    exchange.link.ntlm = exchange.link.negotiation = None
     headers = []
     for one in service.challenges:
         if one == "Basic":
@@ -213,33 +214,82 @@ def of_application(exchange: Exchange, wanted: tuple[str, str] | None) -> Accoun
 
 def _ntlm(exchange: Exchange, mechanism: str, token: str) -> Account:
     """MS-NTHT: the connection is logged in, not the request."""
-    from postroom_simulator.ews import ntlm
+    from postroom_simulator.ews import negotiate, ntlm
 
     link, world = exchange.link, exchange.service.world
     link.account = None
+    negotiation = link.negotiation or negotiate.Negotiation()
     try:
         message = base64.b64decode(token.strip(), validate=True)
         if len(message) > ntlm.TOKEN_LIMIT:
             raise ValueError
+        if mechanism == "Negotiate":
+            message = negotiation.unwrap(message) or b""
+    except negotiate.Rejected as rejected:
+        exchange.pass_step("auth")
+        raise _rejected(exchange, mechanism, rejected.token) from None
     except (binascii.Error, ValueError):
         exchange.pass_step("auth")
         raise challenge(exchange) from None
-    if ntlm.is_negotiate(message):
+    if not message or ntlm.is_negotiate(message):
         exchange.pass_step("auth")
-        link.ntlm = ntlm.Acceptor(world)
-        try:
-            answer = base64.b64encode(link.ntlm.challenge(message)).decode("ascii")
-        except ValueError:
-            raise challenge(exchange) from None
-        headers = [("WWW-Authenticate", f"{mechanism} {answer}"), ("Content-Type", HTML)]
-        raise Unauthorized(Response(401, headers))
+        raise _go_on(exchange, mechanism, negotiation, message)
     acceptor = link.ntlm
     known = world.directory.find_login(login_name(acceptor.named(message))) if acceptor is not None else None
     exchange.pass_step("auth", known.address if known is not None else None)
-    link.ntlm = None
+    link.ntlm = link.negotiation = None
+    last = None
     good = acceptor is not None and known is not None and not known.disabled and acceptor.check(message, known)
+    if good and acceptor is not None:
+        try:
+            last = negotiation.finish(acceptor)
+        except negotiate.Rejected as rejected:
+            exchange.note_login(known, mechanism, "the list of mechanisms was changed")
+            raise _rejected(exchange, mechanism, rejected.token) from None
     link.account = _decided(exchange, mechanism, known, ok=good)
+    link.last_token = f"{mechanism} {base64.b64encode(last).decode('ascii')}" if last else ""
     return link.account
+
+
+def _go_on(exchange: Exchange, mechanism: str, negotiation: Negotiation, message: bytes) -> Unauthorized:
+    """The 401 in the middle of a handshake."""
+    from postroom_simulator.ews import ntlm
+
+    link, service = exchange.link, exchange.service
+    answer: bytes | None = None
+    if message:
+        required = service.extended_protection == "require"
+        link.ntlm = ntlm.Acceptor(service.world, _bindings(exchange), required=required)
+        try:
+            answer = link.ntlm.challenge(message)
+        except ValueError:
+            return challenge(exchange)
+    said = base64.b64encode(negotiation.wrap(answer)).decode("ascii")
+    link.negotiation = negotiation
+    return Unauthorized(Response(401, [("WWW-Authenticate", f"{mechanism} {said}"), ("Content-Type", HTML)]))
+
+
+def _rejected(exchange: Exchange, mechanism: str, token: bytes) -> Unauthorized:
+    """The usual 401, with the last word of the negotiation where there is one."""
+    found = challenge(exchange)
+    if token:
+        said = f"{mechanism} {base64.b64encode(token).decode('ascii')}"
+        found.response.headers = [
+            (name, said if (name, value) == ("WWW-Authenticate", mechanism) else value)
+            for name, value in found.response.headers
+        ]
+    return found
+
+
+def _bindings(exchange: Exchange) -> bytes | None:
+    """What this connection is bound to; None: nobody is asked, or there is no TLS."""
+    from postroom_simulator.ews import ntlm
+
+    service = exchange.service
+    if service.extended_protection == "off" or not exchange.request.secure:
+        return None
+    trouble = service.world.tls.get("ewss")
+    return ntlm.bindings_of(service.world.authority.certificate(trouble.name if trouble is not None else ""))
 
 
 # -- impersonation

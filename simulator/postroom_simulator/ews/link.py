@@ -11,6 +11,7 @@ from postroom_simulator.session import SessionContext
 from postroom_simulator.web import exchange as web
 
 if TYPE_CHECKING:
+    from postroom_simulator.ews.negotiate import Negotiation
     from postroom_simulator.ews.ntlm import Acceptor
     from postroom_simulator.world import World
 
@@ -19,9 +20,12 @@ __all__ = ["Link", "open_link"]
 
 @dataclass(slots=True, eq=False)
 class Link(web.Link):
-    """`ntlm`: a handshake that is on its way; who logged in by it is the connection's `account`."""
+    """`ntlm`: a handshake that is on its way, `negotiation`: what is around it; who logged in by it is the connection's `account`. `last_token`: of a
+    handshake that just went well, said with the answer to the request that ended it."""
 
     ntlm: Acceptor | None = field(default=None, repr=False)
+    negotiation: Negotiation | None = field(default=None, repr=False)
+    last_token: str = field(default="", repr=False)
 
 
 def open_link(world: World) -> Link:

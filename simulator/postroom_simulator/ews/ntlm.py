@@ -5,10 +5,12 @@ pyspnego has messages and arithmetic; its own acceptor takes users from a file o
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import struct
 from typing import TYPE_CHECKING
 
-from spnego._ntlm_raw.crypto import compute_response_v1, hmac_md5, lmowfv1, ntowfv1, ntowfv2, rc4k
+from spnego._ntlm_raw.crypto import compute_response_v1, hmac_md5, kxkey, lmowfv1, ntowfv1, ntowfv2, rc4k
 from spnego._ntlm_raw.messages import (
     Authenticate,
     AvFlags,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from postroom_simulator.directory import Account
     from postroom_simulator.world import World
 
-__all__ = ["TOKEN_LIMIT", "Acceptor", "is_negotiate"]
+__all__ = ["TOKEN_LIMIT", "Acceptor", "bindings_of", "is_negotiate"]
 
 TOKEN_LIMIT = 16 * 1024
 """Octets of one message; ours."""
@@ -39,9 +41,17 @@ def is_negotiate(token: bytes) -> bool:
 
 
 class Acceptor:
-    """One handshake: `challenge` answers the first message, `named` and `check` look at the last one."""
+    """One handshake: `challenge` answers the first message, `named` and `check` look at the last one.
 
-    def __init__(self, world: World) -> None:
+    bindings  what the channel is bound to (`bindings_of`), None: the client is not asked for any; `required`: a client that says none is refused
+    flags, session_key  after a `check` that went well: what was agreed, for signatures
+    """
+
+    def __init__(self, world: World, bindings: bytes | None = None, *, required: bool = False) -> None:
+        self.flags = 0
+        self.session_key = b""
+        self._bindings = bindings
+        self._required = required
         self._world = world
         self._first = b""
         self._second = b""
@@ -102,19 +112,45 @@ class Acceptor:
         if len(response) <= _V1_LENGTH:
             extended = said.flags & NegotiateFlags.extended_session_security
             client = (said.lm_challenge_response or b"\0" * 8)[:8] if extended else b"\0" * 8
-            expected, _, _ = compute_response_v1(said.flags, nt_hash, lmowfv1(account.password), self._nonce, client)
-            return hmac.compare_digest(response, expected)
+            lm_hash = lmowfv1(account.password)
+            expected, _, base = compute_response_v1(said.flags, nt_hash, lm_hash, self._nonce, client)
+            if self._required or not hmac.compare_digest(response, expected):  # it has no place for channel bindings
+                return False
+            key = kxkey(said.flags, base, lm_hash, said.lm_challenge_response or b"", self._nonce)
+            self._agree(said, key)
+            return True
         shown = NTClientChallengeV2.unpack(response[16:])
         key = ntowfv2(said.user_name or "", nt_hash, said.domain_name)
         # What the client hashed is taken as it stands: packed again it might differ in padding (MS-NLMP 3.3.2).
         if not hmac.compare_digest(response[:16], hmac_md5(key, self._nonce + response[16:])):
             return False
+        if not self._bound(shown.av_pairs.get(AvId.channel_bindings)):
+            return False
+        exported = self._agree(said, hmac_md5(key, response[:16]))
         if not shown.av_pairs.get(AvId.flags, 0) & AvFlags.mic:
             return True
-        signing = said.flags & (NegotiateFlags.sign | NegotiateFlags.seal)
-        base = hmac_md5(key, response[:16])
-        exported = (
-            rc4k(base, said.encrypted_random_session_key or b"") if said.flags & NegotiateFlags.key_exch and signing else base
-        )
         mic, said.mic = said.mic or b"", b"\0" * 16
         return hmac.compare_digest(mic, hmac_md5(exported, self._first + self._second + said.pack()))
+
+    def _agree(self, said: Authenticate, key: bytes) -> bytes:
+        """The session key (MS-NLMP 3.2.5.1.2), from the key of the response."""
+        signing = said.flags & (NegotiateFlags.sign | NegotiateFlags.seal)
+        exchanged = said.flags & NegotiateFlags.key_exch and signing
+        self.flags = said.flags
+        self.session_key = rc4k(key, said.encrypted_random_session_key or b"") if exchanged else key
+        return self.session_key
+
+    def _bound(self, said: bytes | None) -> bool:
+        """Whether the client talks over the channel that we see (MsvAvChannelBindings, MS-NLMP 2.2.2.1; zeros: it says nothing)."""
+        if self._bindings is None:
+            return not self._required
+        if not said or not any(said):
+            return not self._required
+        return hmac.compare_digest(said, self._bindings)
+
+
+def bindings_of(certificate: bytes) -> bytes:
+    """What a client of TLS binds itself to: the MD5 of a gss_channel_bindings_struct with tls-server-end-point (RFC 5929 §4). `certificate`: DER, signed
+    with SHA-256 or an older hash."""
+    data = b"tls-server-end-point:" + hashlib.sha256(certificate).digest()
+    return hashlib.md5(bytes(16) + struct.pack("<I", len(data)) + data).digest()  # noqa: S324 - the protocol says so

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from postroom_simulator.directory import canonical
 from postroom_simulator.ews.answering import answer
@@ -48,6 +48,8 @@ class EwsService:
     anonymous       address of the account behind requests that show no credentials; None: they are refused
     idle_limit      seconds that a connection may be kept open unused, None: any number (120 is our choice)
     impersonators   addresses that may impersonate anybody ("*"), or the addresses that they may
+    extended_protection  whether logins by NTLM have to be bound to their TLS connection: "off", "allow" (where the client says a binding, it has to be
+                    right), "require" (RFC 5929 tls-server-end-point)
     serializers     addresses that may hand in a SerializedSecurityContext
     roles           by address: the roles that a ManagementRole header of theirs may name
     managed_folders  names of folders that the organization has set up (CreateManagedFolder), with what is said of each
@@ -59,6 +61,7 @@ class EwsService:
     server_name: str = "2016"
     challenges: list[str] = field(default_factory=lambda: ["Basic"])
     impersonators: dict[str, set[str]] = field(default_factory=dict)
+    extended_protection: Literal["off", "allow", "require"] = "off"
     serializers: set[str] = field(default_factory=set)
     roles: dict[str, set[str]] = field(default_factory=dict)
     managed_folders: dict[str, str] = field(default_factory=dict)

@@ -33,6 +33,7 @@ class Authority:
         self._lock = threading.RLock()  # a client's thread and the servers' both come first
         self._made: trustme.CA | None = None
         self._servers: dict[str, ssl.SSLContext] = {}
+        self._shown: dict[str, bytes] = {}
 
     def _make(self) -> trustme.CA:
         with self._lock:
@@ -53,7 +54,15 @@ class Authority:
                 names = dict.fromkeys((self.hostname, "localhost", "127.0.0.1", "::1"))
                 leaf = certificates.leaf(trouble, self._make(), names, self.hostname)
                 self._servers[trouble] = certificates.server_context(trouble, leaf)
+                self._shown[trouble] = ssl.PEM_cert_to_DER_cert(leaf.cert_chain_pems[0].bytes().decode("ascii"))
             return self._servers[trouble]
+
+    def certificate(self, trouble: str = "") -> bytes:
+        """What a server shows, in DER: what clients bind their logins to (RFC 5929 §4)."""
+        from postroom_simulator.net import certificates
+
+        self.server_context(trouble)
+        return self._shown[trouble if trouble in certificates.TROUBLES else ""]
 
     def use(self, certificate: str | Path, key: str | Path | None = None) -> None:
         """From now on the servers show this certificate (PEM, the whole chain; the key in the same file unless another is named), where no
@@ -65,8 +74,11 @@ class Authority:
             raise WorldError(f"{certificate}: no certificate with the key that belongs to it ({reason(error)})") from None
         except OSError as error:
             raise WorldError(f"{_unreadable(certificate, key)}: {error.strerror}") from None
+        text = Path(certificate).read_text("ascii", "replace")
+        begin, end = text.index(ssl.PEM_HEADER), text.index(ssl.PEM_FOOTER)
         with self._lock:
             self._servers[""] = context
+            self._shown[""] = ssl.PEM_cert_to_DER_cert(text[begin:end] + ssl.PEM_FOOTER)
 
     def client_context(self) -> ssl.SSLContext:
         """For a client's side: trusts this authority only, and checks the host's name. A new object each time."""
