@@ -229,7 +229,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         )
     }
 )
-"""All operations, by the name of the request's element (less "Request", which three have at its end)."""
+"""All operations, by the name of the request's element (less "Request", which seven have at its end)."""
 
 
 def find_operation(call: Call) -> Operation:
