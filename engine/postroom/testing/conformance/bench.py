@@ -33,6 +33,8 @@ Texts = Mapping[str, str | Sequence[str]]
 IDLE_RUNS = 60
 """Runs until a provider must have come to rest (ours): more than any check seeds batches."""
 LAST_CALLS = 12
+PATIENCE = 3600.0
+"""Seconds of the world's clock past its deadline until a run counts as hanging (ours)."""
 CHANGED = (Kind.REMOVED, Kind.DELIVERY)
 """Entries of the simulator that tell of a change at a source or of mail that arrived."""
 
@@ -98,6 +100,9 @@ class Instance:
         self.gateway = bench.gateway
         self.connector: RunConnector | None = None
         self.seeded_at_last_run = 0
+        self.ran = False
+        self.unsettled = False
+        """Whether the last run may have left something to do: it failed, said `more`, or a message of it failed."""
 
     def context(
         self,
@@ -182,6 +187,8 @@ class Instance:
         self.seeded_at_last_run = len(bench.seeded) if name == "run" else self.seeded_at_last_run
         outcome: Any = None
         error: BaseException | None = None
+        bench.world.network.rest()
+        bench.clock.limit = context.deadline + PATIENCE
         try:
             with bench.captured():
                 outcome = getattr(self.provider, name)(context)
@@ -190,13 +197,18 @@ class Instance:
         except BaseException as raised:
             error = raised
         finally:
+            bench.clock.limit = None
             left = len(bench.world.network.open)
             if self.connector is not None:
                 self.connector.close()
         told = one_line(error) if error is not None else _told(outcome)
         bench.world.note("kit", f"{name} of {self.env.instance} ends: {told}")
-        if isinstance(outcome, RunOutcome) and name == "run":
-            self.outcomes.append(outcome)
+        if name == "run":
+            self.ran = True
+            self.unsettled = error is not None
+            if isinstance(outcome, RunOutcome):
+                self.outcomes.append(outcome)
+                self.unsettled = outcome.more or outcome.error is not None or outcome.failed > 0
         return Ran(outcome, error, self.gateway.made(since=mark), bench.clock.monotonic() - began, left)
 
 
@@ -400,6 +412,10 @@ class Bench:
 
     def measure(self, name: str, value: float) -> None:
         self.measures[name] = value
+
+    def fresh(self) -> Bench:
+        """Another bench of the same subject and seed, for a check that needs several worlds. Close it."""
+        return Bench(self.subject, self.seed_number, framework=self.framework, guard=self.guard)
 
     # -- what the runner uses
 

@@ -9,7 +9,7 @@ from typing import Any
 from postroom.errors import ProviderError
 from postroom.providers.contract import Capability
 from postroom.testing.conformance.bench import Bench
-from postroom.testing.conformance.failures import CheckFailed, FixtureError, NotApplicable
+from postroom.testing.conformance.failures import CheckFailed, FixtureError, Hang, NotApplicable
 from postroom.testing.conformance.network import Trouble
 from postroom.testing.conformance.table import Need
 
@@ -121,7 +121,7 @@ class Facts:
             probe = PROBES.get(capability)
             try:
                 self._found[capability] = probe(self.make) if probe else None
-            except (CheckFailed, FixtureError, NotApplicable):
+            except (CheckFailed, FixtureError, NotApplicable, Hang):
                 self._found[capability] = None
         return self._found[capability]
 
@@ -134,7 +134,7 @@ class Facts:
             try:
                 bench.seed(1)
                 bench.instance().try_run()
-            except (CheckFailed, FixtureError):
+            except (CheckFailed, FixtureError, Hang):
                 pass  # the checks say so, in their words
             self._found[Need.NETWORK] = bool(world.network.dials)
             for need, hook in (

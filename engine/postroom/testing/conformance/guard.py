@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Guard", "Snapshot", "Violation"]
+__all__ = ["Guard", "Snapshot", "Violation", "unseen"]
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"})
@@ -44,6 +44,15 @@ _installed = False
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if _active:
         _active[-1].see(event, arguments)
+
+
+@contextlib.contextmanager
+def unseen() -> Iterator[None]:
+    """What the kit or its world does on behalf of the provider: no guard looks."""
+    with contextlib.ExitStack() as away:
+        for guard in _active:
+            away.enter_context(guard.looking_away())
+        yield
 
 
 @dataclass(slots=True)
@@ -104,6 +113,8 @@ class Guard:
         text = os.fsdecode(path)
         if text == os.devnull or "__pycache__" in text:
             return
+        if _by_the_simulator():
+            return
         place = os.path.abspath(text)  # noqa: PTH100 - a hook of the interpreter: as little as possible
         granted = self.granted()
         inside = granted is not None and (place == str(granted) or place.startswith(str(granted) + os.sep))
@@ -129,6 +140,17 @@ class Guard:
     def own_transport(self) -> bool:
         """Whether a socket was used that did not come from `ctx.net`, or tried to be."""
         return any(one.what in ("connect", "resolve") for one in self.violations)
+
+
+def _by_the_simulator() -> bool:
+    """Whether the simulated servers do it (certificates go through files), inside a call of the provider."""
+    frame = sys._getframe(2)  # noqa: SLF001 - the documented way to look at one's callers
+    while True:
+        if f"{os.sep}postroom_simulator{os.sep}" in frame.f_code.co_filename:
+            return True
+        if frame.f_back is None:
+            return False
+        frame = frame.f_back
 
 
 def _is_loopback(host: str) -> bool:

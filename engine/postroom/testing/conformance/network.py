@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from postroom.errors import ConnectionFailed, ServerTimeout, TlsError
 from postroom.providers.connectors import GuardedConnection, SocketLike
 from postroom.providers.contract import Connection
+from postroom.testing.conformance.failures import Hang
+from postroom.testing.conformance.guard import unseen
 from postroom.testing.memory import WorldConnector
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ __all__ = ["Dial", "KitConnector", "ObservedConnection", "Trouble"]
 
 READ_LIMIT = 96 * 1024 * 1024
 """Octets that a provider may take from an endless server before the kit ends it (ours): more than the largest message and listing."""
+DIALS = 2000
+"""Connections in one run before the kit ends it (ours)."""
 
 
 class Trouble(StrEnum):
@@ -92,6 +96,7 @@ class KitConnector:
         self.dials: list[Dial] = []
         self.trouble: Trouble | None = None
         self._well = 0
+        self._patience = DIALS
 
     # -- what a check says
 
@@ -101,6 +106,10 @@ class KitConnector:
 
     def heal(self) -> None:
         self.trouble, self._well = None, 0
+
+    def rest(self) -> None:
+        """A call of the provider begins: dials are counted anew."""
+        self._patience = DIALS
 
     @property
     def open(self) -> list[Dial]:
@@ -114,13 +123,17 @@ class KitConnector:
         entry = self._world.note("net", f"connect {where}{' with TLS' if tls else ''}, time-out {timeout:g} s")
         dial = Dial(host, port, tls, timeout, self._world.clock.monotonic(), entry)
         self.dials.append(dial)
+        self._patience -= 1
+        if self._patience < 0:
+            raise Hang(f"dials and dials, more than {DIALS} times in one run")
         trouble = self.trouble
         if self._well:
             self._well, trouble = self._well - 1, None
         try:
             raw = self._sick(trouble, where, timeout, tls=tls) if trouble else None
             if raw is None:
-                raw = self._inner.connect(host, port, timeout=timeout, tls=tls).detach()
+                with unseen():  # certificates are made and read
+                    raw = self._inner.connect(host, port, timeout=timeout, tls=tls).detach()
         except Exception as error:
             dial.outcome = type(error).__name__
             self._world.note("net", f"{where}: {error}")
@@ -138,7 +151,8 @@ class KitConnector:
         if isinstance(connection.raw, _SickSocket):
             raw: SocketLike = connection.detach()
         else:
-            raw = self._inner.start_tls(connection, host).detach()
+            with unseen():
+                raw = self._inner.start_tls(connection, host).detach()
         self._world.note("net", f"TLS with {host}")
         return ObservedConnection(raw, host, dial, secure=True, timeout=timeout)
 

@@ -9,7 +9,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from postroom.clock import SystemClock
-from postroom.providers.contract import Capability, RunOutcome
+from postroom.providers.contract import Capability
 from postroom.testing.conformance import table
 from postroom.testing.conformance.bench import Bench, Instance
 from postroom.testing.conformance.facts import Facts
@@ -109,14 +109,9 @@ class Kit:
                     result = self._called(check, bench)
                     if result.result is Result.PASS:
                         observed += _second_run(bench, check)
-            except Hang:
-                result = CheckResult(
-                    check,
-                    Result.FAIL,
-                    "",
-                    f"an end within {check.seconds:g} s of real time",
-                    "it was still at work, and was ended",
-                )
+            except Hang as hang:
+                told = str(hang) or f"still at work after {check.seconds:g} s of real time, and was ended"
+                result = CheckResult(check, Result.FAIL, "", "an end", told)
             finally:
                 result = replace(result, journal=excerpt(bench, result.evidence) if result.result.bad or observed else ())
                 result = hidden(result, bench)
@@ -242,7 +237,7 @@ def _second_run(bench: Bench, check: Check) -> list[Observation]:
     found = []
     last: dict[str, Instance] = {one.env.instance: one for one in bench.instances}
     for instance in last.values():
-        if instance.closed or not instance.outcomes:
+        if instance.closed or not instance.ran:
             continue
         fresh = _is_fresh(bench, instance)
         bench.world.heal()
@@ -256,9 +251,8 @@ def _second_run(bench: Bench, check: Check) -> list[Observation]:
 
 def _is_fresh(bench: Bench, instance: Instance) -> bool:
     """Whether its last run may have left something to do."""
-    last: RunOutcome = instance.outcomes[-1]
     sick = bench.world.network.trouble is not None or len(bench.world.faults) > 0 or bench.gateway.armed
-    return sick or last.more or last.error is not None or last.failed > 0 or instance.seeded_at_last_run != len(bench.seeded)
+    return sick or instance.unsettled or instance.seeded_at_last_run != len(bench.seeded)
 
 
 def _settle(instance: Instance) -> None:

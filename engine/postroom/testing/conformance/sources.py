@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from postroom.providers.configuration import Declared, declaration
 from postroom.providers.contract import Direction, ProviderSpec
 from postroom.testing.conformance.failures import FixtureError
+from postroom.testing.conformance.subject import CARRIED, Misbehaviour
+from postroom_simulator.faults import Drop, LoseReply, Reply, Stall, When
+from postroom_simulator.pop3.policy import Policy as Pop3Policy
 
 if TYPE_CHECKING:
     from postroom.testing.conformance.messages import SourceMessage
@@ -23,6 +26,8 @@ def _declared(spec: ProviderSpec[Any, Any]) -> dict[str, Declared]:
 
 class Source:
     """No source at all: what an author has to write when the provider is of none of the built-in kinds."""
+
+    carries = CARRIED
 
     def __init__(self, spec: ProviderSpec[Any, Any]) -> None:
         self.spec = spec
@@ -52,6 +57,9 @@ class Source:
     def sent(self, world: KitWorld) -> Sequence[Arrived]:  # noqa: ARG002
         raise FixtureError(f"{self.spec.name}: the kit does not know where its mail arrives: write sent(self, world)")
 
+    def misbehave(self, world: KitWorld, what: Misbehaviour, recipient: str) -> str | None:  # noqa: ARG002
+        return None
+
     def wrong_credentials(self, subject: Subject, world: KitWorld) -> Mapping[str, str] | None:
         """Every secret replaced."""
         given = subject.config(world)
@@ -66,6 +74,15 @@ class Source:
 
     def unwrapping(self, world: KitWorld) -> Mapping[str, str] | None:  # noqa: ARG002
         return None
+
+    def upgraded(self, world: KitWorld) -> Mapping[str, str] | None:  # noqa: ARG002
+        return None
+
+    def throttle(self, world: KitWorld, seconds: int) -> bool:  # noqa: ARG002
+        return False
+
+    def hostile(self, world: KitWorld, document: bytes) -> bool:  # noqa: ARG002
+        return False
 
 
 class _MailServer(Source):
@@ -99,6 +116,9 @@ class _MailServer(Source):
             return None
         return {"EmailTls": "implicit", "EmailPort": str(world.port(self.encrypted))}
 
+    def upgraded(self, world: KitWorld) -> Mapping[str, str] | None:  # noqa: ARG002
+        return {"EmailTls": "starttls"} if "EmailTls" in self.names else None
+
 
 class Pop3Source(_MailServer):
     """A mailbox on the simulated POP3 server."""
@@ -119,6 +139,11 @@ class Pop3Source(_MailServer):
     def deleting(self, world: KitWorld) -> Mapping[str, str] | None:  # noqa: ARG002
         return self._known({"DeleteEmails": "true"}) or None
 
+    def throttle(self, world: KitWorld, seconds: int) -> bool:
+        """RFC 2449 §6.5."""
+        world.sim.pop3.policies[world.address] = Pop3Policy(login_delay=seconds)
+        return True
+
 
 class SmtpSource(_MailServer):
     """Mail handed over to the simulated SMTP server."""
@@ -135,8 +160,62 @@ class SmtpSource(_MailServer):
         store = world.sim.store
         return [Arrived(store.outbound_octets(one.uid), one.sender, tuple(one.recipients)) for one in store.outbound()]
 
+    def misbehave(self, world: KitWorld, what: Misbehaviour, recipient: str) -> str | None:
+        said = {
+            Misbehaviour.REFUSE_FOR_NOW: ("MAIL", Reply("451", "4.7.1 kit says later")),
+            Misbehaviour.REFUSE_FOR_GOOD: ("end-of-data", Reply("554", "5.7.1 kit says never")),
+            Misbehaviour.REFUSE_RECIPIENT: ("RCPT", Reply("550", "5.1.1 kit knows nobody of this name")),
+            Misbehaviour.LOSE_BEFORE: ("MAIL", Drop("rst")),
+            Misbehaviour.LOSE_ANSWER: ("end-of-data", LoseReply()),
+            Misbehaviour.SLOW: ("MAIL", Stall(3600.0)),
+        }
+        at, effect = said[what]
+        one = what in (Misbehaviour.REFUSE_RECIPIENT, Misbehaviour.SLOW)
+        argument = f"*{recipient}*" if what is Misbehaviour.REFUSE_RECIPIENT else None
+        world.faults.add(When("smtp", at, argument=argument, nth=1 if one and argument is None else None), effect)
+        return effect.text if isinstance(effect, Reply) else ""
 
-SOURCES: list[type[Source]] = [Pop3Source, SmtpSource]
+
+class FeedSource(Source):
+    """A feed on the simulated HTTP server."""
+
+    carries = frozenset({"subject", "date", "body"})
+
+    @classmethod
+    def fits(cls, spec: ProviderSpec[Any, Any]) -> bool:
+        return spec.direction is Direction.INBOUND and "FeedUrl" in _declared(spec)
+
+    def _path(self, world: KitWorld) -> str:
+        return f"/feed-{world.mailbox}"
+
+    def config(self, world: KitWorld) -> Mapping[str, Any]:
+        texts = {
+            "FeedUrl": world.http.url(self._path(world)),
+            "FeedUser": world.user,
+            "FeedPassword": world.password,
+            "AllowPlainPassword": "true",
+        }
+        return {name: text for name, text in texts.items() if name in self.names}
+
+    @property
+    def _secret(self) -> bool:
+        return "FeedPassword" in self.names
+
+    def prepare(self, world: KitWorld) -> None:
+        world.account()
+        if self._secret:
+            world.http.protect(self._path(world), world.address)
+        world.http.publish_feed(self._path(world), ())
+
+    def seed(self, world: KitWorld, messages: Sequence[SourceMessage]) -> None:
+        world.http.publish_feed(self._path(world), messages)
+
+    def secured(self, world: KitWorld) -> Mapping[str, str] | None:
+        changed = {"FeedUrl": world.http.url(self._path(world), tls=True)}
+        return {**changed, "AllowPlainPassword": "false"} if "AllowPlainPassword" in self.names else changed
+
+
+SOURCES: list[type[Source]] = [Pop3Source, SmtpSource, FeedSource]
 """Tried in this order. Another built-in kind is added here."""
 
 

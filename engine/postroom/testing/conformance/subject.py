@@ -16,10 +16,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, metadata, packages_distributions
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from postroom.providers.contract import Capability, Direction, Provider, ProviderSpec
+from postroom.providers.registry import BUILTIN, GROUP
 from postroom.testing.conformance.table import Profile
 
 if TYPE_CHECKING:
@@ -27,7 +30,10 @@ if TYPE_CHECKING:
     from postroom.testing.conformance.sources import Source
     from postroom.testing.conformance.world import KitWorld
 
-__all__ = ["Arrived", "ProviderSuite", "Subject", "subject_for"]
+__all__ = ["CARRIED", "Arrived", "Misbehaviour", "ProviderSuite", "Subject", "subject_for"]
+
+CARRIED = frozenset({"message_id", "subject", "from", "to", "cc", "bcc", "date", "importance", "body", "attachments", "octets"})
+"""What a message may have. "octets": the source keeps messages octet for octet, malformed ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +45,31 @@ class Arrived:
     recipients: tuple[str, ...] = ()
 
 
+class Misbehaviour(StrEnum):
+    """What an outbound server is to do from now on, until the world is healed."""
+
+    REFUSE_FOR_NOW = "refuse-for-now"  # every message: later, perhaps
+    REFUSE_FOR_GOOD = "refuse-for-good"  # every message: never
+    REFUSE_RECIPIENT = "refuse-recipient"  # one address, for good
+    LOSE_BEFORE = "lose-before"  # the connection ends before the message is handed over
+    LOSE_ANSWER = "lose-answer"  # the message is taken, and the connection ends before that is said
+    SLOW = "slow"  # one message takes longer than a wait may take
+
+
 class Subject:
     """The hooks. Every one has a default: that of the built-in source that the provider's configuration and direction fit.
 
     provider    the class under test
     claims      profiles; None: by direction and capabilities (core, secure, concurrent, the direction, durable when STATEFUL)
     waivers     a file of waivers (TOML), or None
+    optional    modules that the provider can do without, or asks for in a clear error (PKG-06)
     published   the configuration's JSON Schema of the last release, a path or the schema; None: no release yet (CFG-14)
     """
 
     provider: type[Provider]
     claims: ClassVar[Sequence[Profile | str] | None] = None
     waivers: ClassVar[Path | str | None] = None
+    optional: ClassVar[Sequence[str]] = ()
     published: ClassVar[Path | str | Mapping[str, Any] | None] = None
 
     @property
@@ -97,6 +116,19 @@ class Subject:
         """Outbound: what a server took over so far, in order."""
         return self.source.sent(world)
 
+    @property
+    def carries(self) -> frozenset[str]:
+        """Inbound: which parts of a message (of CARRIED) its source can carry; a feed has no attachments."""
+        return self.source.carries
+
+    def misbehave(self, world: KitWorld, what: Misbehaviour, recipient: str = "") -> str | None:
+        """Outbound: make the server do so; what it will say (the text of the refusal, or "" where it says nothing). None: it cannot."""
+        return self.source.misbehave(world, what, recipient)
+
+    def earlier_states(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        """States as earlier releases wrote them: (version, JSON object). One at least for each version before `spec.state_version`."""
+        return ()
+
     def wrong_credentials(self, world: KitWorld) -> Mapping[str, str] | None:
         """Elements to change so that the server refuses the log-in."""
         return self.source.wrong_credentials(self, world)
@@ -112,6 +144,35 @@ class Subject:
     def unwrapping(self, world: KitWorld) -> Mapping[str, str] | None:
         """Elements to change so that forwarded messages are unwrapped."""
         return self.source.unwrapping(world)
+
+    def upgraded(self, world: KitWorld) -> Mapping[str, str] | None:
+        """Elements to change so that the connection begins in the clear and is encrypted before the log-in (STARTTLS, STLS)."""
+        return self.source.upgraded(world)
+
+    def throttle(self, world: KitWorld, seconds: int) -> bool:
+        """Make the server say that one should come back in so many seconds. False: it has no way to say so."""
+        return self.source.throttle(world, seconds)
+
+    def hostile(self, world: KitWorld, document: bytes) -> bool:
+        """Put this XML document where the provider parses one. False: it parses none."""
+        return self.source.hostile(world, document)
+
+    # -- what the kit asks of the installation
+
+    def entry_points(self) -> Sequence[EntryPoint]:
+        """All providers that installed distributions announce, and the built-in ones."""
+        built_in = [EntryPoint(name, value, GROUP) for name, value in BUILTIN.items()]
+        return [*built_in, *entry_points(group=GROUP)]
+
+    def metadata(self) -> Mapping[str, Any] | None:
+        """Of the distribution that the provider belongs to; None when there is none."""
+        top = self.provider.__module__.partition(".")[0]
+        owner = next(iter(packages_distributions().get(top, [top])), top)
+        try:
+            told = metadata(owner)
+        except PackageNotFoundError:
+            return None
+        return {name: told[name] for name in told}
 
 
 class ProviderSuite(Subject):

@@ -8,6 +8,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any, Self
 
+from postroom.testing.conformance.failures import Hang
+from postroom.testing.conformance.guard import unseen
 from postroom.testing.conformance.network import KitConnector
 from postroom_simulator import ManualClock, World
 from postroom_simulator.journal import Entry, Kind
@@ -16,11 +18,23 @@ from postroom_simulator.world import SERVICES
 if TYPE_CHECKING:
     from postroom_simulator.faults import FaultTable
 
-__all__ = ["HOST", "PASSWORD", "WRONG_PASSWORD", "KitWorld"]
+__all__ = ["HOST", "PASSWORD", "WRONG_PASSWORD", "KitClock", "KitWorld"]
 
 HOST = "mail.sim.test"
 PASSWORD = "kit-S3cret-f0r-the-mailb0x"  # noqa: S105 - of a simulated account; sought in all that a provider says
 WRONG_PASSWORD = "kit-wr0ng-Passw0rd"  # noqa: S105
+
+
+class KitClock(ManualClock):
+    """A manual clock that ends whoever waits far beyond a run's deadline. `limit`: a point of `monotonic()`, None for none."""
+
+    limit: float | None = None
+
+    def advance_to(self, monotonic: float) -> None:
+        super().advance_to(monotonic)
+        if self.limit is not None and self.monotonic() > self.limit:
+            self.limit = None
+            raise Hang("waits and waits, an hour past its deadline")
 
 
 class KitWorld:
@@ -38,7 +52,7 @@ class KitWorld:
 
     def __init__(self, seed: int = 0) -> None:
         self.seed = seed
-        self.clock = ManualClock()
+        self.clock = KitClock()
         self.sim = World(seed=seed, clock=self.clock, hostname=HOST)
         self.random = Random(f"kit {seed}")
         self.mailbox = 0
@@ -96,7 +110,8 @@ class KitWorld:
     def folder(self) -> Path:
         """The one folder where writing is no violation. Made at first use, removed with the world."""
         if self._shared["folder"] is None:
-            self._shared["folder"] = tempfile.TemporaryDirectory(prefix="postroom-kit-")
+            with unseen():
+                self._shared["folder"] = tempfile.TemporaryDirectory(prefix="postroom-kit-")
         return Path(self._shared["folder"].name)
 
     @property
@@ -140,5 +155,6 @@ class KitWorld:
     def close(self) -> None:
         self.sim.close()
         if self._shared["folder"] is not None:
-            self._shared["folder"].cleanup()
+            with unseen():
+                self._shared["folder"].cleanup()
             self._shared["folder"] = None

@@ -1,1 +1,130 @@
-"""Checks of the family that the table calls "performance"."""
+"""PRF: performance. Informative: figures for the report, and the storms that no server forgives."""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+from postroom.clock import SystemClock
+from postroom.testing.conformance.bench import Bench, Instance
+from postroom.testing.conformance.table import Level, Need, Profile, check
+
+__all__: list[str] = []
+
+MESSAGES = 100
+FLOOR = 10.0
+"""Messages a second against the fake servers that anything reaches (ours); the figure itself is in the report."""
+POLLS = 20
+GROWTH = 64 * 1024
+OUR_OWN = (
+    "*/postroom_simulator/*",
+    "*/conformance/[a-l]*.py",
+    "*/conformance/[n-z]*.py",
+    "*/conformance/messages.py",
+    "*/testing/fake_gateway.py",
+    "*/tracemalloc.py",
+)
+
+
+@check(
+    "PRF-01",
+    "throughput_floor",
+    Level.OPTIONAL,
+    Profile.INFORMATIVE,
+    rule=f"{MESSAGES} messages take a handful of connections, and more than {FLOOR:g} of them are handled in a second",
+    mutant="connects anew for each message",
+    seconds=60.0,
+)
+def throughput_floor(bench: Bench) -> None:
+    """Compare the figure with that of the last release (`postroom provider check --diff`)."""
+    seeded = bench.seed(MESSAGES)
+    instance = bench.instance()
+    clock = SystemClock()
+    began = clock.monotonic()
+    instance.run_all()
+    took = max(clock.monotonic() - began, 1e-6)
+    bench.expect_each_once(seeded)
+    bench.measure("messages a second", round(MESSAGES / took, 1))
+    dials = len(bench.world.network.dials)
+    bench.measure("connections", dials)
+    bench.expect(dials <= MESSAGES // 10, expected=f"at most {MESSAGES // 10} connections", observed=f"{dials} connections")
+    bench.expect(MESSAGES / took >= FLOOR, expected=f"{FLOOR:g} messages a second", observed=f"{MESSAGES / took:.1f}")
+
+
+@check(
+    "PRF-02",
+    "idle_cost",
+    Level.OPTIONAL,
+    Profile.INFORMATIVE,
+    needs={Need.NETWORK},
+    rule="an idle poll takes one connection",
+    mutant="reconnects again and again",
+)
+def idle_cost(bench: Bench) -> None:
+    """Most polls find nothing. Hundreds of mailboxes that open three connections each for it are locked out by their server."""
+    instance = bench.instance()
+    instance.run()
+    instance.run()
+    before = len(bench.world.network.dials)
+    clock = SystemClock()
+    began = clock.monotonic()
+    for _ in range(POLLS):
+        instance.run()
+    took = clock.monotonic() - began
+    dials = len(bench.world.network.dials) - before
+    bench.measure("milliseconds an idle poll", round(1000 * took / POLLS, 3))
+    bench.measure("connections an idle poll", dials / POLLS)
+    bench.expect(dials <= POLLS, expected=f"at most {POLLS} connections in {POLLS} idle polls", observed=f"{dials}")
+
+
+@check(
+    "PRF-03",
+    "memory_flat",
+    Level.SHOULD,
+    Profile.INFORMATIVE,
+    rule="after 50 runs as much memory is held as after 5",
+    mutant="keeps everything that it saw",
+)
+def memory_flat(bench: Bench) -> None:
+    """A list that only grows ends a service in a month, at night."""
+    instance = bench.instance()
+    for _ in range(5):
+        _busy(bench, instance)
+    started = not tracemalloc.is_tracing()
+    if started:
+        tracemalloc.start()
+    try:
+        first = _held()
+        for _ in range(45):
+            _busy(bench, instance)
+        grown = _held() - first
+    finally:
+        if started:
+            tracemalloc.stop()
+    bench.measure("octets grown in 45 runs", grown)
+    bench.expect(grown <= GROWTH, expected=f"at most {GROWTH >> 10} KiB more", observed=f"{grown >> 10} KiB more after 45 runs")
+
+
+def _busy(bench: Bench, instance: Instance) -> None:
+    """A run with one message, and what the kit itself keeps of it thrown away."""
+    bench.seed(1)
+    instance.run_all()
+    bench.seeded.clear()
+    instance.seeded_at_last_run = 0
+    for kept in (
+        bench.gateway.offers,
+        bench.gateway.ledger,
+        bench.gateway.calls,
+        bench.gateway.history,
+        instance.outcomes,
+        instance.log.lines,
+    ):
+        kept.clear()
+
+
+def _held() -> int:
+    gc.collect()
+    snapshot = tracemalloc.take_snapshot()
+    return sum(
+        one.size for one in snapshot.filter_traces([tracemalloc.Filter(False, name) for name in OUR_OWN]).statistics("filename")
+    )

@@ -64,6 +64,8 @@ class Mutant:
         return made
 
     def may_fail(self, id: str) -> bool:  # noqa: A002
+        if id == "PKG-07":  # of Postroom's own distribution, which names no contact
+            return True
         return id == self.check or id in self.also or id.partition("-")[0] in self.also
 
 
