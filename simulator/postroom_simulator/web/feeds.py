@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from typing import Any
 from xml.sax.saxutils import escape
 
-__all__ = ["Entry", "atom", "rss"]
+__all__ = ["Entry", "as_entry", "atom", "rss"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Entry:
     when: datetime | None = None
     link: str = ""
     author: str = ""
+
+
+def as_entry(item: Any) -> Entry:
+    """An entry as it is, or what a message says."""
+    return item if isinstance(item, Entry) else Entry(item.message_id, item.subject, item.text, item.date)
 
 
 def rss(entries: Iterable[Entry], *, title: str = "feed") -> bytes:

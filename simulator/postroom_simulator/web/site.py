@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.errors import WorldError
 from postroom_simulator.web.exchange import Exchange, Instead, as_status
+from postroom_simulator.web.feeds import Entry, as_entry, rss
 from postroom_simulator.web.values import HTML, METHODS, REASONS, Request, Response
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class Site:
     received: list[Received] = field(default_factory=list)
     _pages: dict[str, Page] = field(default_factory=dict)
     _handlers: dict[str, Handler] = field(default_factory=dict)
+    _feeds: dict[str, list[Entry]] = field(default_factory=dict)
     _protected: dict[str, str | None] = field(default_factory=dict)
 
     def url(self, path: str, *, tls: bool = False) -> str:
@@ -95,6 +97,13 @@ class Site:
             page = replace(page, etag=tag, modified=self.world.clock.now().replace(microsecond=0))
         self._pages[path] = page
         return page
+
+    def publish_feed(self, path: str, items: Iterable[Any], *, write: Callable[..., bytes] = rss, **options: Any) -> Page:
+        """Put items in front of a feed, the last one foremost, as feeds have their newest first. `items`: `feeds.Entry` values, or messages with
+        `message_id`, `subject`, `text` and `date`. `write`: `feeds.rss` or `feeds.atom`; `options` as for `publish`."""
+        known = self._feeds.setdefault(_checked(path), [])
+        known[:0] = [as_entry(one) for one in items][::-1]
+        return self.publish(path, write(known), content_type="application/xml", **options)
 
     def redirect(self, path: str, location: str, status: int = 302) -> None:
         """Whoever asks for this path is sent elsewhere."""
