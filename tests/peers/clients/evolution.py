@@ -52,7 +52,7 @@ class MailSession(Camel.Session):
     def do_authenticate_sync(self, service, mechanism, cancellable):
         service.set_password(service.secret)
         if service.authenticate_sync(mechanism, cancellable) != Camel.AuthenticationResult.ACCEPTED:
-            raise GLib.GError("refused", "camel-service-error-quark", int(Camel.ServiceError.CANT_AUTHENTICATE))
+            raise GLib.GError("rejected", "camel-service-error-quark", int(Camel.ServiceError.CANT_AUTHENTICATE))
         return True
 
 
@@ -132,7 +132,7 @@ class Client:
 
     # -- mail
 
-    def service(self, uid, kind, secret=SECRET):
+    def service(self, uid, kind, secret=SECRET, **more):
         service = self.session.add_service(uid, "ews", kind)
         settings = service.get_property("settings")
         for name, value in {
@@ -140,9 +140,10 @@ class Client:
             "host": "127.0.0.1",
             "email": USER,
             "user": USER,
-            "auth-mechanism": os.environ.get("EWS_LOGIN", "PLAIN"),
+            "auth-mechanism": "PLAIN",
+            **more,
         }.items():
-            settings.set_property(name, value)
+            settings.set_property(name.replace("_", "-"), value)
         service.secret = secret
         return service
 
@@ -212,7 +213,7 @@ def eventually(look, good):
 
 
 def mail_login(client, job):
-    service = client.service("refused", Camel.ProviderType.STORE, secret="guess")
+    service = client.service("refused", Camel.ProviderType.STORE, secret="guess", user=job["user"])
     try:
         service.connect_sync(None)
     except GLib.GError as error:
@@ -316,6 +317,22 @@ def searched(folder, expression):
     search.restype = ctypes.POINTER(Pointers)
     found = search(hash(folder), expression.encode(), None, None).contents
     return [found.at[number].decode() for number in range(found.count)]
+
+
+def mail_listens(client, job):
+    """From here on the server says what happens in the Inbox."""
+    client.store.get_property("settings").set_property("listen-notifications", True)
+    return {}
+
+
+def mail_count(client, job):
+    return {"now": client.folder("Inbox").get_message_count()}
+
+
+def mail_heard(client, job):
+    """How many messages there are once there are more, without asking."""
+    inbox = client.store.get_folder_sync("Inbox", 0, None)
+    return {"now": eventually(inbox.get_message_count, lambda count: count > job["before"])}
 
 
 def mail_search(client, job):
@@ -430,6 +447,27 @@ def refreshed(client, job):
     return {"seen": seen}
 
 
+def attached(client, job):
+    calendar = client.calendar()
+    path = HOME / "a.txt"
+    path.write_text(job["text"])
+    _, uid = calendar.create_object_sync(
+        component(job["event"].replace("?file", path.as_uri())), ECal.OperationFlags.NONE, None
+    )
+    _, uris = calendar.get_attachment_uris_sync(uid, None, None)
+    return {"files": {Path(uri).name: Path(GLib.filename_from_uri(uri)[0]).read_text() for uri in uris}}
+
+
+def memo(client, job):
+    notes = client.calendar("Notes", ECal.ClientSourceType.MEMOS)
+    _, uid = notes.create_object_sync(component(job["memo"]), ECal.OperationFlags.NONE, None)
+    _, got = notes.get_object_sync(uid, None, None)
+    seen = {"made": [got.get_summary(), got.get_description()]}
+    notes.remove_object_sync(uid, None, ECal.ObjModType.ALL, ECal.OperationFlags.NONE, None)
+    seen["left"] = len(components(notes))
+    return seen
+
+
 def meeting(client, job):
     calendar = client.calendar()
     _, uid = calendar.create_object_sync(component(job["event"]), ECal.OperationFlags.NONE, None)
@@ -459,7 +497,7 @@ def calendar_part(part):
     """The octets of the first text/calendar part."""
     content = part.get_content()
     kind = content.get_mime_type_field()
-    if kind.is_type("text", "calendar"):
+    if kind.simple() == "text/calendar":
         stream = Gio.MemoryOutputStream.new_resizable()
         content.decode_to_output_stream_sync(stream, None)
         stream.close(None)
@@ -532,6 +570,19 @@ def contact_gone(client, job):
     for one in found:
         book.remove_contact_sync(one, EBookContacts.BookOperationFlags.NONE, None)
     return {"left": contacts(book, '(contains "full_name" "Cedar")')}
+
+
+def contact_list(client, job):
+    book = client.book()
+    _, uid = book.add_contact_sync(
+        EBookContacts.Contact.new_from_vcard(job["card"]), EBookContacts.BookOperationFlags.NONE, None
+    )
+    _, got = book.get_contact_sync(uid, None)
+    seen = {"list": got.get_property("list"), "name": got.get_property("full-name") or got.get_property("file-as")}
+    seen["members"] = sorted(
+        value for one in got.get_attributes(EBookContacts.ContactField.EMAIL) for value in one.get_values()
+    )
+    return seen
 
 
 def address_list(client, job):
