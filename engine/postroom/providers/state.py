@@ -9,6 +9,7 @@ dict[str, X] and dataclasses of these. Octets, secrets and messages are refused:
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import types
@@ -172,7 +173,15 @@ def _uuid(thing: Any, where: str) -> UUID:
         raise StateError(f"{where} is no UUID") from None
 
 
+def _octets(thing: Any, where: str) -> bytes:
+    try:
+        return base64.b64decode(thing, validate=True)
+    except (TypeError, ValueError):
+        raise StateError(f"{where} is not base64") from None
+
+
 _SCALARS: dict[Any, Callable[[Any, str], Any]] = {
+    bytes: _octets,  # on the wire between processes; a state refuses them when it is written
     **{kind: _scalar(kind) for kind in (str, int, float, bool)},
     datetime: _moment,
     timedelta: _interval,
