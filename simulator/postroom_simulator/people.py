@@ -31,6 +31,7 @@ class Profile:
     manager      address of an account
     phones       number by kind, one of `PHONES`
     photo        octets of an image file, b"" for none
+    photos       the same in other sizes, by their codes: "HR48x48" ... "HR648x648"
     hidden       left out of every search of the address book, though mail still comes in
     mail_tip     text that senders are shown before they send
     restricted   senders are told that delivery is restricted; mail comes in all the same
@@ -54,6 +55,7 @@ class Profile:
     country: str = ""
     notes: str = ""
     photo: bytes = field(default=b"", repr=False)
+    photos: dict[str, bytes] = field(default_factory=dict, repr=False)
     hidden: bool = False
     mail_tip: str = ""
     restricted: bool = False

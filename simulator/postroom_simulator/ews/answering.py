@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
-from postroom_simulator.ews import identity
+from postroom_simulator.ews import identity, photo_page
 from postroom_simulator.ews.call import Call
 from postroom_simulator.ews.codec import NAMESPACES, NewerThanVersion, SchemaViolation, read, write
 from postroom_simulator.ews.envelope import Envelope, fault, open_envelope, violation, wrap
@@ -60,6 +60,9 @@ def _route(exchange: Exchange) -> Response:
         from postroom_simulator.ews import wsdl
 
         return wsdl.answer(exchange)
+    if path == photo_page.PATH:
+        log_in(exchange)
+        return photo_page.answer(exchange)
     if path != ENDPOINT:
         return Response(404, [("Content-Type", HTML)], b"<html><body>404 - File or directory not found.</body></html>")
     if request.method not in ("GET", "HEAD", "POST"):

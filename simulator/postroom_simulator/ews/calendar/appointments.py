@@ -217,7 +217,9 @@ def shown(properties: Value, owner: str) -> Value:
     properties["MyResponseType"] = _response(properties, own=own, meeting=meeting)
     if properties.get("ReminderIsSet"):
         properties["ReminderDueBy"] = start
-        properties["ReminderNextTime"] = start - timedelta(minutes=int(properties.get("ReminderMinutesBeforeStart") or 0))
+        snoozed = properties.get("@snoozed")
+        before = timedelta(minutes=int(properties.get("ReminderMinutesBeforeStart") or 0))
+        properties["ReminderNextTime"] = snoozed if isinstance(snoozed, datetime) else start - before
     for element, lists in (("DisplayTo", ("RequiredAttendees",)), ("DisplayCc", ("OptionalAttendees",))):
         names = [
             one["Mailbox"].get("Name") or one["Mailbox"].get("EmailAddress", "")
@@ -259,6 +261,8 @@ _OF_THE_MASTER = frozenset(
         EXCEPTIONS,
         DELETED,
         PATTERN_CHANGE,
+        "@snoozed",
+        "@dismissed",
     }
 )
 

@@ -29,6 +29,7 @@ from postroom_simulator.ews.calendar.ical_write import write_calendar
 from postroom_simulator.ews.calendar.occurrences import zone_of
 from postroom_simulator.ews.calendar.private import seen_by_caller
 from postroom_simulator.ews.calendar.recurrence_blob import recurrence_blob
+from postroom_simulator.ews.calendar.reminders import DISMISSED, SNOOZED
 from postroom_simulator.ews.calendar.zones import UTC_ZONE, context_zone, zone_or_utc
 from postroom_simulator.ews.codec import moment
 from postroom_simulator.ews.errors import EwsError
@@ -192,6 +193,9 @@ def update(call: Call, item: Item, before: Value, after: Value, request: Value) 
         raise EwsError("ErrorCalendarEndDateIsEarlierThanStartDate")
     _name_attendees(call, after, before)
     after.pop("ReminderDueBy", None)
+    if any(before.get(name) != after.get(name) for name in ("Start", "ReminderIsSet", "ReminderMinutesBeforeStart")):
+        for name in (SNOOZED, DISMISSED):  # it reminds anew
+            after.pop(name, None)
     if isinstance(item, Occurrence):
         if after.get("Recurrence"):
             raise EwsError("ErrorInvalidPropertySet", "One date of a series does not recur itself.")

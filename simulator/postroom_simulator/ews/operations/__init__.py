@@ -223,8 +223,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("GetOMEConfiguration", "", 5, "2016"),
             _row("SetOMEConfiguration", "", 5, "2016"),
             _row("RegisterConsent", "", 5, "2016"),
-            _row("GetReminders", "", 5, "2013"),
-            _row("PerformReminderAction", "", 5, "2013"),
+            _row("GetReminders", "get_reminders", 5, "2013"),
+            _row("PerformReminderAction", "perform_reminder_action", 5, "2013"),
             _row("FindMailboxStatisticsByKeywords", "", 5, "2013"),
         )
     }

@@ -26,4 +26,5 @@ def handle(call: Call, request: Value) -> Value:
     if not octets or len(octets) > LIMIT:
         raise EwsError("ErrorInvalidPhotoSize")
     account.profile.photo = octets
+    account.profile.photos.clear()  # they were of the other one
     return {"ResponseMessages": [("GetUserPhotoResponseMessage", success(HasChanged=True))]}
