@@ -173,7 +173,7 @@ class HttpPost(Subject):
         at, effect = {
             Misbehaviour.REFUSE_FOR_NOW: ("POST", Reply("503", "kit says later")),
             Misbehaviour.REFUSE_FOR_GOOD: ("POST", Reply("422", "kit says never")),
-            Misbehaviour.LOSE_BEFORE: ("request", Drop("rst")),
+            Misbehaviour.LOSE_BEFORE: ("connect", Drop("rst")),
             Misbehaviour.LOSE_ANSWER: ("POST", LoseReply()),
             Misbehaviour.SLOW: ("request", Stall(3600.0)),
         }[what]

@@ -64,7 +64,8 @@ class Guard:
 
     granted: Callable[[], Path | None] = lambda: None
     violations: list[Violation] = field(default_factory=list)
-    _busy: bool = False
+    _calls: int = 0
+    _thread: int = field(default_factory=threading.get_ident)
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[Guard]:
@@ -79,16 +80,25 @@ class Guard:
             _active.remove(self)
 
     @contextlib.contextmanager
-    def looking_away(self) -> Iterator[None]:
-        """The kit itself writes or connects."""
-        before, self._busy = self._busy, True
+    def calling(self) -> Iterator[None]:
+        """What this thread does inside is the provider's; outside it is the kit's, or a hook's. Other threads are always watched."""
+        self._calls += 1
         try:
             yield
         finally:
-            self._busy = before
+            self._calls -= 1
+
+    @contextlib.contextmanager
+    def looking_away(self) -> Iterator[None]:
+        """Inside a call of the provider: the world does something on its behalf."""
+        before, self._calls = self._calls, 0
+        try:
+            yield
+        finally:
+            self._calls = before
 
     def see(self, event: str, arguments: tuple[Any, ...]) -> None:
-        if self._busy:
+        if not self._calls and threading.get_ident() == self._thread:
             return
         if event == "open":
             self._opened(arguments)
