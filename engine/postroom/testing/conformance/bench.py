@@ -422,7 +422,8 @@ class Bench:
     @contextlib.contextmanager
     def captured(self) -> Iterator[None]:
         """Around every call of the provider."""
-        with contextlib.redirect_stdout(self.printed), contextlib.redirect_stderr(self.printed):
+        watching = self.guard.calling() if self.guard is not None else contextlib.nullcontext()
+        with contextlib.redirect_stdout(self.printed), contextlib.redirect_stderr(self.printed), watching:
             yield
 
     def next_run(self) -> int:

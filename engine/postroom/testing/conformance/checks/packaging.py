@@ -96,7 +96,7 @@ def import_is_quiet(bench: Bench) -> None:
     module = importlib.util.module_from_spec(found)
     sys.modules[name] = module
     try:
-        with guard.watching(), bench.captured():
+        with guard.watching(), guard.calling(), bench.captured():
             found.loader.exec_module(module)
     except Exception as error:
         raise CheckFailed(f"{name} can be imported", one_line(error)) from error

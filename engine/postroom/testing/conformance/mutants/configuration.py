@@ -22,7 +22,7 @@ from postroom.testing.conformance.mutants import mutant
 from postroom.testing.conformance.mutants.plain import PlainPop3
 from postroom.testing.conformance.subject import Subject
 
-CAPABILITIES = frozenset({Capability.STATEFUL, Capability.CHECK, Capability.DELETE})
+CAPABILITIES = frozenset({Capability.STATEFUL, Capability.CHECK})
 
 
 class WantsMore(Pop3Provider):

@@ -16,7 +16,7 @@ from postroom.testing.conformance.mutants import mutant
 from postroom.testing.conformance.mutants.plain import PlainPop3
 
 
-@mutant("LIF-01", "cannot run once it was checked", says="the line is used up", also=("LIF-02", "LIF-05"))
+@mutant("LIF-01", "cannot run once it was checked", says="the line is used up", also=("LIF-02", "LIF-05", "LIF-12"))
 class UsedUp(Pop3Provider):
     def on_check(self, ctx: Any) -> Any:
         report = super().on_check(ctx)
@@ -47,7 +47,7 @@ class AlwaysGood(Pop3Provider):
             return CheckReport("all is well")
 
 
-@mutant("LIF-04", "tries again for ever", says="hour past its deadline", also=("LIF-03",))
+@mutant("LIF-04", "tries again for ever", says="hour past its deadline", also=("LIF-03", "CFG-09"))
 class TriesForEver(Pop3Provider):
     def on_check(self, ctx: Any) -> CheckReport:
         while True:
