@@ -191,3 +191,8 @@ def test_scalars_that_are_none(kind: str, text: str) -> None:
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), (" false ", False), ("0", False)])
 def test_the_four_spellings_of_a_boolean(text: str, value: bool) -> None:
     assert codec.read_as(etree.fromstring(f"<a>{text}</a>"), "boolean") is value
+
+
+@pytest.mark.parametrize(("value", "text"), [(50.0, "50"), (0.0, "0"), (33.5, "33.5"), (1e22, "1e+22")])
+def test_whole_numbers_have_no_point(value: float, text: str) -> None:
+    assert f">{text}<" in codec.write("PercentComplete", "double", value, Version.EXCHANGE_2016)

@@ -56,6 +56,10 @@ def _scalar(value: Any) -> str:
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
+    if isinstance(value, float):
+        return str(value).removesuffix(
+            ".0"
+        )  # "50", as Exchange writes it: DavMail copies it into PERCENT-COMPLETE, which is an integer
     return value.isoformat() + "Z" if isinstance(value, date) else str(value)
 
 
