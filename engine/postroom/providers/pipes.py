@@ -52,7 +52,7 @@ class Pipes:
                 env=dict(env),
                 cwd=cwd,
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, IndexError) as error:
             reason = getattr(error, "strerror", None) or "not a command"
             raise ConfigError(
                 f"the provider's program {printable(command[0]) if command else ''!r} cannot be started: {reason}"
@@ -99,9 +99,7 @@ class Pipes:
                 line = bytes(self._buffer[:end])
                 del self._buffer[: end + 1]
                 self._searched = 0
-                if line.strip():
-                    return read_line(line)
-                continue
+                return read_line(line)
             self._searched = len(self._buffer)
             if len(self._buffer) > self._longest:
                 raise ProtocolError(

@@ -69,7 +69,7 @@ function entries(xml) {
   return [...xml.matchAll(/<item[\s>]([\s\S]*?)<\/item>/g)].map(([, inner]) => {
     const field = (name) => plain((new RegExp(`<${name}[^>]*>([\\s\\S]*?)</${name}>`).exec(inner) ?? ['', ''])[1]);
     const link = field('link'), id = field('guid') || link || field('title');
-    return { id, link, title: field('title'), text: field('description'), when: Date.parse(field('pubDate')) };
+    return { id, link, title: field('title'), text: field('description').replace(/<[^>]*>/g, ' ').trim(), when: Date.parse(field('pubDate')) };
   }).filter((entry) => entry.id);
 }
 
