@@ -1,4 +1,4 @@
-"""A laboratory for each test: an organization on the router channel, and a file."""
+"""A stage for each test: an organization on the router channel, and a file."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from postroom.testing.router_stage import RouterStage
 from postroom.testing.scene import Scene
-from router.router_bench import Laboratory, Source, fresh_source
 
 
 @pytest.fixture
-def source() -> Source:
-    return fresh_source()
-
-
-@pytest.fixture
-def lab(tmp_path: Path, source: Source) -> Iterator[Laboratory]:
-    with Scene() as scene:
-        made = Laboratory(scene, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+def stage(tmp_path: Path) -> Iterator[RouterStage]:
+    with Scene() as scene, RouterStage(scene, tmp_path) as made:
+        yield made

@@ -144,7 +144,7 @@ class EmailRouter:
         return self.runtime.tick()
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Tick until `stop` was called, or `until` says so, and what runs has ended."""
+        """Tick until `until` says so, or until `stop` was called and what runs has ended."""
         while not (self._stopping or until()):
             self.tick()
             pause = max(0.001, self._times.look - self.clock.monotonic())
@@ -152,7 +152,8 @@ class EmailRouter:
                 self.clock.sleep(pause)
             else:
                 self.runtime.wait(pause)
-        self.runtime.run_until_idle()
+        if self._stopping:
+            self.runtime.run_until_idle()
 
     def next_look(self) -> float | None:
         """Seconds until something is due by itself; None: never."""
@@ -195,6 +196,8 @@ class EmailRouter:
         """Put the file's present words into force, or `file`. What did not change goes on undisturbed; a run of what changed or went ends after the message
         that it is at. A file with errors changes nothing, and is told."""
         problems: list[Problem] = []
+        if self._stopping:
+            return ReloadReport(unchanged=tuple(self._instances))
         if file is None and self._source is not None:
             found, problems = self._source.read()
             if found is None:
@@ -388,7 +391,9 @@ class EmailRouter:
     # -- scheduling ---------------------------------------------------------------------------------------------------
 
     def schedule(self, instance: Instance, wait: float) -> None:
-        """Have it run after `wait` seconds."""
+        """Have it run after `wait` seconds; never again once the router is to end."""
+        if self._stopping:
+            return
         work = Work(self, instance)
         point = self.clock.monotonic() + wait
         instance.next_point, instance.next_due = point, self.clock.now() + timedelta(seconds=wait)
