@@ -2,6 +2,9 @@
 
     def test_it(postroom_scene): ...            # a world, an organization, its engine
 
+    class TestRss(ProviderSuite):               # from postroom.testing.conformance: one test for each check of the kit
+        provider = RssProvider
+
 With `postroom_collect_features = true` in the ini file, `.feature` files are collected as they are, with no Python file beside them. Nothing is
 automatic otherwise, and nothing heavy is imported until a fixture or a feature asks for it.
 """
@@ -11,6 +14,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import os
+import sys
 import types
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -72,6 +76,15 @@ def pytest_collect_file(file_path: Any, parent: pytest.Collector) -> pytest.Coll
     if file_path.suffix == ".feature" and parent.config.getini("postroom_collect_features"):
         return FeatureModule.from_parent(parent, path=file_path)
     return None
+
+
+def pytest_pycollect_makeitem(collector: Any, name: str, obj: object) -> pytest.Collector | None:
+    """A class that inherits from `ProviderSuite`. Whoever has one has imported the kit; nobody else does for this question."""
+    if not isinstance(obj, type) or "postroom.testing.conformance.subject" not in sys.modules:
+        return None
+    from postroom.testing.conformance.suite import collected
+
+    return collected(collector, name, obj)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -15,7 +15,7 @@ MESSAGES = 100
 FLOOR = 10.0
 """Messages a second against the fake servers that anything reaches (ours); the figure itself is in the report."""
 POLLS = 20
-GROWTH = 64 * 1024
+GROWTH = 256 * 1024
 OUR_OWN = (
     "*/postroom_simulator/*",
     "*/conformance/[a-l]*.py",
