@@ -262,3 +262,9 @@ def test_folders_are_never_soft_deleted(world: World, ann: Asker) -> None:
     assert len(held(world, Role.DELETIONS)) == 1
     shape = "<FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape>"
     assert ann.code(f"<GetFolder>{shape}<FolderIds>{by_id(made)}</FolderIds></GetFolder>") == "ErrorItemNotFound"
+
+
+@pytest.mark.parametrize("version", ["Exchange2010_SP1", "Exchange2013", "Exchange2013_SP1"])
+def test_names_that_an_old_version_does_not_know_are_not_said(archived: World, ann: Asker, version: str) -> None:
+    """Reference 2: archiveinbox is a name since 2013 SP1; what bears it is shown without."""
+    assert ann.names(named("archivemsgfolderroot"), version=version) == ["Inbox", "Deleted Items"]

@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from postroom_simulator.ews.call import Call, Value
+from postroom_simulator.ews.entry_ids import encoded, folder_entry
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended, Path, path_of
-from postroom_simulator.ews.ids import Id, Kind, mailbox_number, write_id
 from postroom_simulator.store.interface import Folder, Role
 
 __all__ = ["extended_value", "folder_extended", "kept_extended", "without"]
@@ -69,7 +69,7 @@ def _kind(_: Call, folder: Folder) -> int:
 
 
 def _id(_: Call, folder: Folder) -> str:
-    return write_id(Id(Kind.FOLDER, mailbox_number(folder.account), folder.uid)).replace(".", "/").replace("-", "+") + "=="
+    return encoded(folder_entry(folder.account, folder.uid), "EntryId")
 
 
 _TAGS: Mapping[int | None, tuple[tuple[str, ...], Maker]] = MappingProxyType(

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.codec import moment
+from postroom_simulator.ews.entry_ids import item_entry
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended
 from postroom_simulator.ews.items.extended import path_of_property, text_of, values_of
@@ -138,20 +139,8 @@ def _put_private(properties: Value, text: Any) -> None:
 
 
 def entry_id(item: Item) -> bytes:
-    """PidTagEntryId, of the lengths that real ones have (MS-OXCDATA 2.2.4.2). Like the item's id it changes when the item is moved."""
-    return (
-        bytes(4) + _guid(item.account) + struct.pack(">H", 7) + _global(item.folder) + bytes(2) + _global(item.uid) + bytes(2)
-    )
-
-
-def _guid(text: str) -> bytes:
-    import hashlib
-
-    return hashlib.sha256(text.encode()).digest()[:16]
-
-
-def _global(number: int) -> bytes:
-    return b"\x00" * 14 + struct.pack(">Q", number)
+    """PidTagEntryId. Like the item's id it changes when the item is moved."""
+    return item_entry(item.account, item.folder, item.uid)
 
 
 def record_key(item: Item) -> bytes:

@@ -277,9 +277,9 @@ def _wanted(call: Call, kind: Kind, shape: Shape) -> list[str]:
         names = [*ITEM_DEFAULT, *kind.default]
     else:
         names = [name for name in children if name not in BY_NAME]
+    names += [name for name in shape.elements if name not in ("MimeContent", "ExtendedProperty")]
     if shape.light:
         names = [name for name in names if name not in HEAVY]
-    names += [name for name in shape.elements if name not in ("MimeContent", "ExtendedProperty")]
     version: Version = call.version
     return [name for name in dict.fromkeys(names) if name in children and children[name].since <= version]
 

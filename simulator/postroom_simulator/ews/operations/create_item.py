@@ -8,6 +8,7 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import target_folder
 from postroom_simulator.ews.items.hooks import RESPONSES, hooks_of, respond
 from postroom_simulator.ews.items.kinds import Kind
+from postroom_simulator.ews.items.moving import check_target
 from postroom_simulator.ews.items.sending import check_recipients, send
 from postroom_simulator.ews.items.view import item_id
 from postroom_simulator.ews.items.writing import New, check_folder, new_properties, standard_folder, store_new
@@ -52,5 +53,6 @@ def _folder(call: Call, request: Value, kind: Kind, role: Role) -> Folder:
         folder = target_folder(call, request["SavedItemFolderId"], "create")
     else:
         folder = call.store.folder(canonical(call.account.address), role)
+    check_target(folder)
     check_folder(kind, folder)
     return folder

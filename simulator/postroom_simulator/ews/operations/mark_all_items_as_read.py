@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, answer
-from postroom_simulator.ews.folders import find_folder
+from postroom_simulator.ews.folders import find_folder, is_search
 from postroom_simulator.ews.items.receipts import acknowledge
+from postroom_simulator.ews.search.folders import found_in
 
 
 def handle(call: Call, request: Value) -> Value:
@@ -14,7 +15,8 @@ def handle(call: Call, request: Value) -> Value:
         with call.world.lock:
             folder = find_folder(call, *reference)
             call.service.check_access(call, folder, "edit")
-            items = [item for item in call.store.items(folder.uid) if item.read != read]
+            there = found_in(call, folder) if is_search(folder) else call.store.items(folder.uid)
+            items = [item for item in there if item.read != read]
             call.store.set_read([item.uid for item in items], read)
             if read:
                 for item in items:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from postroom_simulator.ews.archive import kin
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Field
@@ -128,7 +129,7 @@ def _candidates(call: Call, folder: Folder, traversal: str) -> list[Item]:
     if traversal == "Associated":
         found = [item for item in call.store.items(folder.uid) if ASSOCIATED in item.flags]
     else:  # what was deleted softly lies in Recoverable Items
-        dumpster = call.store.folder(folder.account, Role.DELETIONS)
+        dumpster = kin(call.store, folder, Role.DELETIONS)
         found = [item for item in call.store.items(dumpster.uid) if item.origin == folder.uid]
     return sorted(found, key=lambda item: (item.received, item.uid), reverse=True)
 
