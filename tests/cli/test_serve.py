@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import poplib
+import re
 import signal
 import smtplib
 import ssl
@@ -13,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -83,6 +86,44 @@ def test_messages_are_imported_and_people_made_up(tmp_path: Path) -> None:
         pop3.quit()
 
 
+def counted(ready: dict[str, Any], address: str, *folders: str) -> list[int]:
+    """TotalCount of well-known folders, over EWS."""
+    names = "".join(f'<t:DistinguishedFolderId Id="{name}"/>' for name in folders)
+    spaces = "http://schemas.microsoft.com/exchange/services/2006"
+    body = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="{spaces}/messages" xmlns:t="{spaces}/types"><s:Header>'
+        '<t:RequestServerVersion Version="Exchange2016"/></s:Header><s:Body><m:GetFolder><m:FolderShape><t:BaseShape>Default</t:BaseShape>'
+        f"</m:FolderShape><m:FolderIds>{names}</m:FolderIds></m:GetFolder></s:Body></s:Envelope>"
+    )
+    login = base64.b64encode(f"{address}:secret".encode()).decode()
+    request = Request(ready["ews"]["url"], body.encode(), {"Authorization": f"Basic {login}", "Content-Type": "text/xml"})
+    with urlopen(request, timeout=30) as answer:
+        return [int(text) for text in re.findall(r"TotalCount>(\d+)<", answer.read().decode())]
+
+
+def test_contacts_appointments_and_archives_are_made_up() -> None:
+    given = (
+        "--account",
+        "ada@alder.test:secret",
+        "--people",
+        "2",
+        "--contacts",
+        "4",
+        "--appointments",
+        "5",
+        "--archive",
+        "ada@alder.test",
+    )
+    with serving(*given) as (ready, _):
+        ada, somebody, *_ = ready["accounts"]
+        contacts, calendar, tasks = counted(ready, somebody, "contacts", "calendar", "tasks")
+        assert contacts >= 4
+        assert calendar >= 6
+        assert tasks == 5
+        assert counted(ready, ada, "contacts", "tasks", "archiveinbox") == [0, 5, 0]
+        assert counted(ready, somebody, "archiveinbox") == []
+
+
 def test_the_same_seed_makes_the_same_people() -> None:
     with serving("--people", "3", "--seed", "7") as (first, _), serving("--people", "3", "--seed", "7") as (second, _):
         assert first["accounts"] == second["accounts"]
@@ -145,6 +186,7 @@ def test_traffic_is_shown_as_it_happens() -> None:
         (["--faults", "/nowhere/faults.toml"], "/nowhere/faults.toml"),
         (["--account", "a@x.test:1", "--account", "a@x.test:2"], "a@x.test"),
         (["--people", "-1"], "--people"),
+        (["--contacts", "3"], "--contacts"),
         (["--ca-file", "/nowhere/ca.pem"], "/nowhere/ca.pem"),
     ],
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from postroom.cli.serve_world import Ways, furnish, set_troubles, set_ways, shown_message
+from postroom.cli.serve_world import MadeUp, Ways, furnish, set_troubles, set_ways, shown_message
 
 if TYPE_CHECKING:
     from postroom_simulator import World
@@ -63,6 +63,24 @@ def serve(
     people: Annotated[
         int, typer.Option(min=0, max=10_000, metavar="N", help="Make up N people with mail in their Inboxes; password: secret.")
     ] = 0,
+    contacts: Annotated[
+        int,
+        typer.Option(
+            min=0, max=10_000, metavar="N", help="Give each of the people N contacts, and a list or two of them. With --people."
+        ),
+    ] = 0,
+    appointments: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=1000,
+            metavar="N",
+            help="Give each mailbox N appointments and tasks of the weeks around now, a weekly series and meetings with the others.",
+        ),
+    ] = 0,
+    archive: Annotated[
+        list[str] | None, typer.Option("--archive", metavar="ADDRESS", help="Give that mailbox an archive (EWS). Repeatable.")
+    ] = None,
     smtp_port: Annotated[
         int, typer.Option(min=0, max=65535, metavar="PORT", help="SMTP with STARTTLS; 0 picks a free port.")
     ] = 0,
@@ -204,7 +222,8 @@ def serve(
     with ExitStack() as open_files:
         try:
             open_files.callback(world.close)
-            furnish(world, account or [], import_ or [], people, quota)
+            made_up = MadeUp(people, contacts, appointments)
+            furnish(world, account or [], import_ or [], made_up, quota, archive or [])
             set_ways(world, ways)
             set_troubles(world, tls_trouble or [])
             for fault in load_faults(faults) if faults is not None else ():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from postroom_simulator import World
     from postroom_simulator.journal import Entry
 
-__all__ = ["Ways", "furnish", "set_troubles", "set_ways", "shown_message"]
+__all__ = ["MadeUp", "Ways", "furnish", "set_troubles", "set_ways", "shown_message"]
 
 Relay = Literal["anyone", "authenticated", "nobody"]
 
@@ -41,6 +41,15 @@ class Ways:
     key: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MadeUp:
+    """How much is made up: people with mail, contacts of each of them, and appointments of every mailbox."""
+
+    people: int = 0
+    contacts: int = 0
+    appointments: int = 0
+
+
 def _pair(text: str, separator: str, option: str, shape: str) -> tuple[str, str]:
     """Splits at the first separator. The text itself is not repeated in the error: it may hold a password."""
     left, found, right = text.partition(separator)
@@ -49,21 +58,39 @@ def _pair(text: str, separator: str, option: str, shape: str) -> tuple[str, str]
     return left, right
 
 
-def furnish(world: World, accounts: Iterable[str], imports: Iterable[str], people: int, quota: int | None) -> None:
-    """Mailboxes, people and mail. `quota`: octets that each of them may hold."""
+def furnish(
+    world: World,
+    accounts: Iterable[str],
+    imports: Iterable[str],
+    made_up: MadeUp,
+    quota: int | None,
+    archives: Iterable[str] = (),
+) -> None:
+    """Mailboxes, people, mail and calendars. `quota`: octets that each of them may hold; `archives`: addresses of those that have one. Raises
+    typer.BadParameter, SimulatorError."""
     from postroom_simulator.imports import import_into
     from postroom_simulator.populate import populate
+    from postroom_simulator.populate_calendars import populate_calendar
 
     for text in accounts:
         address, password = _pair(text, ":", "--account", "ADDRESS:PASSWORD, for example ada@example.test:secret")
         world.add_account(address, password)
-    if people:
-        populate(world, people=people, messages=10 * people)
+    if made_up.contacts and not made_up.people:
+        raise typer.BadParameter("contacts are made up for made-up people: --people N", param_hint="--contacts")
+    if made_up.people:
+        populate(world, people=made_up.people, messages=10 * made_up.people, contacts=made_up.contacts)
     for text in imports:
         address, path = _pair(text, "=", "--import", "ADDRESS=PATH, for example ada@example.test=mail/")
         if world.directory.get(address) is None:
             world.add_account(address)
         import_into(world, address, path, complain=lambda problem: typer.echo(f"postroom serve: {problem}", err=True))
+    for address in archives:
+        if world.directory.get(address) is None:
+            world.add_account(address)
+        world.store.open_archive(world.directory.account(address).address)
+    if made_up.appointments:
+        few = max(1, made_up.appointments // 5)
+        populate_calendar(world, appointments=made_up.appointments, tasks=made_up.appointments, series=few, meetings=few)
     if quota is not None:
         for account in world.directory.accounts():
             world.set_quota(account.address, quota)
