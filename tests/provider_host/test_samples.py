@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -13,16 +12,12 @@ from provider_scene import Running, running
 
 from postroom.errors import ConfigError, MessageError, PermissionDenied, ProtocolError, TransientError
 from postroom.model.verdict import ReasonCode, Verdict
+from postroom.providers.configuration.router_file import from_registry, read
 from postroom.providers.contract import Capability, Direction, Disposition
 from postroom.providers.process import foreign, sample
-from postroom.providers.registry import verify
+from postroom.providers.registry import Registry, verify
 
-
-def program(name: str) -> str:
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
-    return found
+Program = Callable[[str], str]
 
 
 class TestShell:
@@ -35,11 +30,11 @@ class TestShell:
         return made
 
     @pytest.fixture
-    def one(self, folder: Path) -> Iterator[Running]:
+    def one(self, folder: Path, program: Program) -> Iterator[Running]:
         with running([program("sh"), str(sample("folder.sh"))], {"Folder": str(folder)}) as made:
             yield made
 
-    def test_it_says_what_it_is(self) -> None:
+    def test_it_says_what_it_is(self, program: Program) -> None:
         kind = foreign([program("sh"), str(sample("folder.sh"))])
         assert (kind.spec.name, kind.spec.direction) == ("folder", Direction.INBOUND)
         assert kind.spec.capabilities == {Capability.CHECK}
@@ -82,7 +77,7 @@ class TestShell:
         assert one.provider.run(one.context()).delivered == 3
         assert one.log.events == ["folder.skipped"]
 
-    def test_check(self, one: Running, folder: Path, tmp_path: Path) -> None:
+    def test_check(self, one: Running, tmp_path: Path, program: Program) -> None:
         assert one.provider.check(one.context()).detail == "the folder can be read"
         assert one.gateway.calls == []
         for name, kind in (("none", PermissionDenied), ("n\xf6ne", ConfigError)):
@@ -135,7 +130,7 @@ class TestNode:
             thread.join()
 
     @pytest.fixture
-    def one(self, feed: Feed) -> Iterator[Running]:
+    def one(self, feed: Feed, program: Program) -> Iterator[Running]:
         values = {"FeedUrl": feed.url, "To": "me@sim.test"}
         with running([program("node"), str(sample("feed.mjs"))], values, grace=2.0) as made:
             yield made
@@ -178,3 +173,23 @@ class TestNode:
     def test_check(self, one: Running) -> None:
         assert one.provider.check(one.context()).detail == "3 entries"
         assert one.gateway.calls == []
+
+
+def test_named_in_a_configuration(program: Program, tmp_path: Path) -> None:
+    shell, registry = program("sh"), Registry()
+    text = f"""<Configuration><SystemConfiguration/>
+      <ProviderConfiguration><ProviderClassName>process:{shell} {sample("folder.sh")}</ProviderClassName><Folder>{tmp_path}</Folder></ProviderConfiguration>
+      <ProviderConfiguration><ProviderClassName>isolated:postroom.providers.builtin.pop3:Pop3Provider</ProviderClassName>
+        <EmailServer>mail.test</EmailServer><EmailPort>110</EmailPort><EmailUser>a</EmailUser><EmailPassword>b</EmailPassword></ProviderConfiguration>
+      </Configuration>"""
+    file, problems = read(text.encode(), strict=True, resolve=from_registry(registry))
+    assert file is not None, problems
+    assert [entry.provider.name for entry in file.providers] == ["folder", "pop3"]
+    assert file.providers[0].identity != file.providers[1].identity
+    assert registry.find(f"process:{shell} {sample('folder.sh')}").spec is file.providers[0].provider
+
+
+@pytest.mark.parametrize("name", ["process:", "process:'", "process:/none/such", "isolated:none"])
+def test_named_wrongly(name: str) -> None:
+    with pytest.raises(ConfigError):
+        Registry().find(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import shlex
 import threading
 import traceback
 from collections.abc import Iterable, Mapping
@@ -196,8 +197,11 @@ class Registry:
             return self._known.get(name)
 
     def find(self, name: str) -> type[Provider]:
-        """The provider of a name, an alias or a class path `package.module:Class`. Raises ConfigError, naming the nearest name."""
+        """The provider of a name, an alias or a class path `package.module:Class`; `process:COMMAND`, a program in any language; `isolated:NAME`,
+        a provider in a Python process of its own. Raises ConfigError, naming the nearest name."""
         found = self.look(name)
+        if found is None and name.startswith(("process:", "isolated:")):
+            found = self._known[name] = self._in_a_process(name)
         if isinstance(found, BrokenProvider):
             raise found.refuse()
         if found is not None:
@@ -209,6 +213,18 @@ class Registry:
             return loaded
         near = get_close_matches(name, [*self.names(), *self.aliases], n=1)
         raise ConfigError(f"no provider is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+
+    def _in_a_process(self, name: str) -> type[Provider]:
+        from postroom.providers.process import foreign, isolated
+
+        how, _, what = name.partition(":")
+        if how == "isolated":
+            return isolated(self.find(what))
+        try:
+            command = shlex.split(what)
+        except ValueError as wrong:
+            raise ConfigError(f"{name!r} names no program: {wrong}") from None
+        return foreign(command)
 
     def _chosen(self, name: str) -> tuple[_Offer | None, list[_Offer]]:
         """Whose provider a name means, and who else offers it. A built-in name is nobody else's without being preferred."""
