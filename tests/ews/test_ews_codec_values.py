@@ -188,6 +188,11 @@ def test_scalars_that_are_none(kind: str, text: str) -> None:
         codec.read_as(etree.fromstring(f"<a>{text}</a>"), kind)
 
 
+@pytest.mark.parametrize("inside", ["text", "&lt;&amp;", 'a<x xmlns="urn:x">y</x>b<z xmlns="urn:z"/>c', ""])
+def test_what_may_be_anything_is_taken_as_it_is(inside: str) -> None:
+    assert codec.read_as(etree.fromstring(f"<a>{inside}</a>"), "any") == inside
+
+
 @pytest.mark.parametrize(("text", "value"), [("1", True), ("TRUE", True), (" false ", False), ("0", False)])
 def test_the_four_spellings_of_a_boolean(text: str, value: bool) -> None:
     assert codec.read_as(etree.fromstring(f"<a>{text}</a>"), "boolean") is value

@@ -103,7 +103,7 @@ def _read(element: etree._Element, kind: str, version: Version, restriction: str
     if element.get(_NIL, "").strip() in ("true", "1"):
         return None
     if kind in SIMPLE:
-        return _simple(_text(element) if kind != "any" else "", kind, element, restriction)
+        return _simple(_text(element) if kind != "any" else element.text or "", kind, element, restriction)
     spec = type_named(kind)
     if spec.values:
         return _enumerated(element, _local(element), _text(element), spec, version)

@@ -21,6 +21,8 @@ _MARK = b"PRCV"
 
 def handle(call: Call, request: Value) -> Value:
     asked = request["Conversations"].get("Conversation") or []
+    if not asked:  # fits the schema, and no answer to it would (our choice)
+        raise EwsError("ErrorInvalidArgument", "No conversation is named.")
     shape = item_shape(request["ItemShape"])
     limit = request.get("MaxItemsToReturn", MOST)
     try:

@@ -13,5 +13,8 @@ def handle(call: Call, request: Value) -> Value:
     asked = frozenset(request.get("MailTipsRequested", "All").split()) or frozenset({"All"})
     if len(recipients) > LIMIT:
         return failure(EwsError("ErrorExceededMaxRecipientLimit"))
-    messages = [success(MailTips=tips_for(call, one, asked)) for one in recipients]
+    nobody = EwsError("ErrorMissingInformationEmailAddress")
+    messages = [
+        success(MailTips=tips_for(call, one, asked)) if one.get("EmailAddress") else failure(nobody) for one in recipients
+    ]
     return success(ResponseMessages={"MailTipsResponseMessageType": messages} if messages else None)
