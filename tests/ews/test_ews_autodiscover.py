@@ -214,3 +214,49 @@ def test_the_journal_names_it(world: World) -> None:
         ("Autodiscover", ANN),
         ("GetUserSettings", ANN),
     ]
+
+
+# -- elsewhere, and not now
+
+
+def test_every_request_is_sent_elsewhere_before_anybody_logs_in(world: World) -> None:
+    """Section 17: a 302, as organizations answer that moved; no credentials are asked for."""
+    world.ews.autodiscover.moved = "https://autodiscover.elsewhere.test/"
+    for path in ("/Autodiscover/Autodiscover.xml", SOAP):
+        answer = ask(world, pox(ANN), auth="", path=path)
+        assert (answer.status, dict(answer.headers)["Location"]) == (302, f"https://autodiscover.elsewhere.test{path.lower()}")
+
+
+@pytest.mark.parametrize("code", ["ServerBusy", "InternalServerError"])
+def test_a_server_that_cannot_answer_now(world: World, code: str) -> None:
+    """Section 17: the codes beside those of redirects; of one user, of one domain."""
+    world.ews.autodiscover.failures = {ANN: code, "sim.test": code}
+    assert found(ask(world, pox(ANN)).body, "ErrorCode") == ["500"]
+    answer = ask(world, soap([ANN, "nobody@other.test"], ["ExternalEwsUrl"]), path=SOAP)
+    assert found(answer.body, "ErrorCode") == ["NoError", code, "InvalidUser"]
+    domains = ask(world, soap(["sim.test"], ["ExternalEwsUrl"], "GetDomainSettings"), path=SOAP)
+    assert found(domains.body, "ErrorCode") == ["NoError", code]
+
+
+def test_settings_without_a_value_and_settings_that_nobody_knows(world: World) -> None:
+    """Section 17: InvalidSetting."""
+    answer = ask(world, soap([ANN], ["ExternalPhotosUrl", "MobileMailboxPolicy", "FavouriteColour"]), path=SOAP)
+    assert found(answer.body, "ErrorCode") == ["NoError", "NoError", "SettingIsNotAvailable", "InvalidSetting"]
+    assert found(answer.body, "Value")[0].endswith("/EWS/Exchange.asmx/s")
+
+
+def test_redirects_by_soap(world: World) -> None:
+    """Section 17: RedirectAddress and RedirectUrl, with their target, for users and for domains."""
+    world.ews.autodiscover.redirects = {
+        ANN: "ann@elsewhere.test",
+        "bob@sim.test": "https://elsewhere.test/autodiscover/autodiscover.svc",
+    }
+    answer = ask(world, soap([ANN, "bob@sim.test"], ["ExternalEwsUrl"]), path=SOAP)
+    assert found(answer.body, "ErrorCode") == ["NoError", "RedirectAddress", "RedirectUrl"]
+    assert found(answer.body, "RedirectTarget") == [
+        "ann@elsewhere.test",
+        "https://elsewhere.test/autodiscover/autodiscover.svc",
+    ]
+    world.ews.autodiscover.redirects = {"sim.test": "https://elsewhere.test/"}
+    moved = ask(world, soap(["sim.test"], ["ExternalEwsUrl"], "GetDomainSettings"), path=SOAP)
+    assert found(moved.body, "ErrorCode") == ["NoError", "RedirectUrl"]

@@ -12,8 +12,10 @@ from postroom_simulator import World
 from postroom_simulator.errors import WorldError
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.throttling import Budget
+from postroom_simulator.faults import Reply, When
 
 BOBS = "Basic Ym9iQHNpbS50ZXN0Omh1c2g="
+GET_INBOX = envelope(get_folder())
 BUSY = "The server cannot service this request right now. Try again later."
 
 
@@ -153,3 +155,42 @@ def test_no_limits_any_more(world: World) -> None:
     direct(world, get_folder())
     world.ews.throttling.clear()
     assert direct(world, get_folder()).status == 200
+
+
+LIMITS = (
+    "ErrorServerBusy",
+    "ErrorExceededConnectionCount",
+    "ErrorExceededFindCountLimit",
+    "ErrorExceededSubscriptionCount",
+    "ErrorTooManyObjectsOpened",
+    "ErrorTimeoutExpired",
+    "ErrorInternalServerTransientError",
+)
+
+
+@pytest.mark.parametrize("code", LIMITS)
+@pytest.mark.parametrize("operation", ["GetFolder", "FindItem"])
+def test_each_limit_can_be_made_to_hit_each_operation(world: World, code: str, operation: str) -> None:
+    """Section 16: a fault table's word, once, for one operation; the next call is served."""
+    world.faults.add(When("ews", operation, nth=1), Reply(code, "[BackOffMilliseconds=1500]"))
+    body = {"GetFolder": GET_INBOX, "FindItem": wire.envelope(wire.find_item())}
+    other = "FindItem" if operation == "GetFolder" else "GetFolder"
+    assert wire.codes(wire.direct(world, body[other]).body) == ["NoError"]
+    hit = wire.direct(world, body[operation])
+    assert (hit.status, wire.codes(hit.body)) == (500, [code])
+    assert b'Name="BackOffMilliseconds">1500<' in hit.body
+    assert wire.codes(wire.direct(world, body[operation]).body) == ["NoError"]
+
+
+def test_budgets_refill_with_the_worlds_clock(world: World) -> None:
+    """Section 16: BackOffMilliseconds is how long it takes until the next call is there; half of it is not enough."""
+    world.ews.throttling.add(Budget(calls=2, seconds=60))
+    served = [wire.codes(wire.direct(world, GET_INBOX).body) for _ in range(3)]
+    assert served == [["NoError"], ["NoError"], ["ErrorServerBusy"]]
+    world.clock.sleep(15)
+    assert wire.codes(wire.direct(world, GET_INBOX).body) == ["ErrorServerBusy"]
+    world.clock.sleep(15)
+    assert wire.codes(wire.direct(world, GET_INBOX).body) == ["NoError"]
+    world.clock.sleep(3600)
+    served = [wire.codes(wire.direct(world, GET_INBOX).body)[0] for _ in range(3)]
+    assert served == ["NoError", "NoError", "ErrorServerBusy"]

@@ -21,7 +21,7 @@ from postroom_simulator.ews.versions import Version
 if TYPE_CHECKING:
     from postroom_simulator.ews.exchange import Exchange
 
-__all__ = ["SETTINGS", "Autodiscover", "answer"]
+__all__ = ["KNOWN", "SETTINGS", "Autodiscover", "answer"]
 
 POX, SOAP = "/autodiscover/autodiscover.xml", "/autodiscover/autodiscover.svc"
 _A = "http://schemas.microsoft.com/exchange/2010/Autodiscover"
@@ -38,16 +38,29 @@ class Autodiscover:
     """Settings of a world.
 
     redirects  by address or domain: another address, or the URL of another Autodiscover; the first match counts, addresses before domains
+    moved      where every request is sent to by a 302, before anybody logs in ("https://autodiscover.elsewhere.test"); None: nowhere
+    failures   by address or domain: the error code that GetUserSettings or GetDomainSettings has for it, "ServerBusy" or "InternalServerError"; POX says
+               error 500 then
     secure     what a GET over plain http is sent to ("https://autodiscover.example.test"); None: the same host by https
     """
 
     redirects: dict[str, str] = field(default_factory=dict)
     secure: str | None = None
+    moved: str | None = None
+    failures: dict[str, str] = field(default_factory=dict)
 
     def redirect(self, address: str) -> str | None:
-        wanted = canonical(address)
-        known = {canonical(f"x@{name}")[2:] if "@" not in name else canonical(name): to for name, to in self.redirects.items()}
-        return known.get(wanted) or known.get(wanted.rpartition("@")[2])
+        return _of(self.redirects, address)
+
+    def failure(self, address: str) -> str | None:
+        return _of(self.failures, address)
+
+
+def _of(settings: Mapping[str, str], address: str) -> str | None:
+    """What is set for an address, or for its domain."""
+    wanted = canonical(address)
+    known = {canonical(f"x@{name}")[2:] if "@" not in name else canonical(name): one for name, one in settings.items()}
+    return known.get(wanted) or known.get(wanted.rpartition("@")[2])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +107,8 @@ SETTINGS: Mapping[str, Callable[[_Person], str]] = {
     "ExternalEwsUrl": lambda who: f"{who.base}/EWS/Exchange.asmx",
     "InternalOABUrl": lambda who: f"{who.base}/OAB/",
     "ExternalOABUrl": lambda who: f"{who.base}/OAB/",
+    "InternalPhotosUrl": lambda who: f"{who.base}/EWS/Exchange.asmx/s",
+    "ExternalPhotosUrl": lambda who: f"{who.base}/EWS/Exchange.asmx/s",
     "InternalEcpUrl": lambda who: f"{who.base}/owa/",
     "ExternalEcpUrl": lambda who: f"{who.base}/owa/",
     "CasVersion": lambda who: who.version,
@@ -104,7 +119,20 @@ SETTINGS: Mapping[str, Callable[[_Person], str]] = {
     "MapiHttpEnabled": lambda _: "False",
     "UserMSOnline": lambda _: "False",
 }
-"""What GetUserSettings knows; other names are answered SettingIsNotAvailable."""
+"""What GetUserSettings has a value of."""
+_PARTS = ("Voicemail", "EmailSubscriptions", "TextMessaging", "DeliveryReport", "RetentionPolicyTags", "Publishing", "Photo", "Connect", "Extension",
+          "TeamMailbox", "TeamMailboxCreating", "TeamMailboxEditing", "TeamMailboxHiding")  # fmt: skip
+KNOWN = frozenset(SETTINGS) | frozenset(
+    [
+        *(f"{side}Ecp{part}Url" for side in ("Internal", "External") for part in _PARTS),
+        *(f"Ecp{part}UrlFragment" for part in _PARTS),
+        *(f"{side}{what}Connections" for side in ("Internal", "External") for what in ("Pop3", "Imap4", "Smtp")),
+        *(f"{side}{what}" for side in ("Internal", "External") for what in ("UMUrl", "WebClientUrls", "ServerExclusiveConnect")),
+        "AlternateMailboxes", "DocumentSharingLocations", "GroupingInformation", "InternalMailboxServerAuthenticationMethods", "MailboxVersion",
+        "MobileMailboxPolicy", "PublicFolderInformation", "PublicFolderServer", "SiteMailboxCreationURL", "SPMySiteHostURL",
+    ]
+)  # fmt: skip
+"""Names of settings that there are (MS-OXWSADISC 3.1.4.3): those without a value are answered SettingIsNotAvailable, all others InvalidSetting."""
 
 
 def answer(exchange: Exchange) -> Response:
@@ -114,6 +142,10 @@ def answer(exchange: Exchange) -> Response:
     request = exchange.request
     if request.path not in (POX, SOAP):
         return Response(404, [("Content-Type", HTML)])
+    moved = exchange.service.autodiscover.moved
+    if moved is not None:
+        target = moved.rstrip("/") + request.path
+        return Response(302, [("Location", target), ("Content-Type", HTML)])
     if request.method == "GET" and request.scheme == "http" and request.path == POX:
         base = exchange.service.autodiscover.secure or "https://" + _host(request.base_url(exchange.service.world.hostname))
         return Response(302, [("Location", f"{base}/autodiscover/autodiscover.xml"), ("Content-Type", HTML)])
@@ -166,6 +198,8 @@ def _pox(exchange: Exchange) -> Response:
         kind = "Url" if "://" in target else "Addr"
         inner = f"<Action>redirect{kind}</Action><Redirect{kind}>{legal_text(target)}</Redirect{kind}>"
         return _pox_answer(f"<Account>{inner}</Account>")
+    if exchange.service.autodiscover.failure(address) is not None:
+        return _pox_error(exchange, 500, "The server had an unexpected error.")
     person = _find(exchange, address)
     if person is None:
         return _pox_error(exchange, 500, "The e-mail address cannot be found.")
@@ -252,6 +286,9 @@ def _user(exchange: Exchange, address: str, wanted: list[str]) -> str:
     if target is not None:
         code, text = ("RedirectUrl", "Redirection URL.") if "://" in target else ("RedirectAddress", "Redirection address.")
         return _response("User", code, text, target, {}, [])
+    failed = exchange.service.autodiscover.failure(address)
+    if failed is not None:
+        return _response("User", failed, "The server cannot answer now.", None, {}, [])
     person = _find(exchange, address)
     if person is None:
         return _response("User", "InvalidUser", f"Invalid user: '{address[:200]}'", None, {}, [])
@@ -265,6 +302,9 @@ def _domain(exchange: Exchange, domain: str, wanted: list[str]) -> str:
     if target is not None:
         code = "RedirectUrl" if "://" in target else "RedirectAddress"
         return _response("Domain", code, "Redirected.", target, {}, [])
+    failed = service.autodiscover.failure(f"x@{domain}")
+    if failed is not None:
+        return _response("Domain", failed, "The server cannot answer now.", None, {}, [])
     if not service.world.directory.is_local(domain):
         return _response("Domain", "InvalidDomain", f"Invalid domain: '{domain[:200]}'", None, {}, [])
     major, minor, build, revision = service.server.numbers
@@ -280,7 +320,8 @@ def _response(kind: str, code: str, text: str, target: str | None, found: Mappin
     """One UserResponse or DomainResponse (MS-OXWSADISC 2.2.4)."""
     redirect = '<RedirectTarget i:nil="true"/>' if target is None else f"<RedirectTarget>{legal_text(target)}</RedirectTarget>"
     errors = "".join(
-        f"<{kind}SettingError><ErrorCode>SettingIsNotAvailable</ErrorCode><ErrorMessage>The setting is not available.</ErrorMessage>"
+        f"<{kind}SettingError><ErrorCode>{'SettingIsNotAvailable' if name in KNOWN else 'InvalidSetting'}</ErrorCode>"
+        f"<ErrorMessage>{'The setting is not available.' if name in KNOWN else 'There is no such setting.'}</ErrorMessage>"
         f"<SettingName>{legal_text(name[:200])}</SettingName></{kind}SettingError>"
         for name in missing
     )

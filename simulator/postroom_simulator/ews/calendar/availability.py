@@ -93,7 +93,8 @@ def free_busy(call: Call, address: str, window: Window) -> Value:
     if found is None:
         raise EwsError("ErrorMailRecipientNotFound", f"Nobody has the address {address[:100]!r}.")
     if isinstance(found, Group):
-        events = [busy_of(call, one, window.start, window.end) for one in _members(call, found)]
+        members = [one for one in _members(call, found) if _may_see(call, one)]
+        events = [busy_of(call, one, window.start, window.end) for one in members]
         digits = _merged(call, [item for each in events for item in each], window)
         return {"FreeBusyViewType": "MergedOnly", "MergedFreeBusy": digits}
     level = "FullDetails"
@@ -185,25 +186,37 @@ def _working_hours(account: Account, window: Window) -> Value:
 # -- times that suit
 
 
-def suggestions(call: Call, addresses: list[tuple[str, str]], options: Value, zone: Zone) -> Value:
-    """A SuggestionDayResultArray: half-hourly times of the days of the window, those in the working hours of who asks before others. `addresses`: pairs
-    of address and kind of attendee. Quality: Excellent when all can come, Good and Fair by how many of the required cannot (our choice of the formula).
-    Raises EwsError ErrorInvalidTimeInterval, ErrorTimeIntervalTooBig."""
+def suggestions(call: Call, people: list[Value], options: Value, zone: Zone) -> Value:
+    """A SuggestionDayResultArray: half-hourly times of the days of the window, those in the working hours of who asks before others. `people`: values of
+    MailboxData. Quality: Excellent when all can come, Good and Fair by how many of the required cannot (our choice of the formula). Raises EwsError
+    ErrorInvalidTimeInterval, ErrorTimeIntervalTooBig, ErrorInvalidArgument."""
     start, end = (_instant(options["DetailedSuggestionsWindow"][name], zone) for name in ("StartTime", "EndTime"))
     if start >= end:
         raise EwsError("ErrorInvalidTimeInterval")
     if end - start > LONGEST:
         raise EwsError("ErrorTimeIntervalTooBig")
+    for name, (low, high) in _BOUNDS.items():
+        if not low <= options.get(name, low) <= high:
+            raise EwsError("ErrorInvalidArgument", f"{name} is from {low} to {high}.")
     length = timedelta(minutes=options.get("MeetingDurationInMinutes", 30))
-    people = [_busy_times(call, address, kind, start, end + length) for address, kind in addresses]
+    moved = _moved(options, zone)
+    everybody = [_invitee(call, one, start, end + length, moved) for one in people]
     days: dict[datetime, list[Value]] = {}
     for at in _half_hours(start, end):
         local = zone.local(at)
         day = datetime.combine(local.date(), datetime.min.time())
-        days.setdefault(day, []).append(_suggestion(call, people, at, length, zone, options))
+        found = _suggestion(call, everybody, at, length, zone, options)
+        days.setdefault(day, []).extend([found] if found is not None else [])
     return {"SuggestionDayResult": [_day_result(day, found, options) for day, found in days.items()]}
 
 
+_BOUNDS = {
+    "GoodThreshold": (1, 49),
+    "MaximumResultsByDay": (0, 48),
+    "MaximumNonWorkHourResultsByDay": (0, 48),
+    "MeetingDurationInMinutes": (30, 1440),
+}
+"""Of SuggestionsViewOptions (MS-OXWAVLS 2.2.4.1.30)."""
 _QUALITIES = ("Excellent", "Good", "Fair", "Poor")
 
 
@@ -214,41 +227,115 @@ def _half_hours(start: datetime, end: datetime) -> Iterator[datetime]:
         at += _HALF_HOUR
 
 
-def _busy_times(
-    call: Call, address: str, kind: str, start: datetime, end: datetime
-) -> tuple[str, list[tuple[datetime, datetime, str]] | None]:
-    """Kind of attendee and times; None: nothing is known."""
-    found = call.world.directory.resolve(address)
-    if not isinstance(found, Account):
-        return kind, None
-    return kind, [(*_times(item), _status(item)) for item in busy_of(call, found, start, end)]
+_Times = list[tuple[datetime, datetime, str]]
 
 
-def _suggestion(call: Call, people: list[Any], at: datetime, length: timedelta, zone: Zone, options: Value) -> Value:
+@dataclass(frozen=True, slots=True)
+class _Invitee:
+    """Who is to come. times: of each member of a group, of a person the one; None where nothing may be known. found: whether anybody has the address."""
+
+    kind: str
+    times: tuple[_Times | None, ...]
+    found: bool = True
+    group: bool = False
+    strict: bool = False
+
+    def conflict(self, start: datetime, end: datetime) -> tuple[tuple[str, Value], bool]:
+        """What is told of them, and whether they cannot come."""
+        if not self.found:
+            return ("UnknownAttendeeConflictData", {}), False
+        if self.group and len(self.times) > MOST_MAILBOXES:
+            return ("TooBigGroupAttendeeConflictData", {}), False
+        worst = [_worst(one, start, end) for one in self.times]
+        away = sum(1 for one in worst if one in ("Busy", "OOF"))
+        if not self.group:
+            return ("IndividualAttendeeConflictData", {"BusyType": worst[0]}), bool(away)
+        unknown = worst.count("NoData")
+        return (
+            "GroupAttendeeConflictData",
+            {
+                "NumberOfMembers": len(worst),
+                "NumberOfMembersAvailable": len(worst) - away - unknown,
+                "NumberOfMembersWithConflict": away,
+                "NumberOfMembersWithNoData": unknown,
+            },
+        ), bool(away)
+
+
+def _worst(times: _Times | None, start: datetime, end: datetime) -> str:
+    if times is None:
+        return "NoData"
+    worst = "Free"
+    for begun, ended, status in times:
+        if begun < end and ended > start and _WEIGHT.get(status, 0) > _WEIGHT[worst]:
+            worst = status
+    return worst
+
+
+def _moved(options: Value, zone: Zone) -> tuple[datetime, str] | None:
+    """The meeting for which another time is looked for: when it is, and its global id in hexadecimal. It is in nobody's way."""
+    given = options.get("CurrentMeetingTime")
+    return (_instant(given, zone), str(options.get("GlobalObjectId") or "").upper()) if given is not None else None
+
+
+def _invitee(call: Call, one: Value, start: datetime, end: datetime, moved: tuple[datetime, str] | None) -> _Invitee:
+    kind, strict = one["AttendeeType"], bool(one.get("ExcludeConflicts"))
+    found = call.world.directory.resolve(one["Email"]["Address"])
+    if found is None:
+        return _Invitee(kind, (), found=False, strict=strict)
+    if isinstance(found, Account):
+        return _Invitee(kind, (_times_of(call, found, start, end, moved),), strict=strict)
+    try:
+        members = _members(call, found)
+    except EwsError:  # too many
+        return _Invitee(kind, (None,) * (MOST_MAILBOXES + 1), group=True, strict=strict)
+    return _Invitee(kind, tuple(_times_of(call, each, start, end, moved) for each in members), group=True, strict=strict)
+
+
+def _may_see(call: Call, account: Account) -> bool:
+    folder = call.store.folder(canonical(account.address), Role.CALENDAR)
+    return account is call.account or sharing_rights(folder, call.account.address) != "None"
+
+
+def _times_of(
+    call: Call, account: Account, start: datetime, end: datetime, moved: tuple[datetime, str] | None
+) -> _Times | None:
+    """None: the caller may not know."""
+    if not _may_see(call, account):
+        return None
+    items = busy_of(call, account, start, end)
+    return [(*_times(item), _status(item)) for item in items if moved is None or not _is_moved(item, moved)]
+
+
+def _is_moved(item: Item, moved: tuple[datetime, str]) -> bool:
+    from postroom_simulator.ews.items.calendar import global_id
+
+    properties = item.properties or {}
+    known = (str(properties.get("UID") or "").upper(), (global_id(item, dict(properties)) or b"").hex().upper())
+    return properties["Start"] == moved[0] and (not moved[1] or moved[1] in known)
+
+
+def _suggestion(
+    call: Call, people: list[_Invitee], at: datetime, length: timedelta, zone: Zone, options: Value
+) -> Value | None:
+    """None where somebody has a conflict whose conflicts are excluded."""
     conflicts: list[tuple[str, Value]] = []
     required = missing = 0
-    for kind, busy in people:
-        if busy is None:
-            conflicts.append(("UnknownAttendeeConflictData", {}))
-            continue
-        worst = "Free"
-        for start, end, status in busy:
-            if start < at + length and end > at and _WEIGHT.get(status, 0) > _WEIGHT[worst]:
-                worst = status
-        conflicts.append(("IndividualAttendeeConflictData", {"BusyType": worst}))
-        if kind in ("Organizer", "Required"):
+    for one in people:
+        told, away = one.conflict(at, at + length)
+        if away and one.strict:
+            return None
+        conflicts.append(told)
+        if one.kind in ("Organizer", "Required") and one.found:
             required += 1
-            missing += worst in ("Busy", "OOF")
+            missing += away
     share = 100 * missing / required if required else 0
-    quality = (
-        "Excellent"
-        if not missing
-        else "Good"
-        if share <= options.get("GoodThreshold", 25)
-        else "Fair"
-        if share < 50
-        else "Poor"
-    )
+    if not missing:
+        quality = "Excellent"
+    elif share <= options.get("GoodThreshold", 25):
+        quality = "Good"
+    else:
+        quality = "Fair" if share < 50 else "Poor"
     local = zone.local(at)
     hours = call.account.working_hours
     working = local.weekday() in hours.days and hours.begins <= local.hour * 60 + local.minute < hours.ends

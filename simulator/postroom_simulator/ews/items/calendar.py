@@ -41,7 +41,7 @@ from postroom_simulator.store.interface import Folder, Item
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["LATE", "MIRRORS", "READ_ONLY", "changed", "created", "deleted", "derive", "drop", "expand", "find", "keep", "prepare", "read_mime", "respond", "update",
+__all__ = ["LATE", "MIRRORS", "READ_ONLY", "changed", "created", "deleted", "derive", "drop", "expand", "find", "global_id", "keep", "prepare", "read_mime", "respond", "update",
            "write_mime"]  # fmt: skip
 
 Value = dict[str, Any]
@@ -249,7 +249,7 @@ def _recurrence_kind(_: Item, one: Value) -> int:
     return 0
 
 
-def _global_id(_: Item, one: Value) -> bytes | None:
+def global_id(_: Item, one: Value) -> bytes | None:
     """PidLidGlobalObjectId (MS-OXOCAL 2.2.1.27): a UID that servers made is one, others are wrapped."""
     uid = one.get("UID") or ""
     if uid.upper().startswith("040000008200E00074C5B7101A82E008"):
@@ -312,8 +312,8 @@ MIRRORS: Mapping[Key, Mirror] = MappingProxyType(
         ("common", 0x8560): read_only(lambda _, one: one.get("ReminderNextTime")),
         ("", 0x0060): element("Start", moment),
         ("", 0x0061): element("End", moment),
-        ("meeting", 0x3): read_only(_global_id),
-        ("meeting", 0x23): read_only(_global_id),
+        ("meeting", 0x3): read_only(global_id),
+        ("meeting", 0x23): read_only(global_id),
         ("publicstrings", "urn:schemas:calendar:uid"): Mirror(lambda _, one: one.get("UID"), _put_uid),
         ("publicstrings", "urn:schemas:calendar:instancetype"): read_only(_kind),
         ("publicstrings", "urn:schemas:calendar:location"): element("Location"),

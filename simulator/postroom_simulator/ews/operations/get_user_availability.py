@@ -23,8 +23,7 @@ def handle(call: Call, request: Value) -> Value:
             "FreeBusyResponse": [_one(call, one["Email"]["Address"], window) for one in mailboxes]
         }
     if "SuggestionsViewOptions" in request:
-        people = [(one["Email"]["Address"], one["AttendeeType"]) for one in mailboxes]
-        days = suggestions(call, people, request["SuggestionsViewOptions"], zone)
+        days = suggestions(call, mailboxes, request["SuggestionsViewOptions"], zone)
         answer["SuggestionsResponse"] = {"ResponseMessage": success(), "SuggestionDayResultArray": days}
     if not answer:
         raise EwsError("ErrorInvalidFreeBusyViewType", "Neither free and busy times nor suggestions are asked for.")
