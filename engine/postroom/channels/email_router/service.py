@@ -26,7 +26,9 @@ from postroom.errors import ConfigError, StoreError
 from postroom.organization import Organization
 from postroom.providers.configuration.problems import Problem
 from postroom.providers.configuration.router_file import ProviderEntry, RouterFile
+from postroom.providers.configuration.settings import Isolation
 from postroom.providers.contract import Connector, Provider, RunOutcome
+from postroom.providers.process import ProcessProvider, isolated
 from postroom.providers.registry import Registry
 from postroom.rules.router_fairness import share
 from postroom.rules.router_runs import InstanceState
@@ -39,6 +41,8 @@ __all__ = ["EmailRouter"]
 
 LEASE_MARGIN = 300.0
 """Seconds after which a fence that nobody gave back may be taken, beyond the longest time of a run. Ours."""
+ISOLATED_GRACE = 5.0
+"""Seconds that a process has to end when it is asked to. Ours."""
 CLOSING_SECONDS = 60.0
 """What closing one provider may take. Ours."""
 
@@ -68,7 +72,7 @@ class EmailRouter:
     database       the router's own: an address, or an object of the shape of RouterDatabase
     executor       None: a pool of MaxThreads threads, or the caller's thread where a store in memory admits no other
     reported       told of each run that ended; `told` of each event (from any thread)
-    isolate        which entries run in a process of their own: None for none
+    isolate        which entries run in a process of their own, beside those whose `Isolation` says so
     random         chance for the jitter of waiting times
     grace          seconds that a run has to end after its deadline, or when the router is closed
     patience       seconds that the longest wait after failures takes
@@ -422,8 +426,12 @@ class EmailRouter:
         self.events.tell("state.alert", alert.identity, text=alert.detail, kind=alert.kind)
 
     def provider_class(self, entry: ProviderEntry) -> type[Provider]:
-        """The class to make an instance of. Raises ConfigError."""
-        return self._providers.find(entry)
+        """The class to make an instance of; where it is to be isolated, its stand-in for a process. Raises ConfigError."""
+        kind = self._providers.find(entry)
+        wanted = entry.settings.isolation is Isolation.PROCESS or (self._isolate is not None and self._isolate(entry))
+        if not wanted or issubclass(kind, ProcessProvider):
+            return kind
+        return isolated(kind, grace=min(self._grace, ISOLATED_GRACE))
 
     def _count_parties(self) -> None:
         """How many organizations and how many servers share the threads."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from postroom.providers.configuration.settings import (
         AuthMode,
         FileDirection,
+        Isolation,
         LogDetail,
         LogScale,
         ProviderSettings,
@@ -34,6 +35,7 @@ __all__ = [
     "Code",
     "Declared",
     "FileDirection",
+    "Isolation",
     "Layer",
     "Layers",
     "LogDetail",
@@ -74,7 +76,7 @@ _ROOMS = {
     "problems": ("Code", "Problem"),
     "router_file": ("ProviderEntry", "RouterFile", "from_registry", "read", "validate", "write"),
     "schemas": ("json_schema", "narrowed", "router_xsd", "xsd"),
-    "settings": ("AuthMode", "FileDirection", "LogDetail", "LogScale", "ProviderSettings", "SystemConfiguration"),
+    "settings": ("AuthMode", "FileDirection", "Isolation", "LogDetail", "LogScale", "ProviderSettings", "SystemConfiguration"),
 }
 _ROOM = {name: room for room, names in _ROOMS.items() for name in names}
 

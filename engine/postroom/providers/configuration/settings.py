@@ -17,6 +17,7 @@ __all__ = [
     "PUBLISHED_OVERRIDES",
     "AuthMode",
     "FileDirection",
+    "Isolation",
     "LogDetail",
     "LogScale",
     "ProviderSettings",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 OURS = "ours"
+DECLARED = "has an effect with providers that declare it themselves"
 UNSPELT = "7.2, spelling unconfirmed"
 URL = (r"https?://[^\s/]\S*", "a URL that begins with http:// or https://")
 
@@ -71,6 +73,13 @@ class AuthMode(Enum):
 
     ANONYMOUS = "Anonymous"
     CLEAR_TEXT = "ClearText"
+
+
+class Isolation(Enum):
+    """`Isolation`: where a provider runs."""
+
+    NONE = "None"
+    PROCESS = "Process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +162,12 @@ class ProviderSettings:
     auth_mode: AuthMode | None = element("EmailAuthMode", default=None, help="Anonymous: no user, no password", source="7.2")
     users: tuple[UUID, ...] = element("UserId", many=True, help="CRM users that are served", source="7.2")
     queues: tuple[UUID, ...] = element("QueueId", many=True, help="CRM queues that are served", source="7.2")
+    isolation: Isolation = element(
+        "Isolation",
+        default=Isolation.NONE,
+        help="Process: it runs in a process of its own, which is ended when it does not end by itself",
+        source=OURS,
+    )
     is_forward_mailbox: bool = element(
         "IsForwardMailbox",
         default=False,
@@ -168,19 +183,21 @@ class ProviderSettings:
     message_expiry: Millis | None = element(
         "MessageExpiry", default=None, minimum=1000, help="older messages are ignored; absent: none is too old", source=UNSPELT
     )
-    move_emails: bool = element("MoveEmails", default=False, help="move undeliverable mail to another folder", source=UNSPELT)
+    move_emails: bool = element(
+        "MoveEmails", default=False, help=f"move undeliverable mail to another folder; {DECLARED}", source=UNSPELT
+    )
     connection_timeout: Millis = element(
         "ConnectionTimeout", default=Millis(100_000), minimum=100, help="longest wait for a server", source=UNSPELT
     )
     deliver_loop_limit: int | None = element(
-        "DeliverLoopLimit", default=None, minimum=1, help="kept; its meaning is not documented", source=UNSPELT
+        "DeliverLoopLimit", default=None, minimum=1, help=f"kept; its meaning is not documented; {DECLARED}", source=UNSPELT
     )
     cache_capacity: int = element(
         "CacheCapacity",
         default=1024,
         minimum=1,
         maximum=10_000_000,
-        help="recently seen messages that are kept in mind",
+        help=f"recently seen messages that are kept in mind; {DECLARED}",
         source="7.3",
     )
     pending_status_delay: Millis = element(
@@ -196,7 +213,12 @@ class ProviderSettings:
         "MaximumDeliveryAttempts", default=10, minimum=1, maximum=1000, help="attempts before an email has failed", source="7.3"
     )
     ews_retrieve_message_count: int = element(
-        "EWSRetrieveMessageCount", default=10, minimum=1, maximum=1000, help="messages of one request to Exchange", source="7.3"
+        "EWSRetrieveMessageCount",
+        default=10,
+        minimum=1,
+        maximum=1000,
+        help=f"messages of one request to Exchange; {DECLARED}",
+        source="7.3",
     )
     batch_size: int = element(
         "BatchSize", default=5, minimum=1, maximum=10_000, help="users and queues of one outgoing request", source="7.3"
