@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from email import message_from_bytes, policy
+from urllib.parse import quote
 
 import pytest
 from items_scene import BOB, Items, getting, to
@@ -346,3 +347,24 @@ def test_a_large_attachment(items: Items) -> None:
     assert fetch(items, one)[0]["Attachments"][0][1]["Content"] == content
     parsed = message_from_bytes(items.mime(made), policy=policy.default)
     assert next(parsed.iter_attachments()).get_content() == content
+
+
+def test_pictures_inside_the_text_at_an_url(items: Items) -> None:
+    """InlineImageUrlTemplate (MS-OXWSCDATA 2.2.4.38): {id} is the attachment's id; that it is named so is our reading."""
+    body = '<t:Body BodyType="HTML">&lt;img src="cid:DOT@x"&gt;&lt;img src=\'cid:none\'&gt;&lt;img src="http://x.test/y"&gt;</t:Body>'
+    made = items.draft(f"{body}<t:Attachments>{KINDS}</t:Attachments>")
+    one = next(one["AttachmentId"]["@Id"] for _, one in items.get(made)["Attachments"] if one["Name"] == "dot.png")
+    template = "<t:InlineImageUrlTemplate>https://x.test/get?id={id}&amp;a=1</t:InlineImageUrlTemplate>"
+    text = items.get(made, extra=template)["Body"][""]
+    assert f'<img src="https://x.test/get?id={quote(one, safe="")}&amp;a=1">' in text
+    assert "cid:none" in text
+    assert "http://x.test/y" in text
+    assert "cid:DOT@x" in items.get(made)["Body"][""]
+
+
+def test_adding_to_a_sent_item(items: Items) -> None:
+    """Reference 13: adding one to a sent item is allowed."""
+    items.create(f"<t:Message><t:Subject>s</t:Subject>{to(BOB)}</t:Message>", "SendAndSaveCopy")
+    (sent,) = items.listed("sentitems")
+    assert made_id(attach(items, sent, FILE)[0])
+    assert items.get(sent)["HasAttachments"] is True

@@ -302,3 +302,29 @@ def test_mail_of_blocked_senders_is_junk(items: Items) -> None:
     items.one(junk(made, "false", "false"))
     items.deliver()
     assert len(items.listed("inbox")) == 3
+
+
+@pytest.mark.parametrize("operation", ["MoveItem", "CopyItem"])
+def test_where_nothing_can_go(items: Items, operation: str) -> None:
+    """Each item has its message, whatever is wrong with the target (reference 3)."""
+    first, second = items.deliver(), items.deliver()
+    refs = ref(first) + ref(second)
+    gone = "<t:DistinguishedFolderId Id='archiveinbox'/>"
+    for target, code in (
+        (gone, "ErrorToFolderNotFound"),
+        ("<t:DistinguishedFolderId Id='todosearch'/>", "ErrorInvalidFolderTypeForOperation"),
+    ):
+        messages = items.messages(f"<{operation}><ToFolderId>{target}</ToFolderId><ItemIds>{refs}</ItemIds></{operation}>")
+        assert [one["ResponseCode"] for one in messages] == [code, code]
+    message = items.create("<t:Message><t:Subject>s</t:Subject></t:Message>", folder="todosearch")
+    assert message["ResponseCode"] == "ErrorInvalidFolderTypeForOperation"
+
+
+def test_everything_that_a_search_folder_finds_is_read(items: Items) -> None:
+    made = items.deliver()
+    flag = "<t:SetItemField><t:FieldURI FieldURI='item:Flag'/><t:Message><t:Flag><t:FlagStatus>Flagged</t:FlagStatus></t:Flag></t:Message></t:SetItemField>"
+    items.updated(made, flag)
+    other = items.deliver()
+    request = "<MarkAllItemsAsRead><ReadFlag>true</ReadFlag><SuppressReadReceipts>true</SuppressReadReceipts>"
+    items.one(f"{request}<FolderIds>{named('todosearch')}</FolderIds></MarkAllItemsAsRead>")
+    assert [items.get(one)["IsRead"] for one in (made, other)] == [True, False]

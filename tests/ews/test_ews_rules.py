@@ -6,7 +6,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
-from folders_scene import ANN, BOB, Asker, ann, by_id, clock_of, mail, named, world
+from folders_scene import ANN, BOB, Asker, additional, ann, by_id, clock_of, mail, named, tag, world
 
 from postroom_simulator import World
 from postroom_simulator.directory import Rule
@@ -496,3 +496,26 @@ def test_reports_of_the_world_are_items_of_their_class(world: World) -> None:
     world.directory.account(BOB).disabled = True
     world.deliver(ANN, [BOB, ANN], mail("again", sender=ANN, to=BOB), wishes=Wishes(other=Wish(frozenset({Notify.FAILURE}))))
     assert [item.item_class for item in items(world)][-1] == "REPORT.IPM.Note.NDR"
+
+
+def test_a_report_says_what_it_is_about(world: World, ann: Asker) -> None:
+    """MS-OXOMSG: original subject, Message-ID and time, status and diagnostic text as properties of the item."""
+    from postroom_simulator.actors.wishes import Notify, Wish, Wishes
+
+    world.directory.account(BOB).disabled = True
+    sent = mail("lost", sender=ANN, to=BOB, extra="Message-ID: <lost@sim.test>\r\nDate: Sun, 22 Nov 2026 10:00:00 +0000\r\n")
+    world.deliver(ANN, [BOB, ANN], sent, wishes=Wishes(other=Wish(frozenset({Notify.FAILURE}))))
+    tags = (("0x0049", "String"), ("0x1046", "String"), ("0x004e", "SystemTime"), ("0x0c20", "Integer"), ("0x0c1b", "String"))
+    shape = f"<ItemShape><t:BaseShape>IdOnly</t:BaseShape>{additional(''.join(tag(*one) for one in tags))}</ItemShape>"
+    asked = f'<FindItem Traversal="Shallow">{shape}<ParentFolderIds>{named("inbox")}</ParentFolderIds></FindItem>'
+    found = [value for _, value in ann.one(asked)["RootFolder"]["Items"] if value.get("ExtendedProperty")]
+    (report,) = [[one["Value"] for one in value["ExtendedProperty"]] for value in found]
+    assert report == ["lost", "<lost@sim.test>", "2026-11-22T10:00:00Z", "521", "smtp; 550 5.2.1 mailbox disabled"]
+
+
+def test_a_report_that_says_nothing_has_nothing(world: World, ann: Asker) -> None:
+    world.deliver("", [ANN], report("delivery-status", "text/plain", "?"))
+    shape = f"<ItemShape><t:BaseShape>IdOnly</t:BaseShape>{additional(tag('0x0049', 'String') + tag('0x0c20', 'Integer'))}</ItemShape>"
+    asked = f'<FindItem Traversal="Shallow">{shape}<ParentFolderIds>{named("inbox")}</ParentFolderIds></FindItem>'
+    ((_, value),) = ann.one(asked)["RootFolder"]["Items"]
+    assert not value.get("ExtendedProperty")

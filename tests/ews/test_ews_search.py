@@ -423,3 +423,33 @@ def test_a_calendar_view_has_its_bounds(ann: Asker) -> None:
     assert ann.code(find(order((SUBJECT, "Ascending")), view=week, folders=calendar)) == "ErrorInvalidOperation"
     root = ann.one(find(view=week, folders=calendar))["RootFolder"]
     assert (root["Items"], root["@IncludesLastItemInRange"]) == ([], True)
+
+
+# -- what a search is not for (reference 9)
+
+
+def test_a_search_shows_no_bodies_recipients_and_attachments_to_anybody(world: World, ann: Asker) -> None:
+    """ "FindItem returns a light item": what is heavy is left out though it is named; a Preview is there."""
+    world.deliver("x@out.test", [ANN], mail("s", body="body"))
+    paths = "".join(
+        map(uri, ("item:Body", "item:TextBody", "message:ToRecipients", "item:Attachments", "item:Preview", "message:From"))
+    )
+    ((_, value),) = ann.one(find(extra=paths))["RootFolder"]["Items"]
+    assert {name for name, one in value.items() if one != []} == {"ItemId", "Preview", "From"}
+
+
+def test_words_that_were_found_are_told(ann: Asker, mixed: None) -> None:
+    """ReturnHighlightTerms of a query string, since 2013."""
+    query = '<QueryString ReturnHighlightTerms="true">subject:alpha red*</QueryString>'
+    request = find().replace("</FindItem>", f"{query}</FindItem>")
+    assert ann.one(request)["HighlightTerms"]["Term"] == [{"Scope": "subject", "Value": "alpha"}, {"Scope": "", "Value": "red"}]
+    assert "HighlightTerms" not in ann.one(find().replace("</FindItem>", "<QueryString>alpha</QueryString></FindItem>"))
+
+
+def test_softly_deleted_in_the_archive(world: World, ann: Asker) -> None:
+    world.store.open_archive(ANN)
+    archived = world.store.folder(ANN, Role.ARCHIVE_INBOX).uid
+    item = world.store.deposit(ANN, mail("old"), folder=archived)
+    world.store.move(item.uid, world.store.folder(ANN, Role.ARCHIVE_DELETIONS).uid)
+    assert subjects(ann.one(find(traversal="SoftDeleted", folders=named("archiveinbox")))) == ["old"]
+    assert subjects(ann.one(find(traversal="SoftDeleted"))) == []

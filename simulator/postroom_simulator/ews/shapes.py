@@ -14,7 +14,8 @@ __all__ = ["Shape", "folder_shape", "item_shape", "paths_of"]
 @dataclass(frozen=True, slots=True)
 class Shape:
     """base: IdOnly, Default, AllProperties. body: Best, HTML, Text. light: of FindItem, without bodies, recipients, attachments.
-    max_body: characters; unique_body, normalized_body: the kind of those bodies, "" where nothing was said; clean: FilterHtmlContent."""
+    max_body: characters; unique_body, normalized_body: the kind of those bodies, "" where nothing was said; clean: FilterHtmlContent.
+    image_template: the URL of pictures inside the text, with "{id}" for the attachment's id; "": they stay as they are."""
 
     base: str = "IdOnly"
     mime: bool = False
@@ -27,6 +28,7 @@ class Shape:
     clean: bool = False
     blank_targets: bool = False
     block_images: bool = False
+    image_template: str = ""
 
     @property
     def elements(self) -> frozenset[str]:
@@ -65,6 +67,7 @@ def item_shape(value: Mapping[str, Any], *, light: bool = False) -> Shape:
         bool(value.get("FilterHtmlContent")),
         bool(value.get("AddBlankTargetToLinks")),
         bool(value.get("BlockExternalImages")),
+        value.get("InlineImageUrlTemplate", ""),
     )
 
 

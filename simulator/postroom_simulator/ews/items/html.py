@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote, unquote
 
 from lxml import etree
 from lxml import html as parser
 
-__all__ = ["cleaned", "html_of", "preview", "text_of", "unique_html", "unique_text"]
+__all__ = ["cleaned", "html_of", "image_urls", "preview", "text_of", "unique_html", "unique_text"]
 
 PREVIEW = 256
 """Characters of item:Preview (ews reference 7)."""
@@ -84,6 +86,20 @@ _QUOTED_HTML = re.compile(
 
 _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 """Tags behind which the parser would not look any more."""
+
+
+_CID = re.compile(r"""(<img\b[^<>]*?\bsrc\s*=\s*["']?)cid:([^"'\s<>]+)""", re.IGNORECASE)
+
+
+def image_urls(markup: str, ids: Mapping[str, str], template: str) -> str:
+    """Pictures that name a part of the message are named by a URL instead. `ids`: by content id in lower case."""
+
+    def replaced(found: re.Match[str]) -> str:
+        one = ids.get(unquote(found[2]).lower())
+        url = template.replace("{id}", quote(one, safe="")) if one is not None else ""
+        return found[1] + html.escape(url) if one is not None else found[0]
+
+    return _CID.sub(replaced, markup)
 
 
 def _parsed(text: str) -> Any:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.items.compose import new_message_id
 from postroom_simulator.ews.items.mail import mailbox
+from postroom_simulator.ews.items.reports import MIRRORS, facts_of
 from postroom_simulator.ews.items.threads import new_index, topic_of
 from postroom_simulator.store.interface import Item
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["derive", "prepare", "respond"]
+__all__ = ["MIRRORS", "derive", "prepare", "respond"]
 
 Value = dict[str, Any]
 
@@ -30,7 +31,9 @@ def prepare(call: Call, properties: Value, _: bool) -> Value:
 
 
 def derive(call: Call, item: Item, properties: Value) -> Value:
-    """Who received it."""
+    """Who received it, and what a report is about."""
+    if item.item_class[:7].upper() == "REPORT." and item.properties is None:
+        properties["@Report"] = facts_of(call.store.octets(item.uid))
     owner = call.world.directory.get(item.account)
     if isinstance(owner, Account) and not item.flags & {"draft", "submitted"}:
         box = {"Mailbox": mailbox(owner.name, owner.address)}

@@ -20,6 +20,7 @@ from postroom_simulator.ews.items.attaching import listed
 from postroom_simulator.ews.items.bodies import body_in, normalized_body, preview_of, text_body, unique_body
 from postroom_simulator.ews.items.extended import path_of_property, property_value
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
+from postroom_simulator.ews.items.html import image_urls
 from postroom_simulator.ews.items.keeping import octets_of, own
 from postroom_simulator.ews.items.kinds import ITEM_DEFAULT, Kind, kind_of
 from postroom_simulator.ews.items.threads import conversation_id
@@ -209,13 +210,26 @@ def _parent(call: Call, item: Item, _: Value, __: Shape) -> Value:
     return folder_id(call.store.folder_by_uid(item.folder))
 
 
+def _with_images(call: Call, item: Item, value: Value, shape: Shape) -> Value | None:
+    """The body, its inline pictures at the URL that the request wants them at."""
+    body: Value | None = value.get("Body")
+    if body is None or not shape.image_template or body["@BodyType"] != "HTML" or item.uid == 0:
+        return body
+    ids = {
+        (one.get("ContentId") or "").strip("<>").lower(): shown["AttachmentId"]["@Id"]
+        for (_, one), (_, shown) in zip(value.get("Attachments") or (), listed(item, value, max(Version)) or (), strict=True)
+        if one.get("ContentId")
+    }
+    return body | {"": image_urls(body[""], ids, shape.image_template)}
+
+
 def _responses(call: Call, item: Item, value: Value, _: Shape) -> Any:
     return hooks_of(kind_of(item.item_class).element).respond(call, item, value) or None
 
 
 LATE: Mapping[str, Late] = MappingProxyType(
     {
-        "Body": lambda _, __, value, shape: body_in(value.get("Body"), shape),
+        "Body": lambda call, item, value, shape: body_in(_with_images(call, item, value, shape), shape),
         "TextBody": lambda _, __, value, ___: text_body(value.get("Body")),
         "UniqueBody": lambda _, __, value, shape: unique_body(value.get("Body"), shape),
         "NormalizedBody": lambda _, __, value, shape: normalized_body(value.get("Body"), shape),

@@ -6,6 +6,7 @@ from postroom_simulator.ews.call import Call, Value, answer, failure
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import find_folder
 from postroom_simulator.ews.search.items import root_of, search_of
+from postroom_simulator.ews.search.query_string import highlighted
 
 
 def handle(call: Call, request: Value) -> Value:
@@ -18,6 +19,6 @@ def handle(call: Call, request: Value) -> Value:
     def one(reference: tuple[str, Value]) -> Value:
         folder = find_folder(call, *reference)
         call.service.check_access(call, folder, "read")
-        return {"RootFolder": root_of(call, folder, search)}
+        return {"RootFolder": root_of(call, folder, search)} | highlighted(call, request)
 
     return answer(call, parents, one)

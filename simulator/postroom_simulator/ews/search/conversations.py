@@ -17,7 +17,7 @@ from postroom_simulator.ews.items.view import properties_of
 from postroom_simulator.ews.search.folders import found_in
 from postroom_simulator.ews.search.ordering import Order, orders_of, sorted_by
 from postroom_simulator.ews.search.paging import view_of
-from postroom_simulator.ews.search.query_string import compile_query, words_of
+from postroom_simulator.ews.search.query_string import compile_query, highlighted
 from postroom_simulator.ews.shapes import paths_of
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Folder, Item, Role
@@ -42,9 +42,7 @@ def find(call: Call, request: Value) -> Value:
     page = view.page(len(found), found)
     shown = [_shown(one, shape) for one in found[page.start : page.start + page.length]]
     answer: Value = {"Conversations": {"Conversation": shown}}
-    query = request.get("QueryString") or {}
-    if query.get("@ReturnHighlightTerms") and query.get(""):
-        answer["HighlightTerms"] = {"Term": [{"Scope": scope, "Value": word} for scope, word in words_of(call, query[""])]}
+    answer |= highlighted(call, request)
     return answer | {"TotalConversationsInView": len(found), "IndexedOffset": page.start + page.length}
 
 

@@ -24,7 +24,7 @@ from postroom_simulator.ews.search.restriction import Predicate, contains
 from postroom_simulator.ews.search.values import Source, getter
 from postroom_simulator.store.interface import Item
 
-__all__ = ["compile_query", "words_of"]
+__all__ = ["compile_query", "highlighted", "words_of"]
 
 LIMIT = 4096
 """Characters of a query (our choice)."""
@@ -119,6 +119,14 @@ def words_of(call: Call, text: str) -> list[tuple[str, str]]:
     except _NotUnderstood:
         return []
     return list(dict.fromkeys(parser.words))
+
+
+def highlighted(call: Call, request: Mapping[str, Any]) -> dict[str, Any]:
+    """HighlightTerms, where the request wants them."""
+    query = request.get("QueryString") or {}
+    if not query.get("@ReturnHighlightTerms") or not query.get(""):
+        return {}
+    return {"HighlightTerms": {"Term": [{"Scope": scope, "Value": word} for scope, word in words_of(call, query[""])]}}
 
 
 class _Parser:
