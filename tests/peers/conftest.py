@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from davmail import gateway
 from foreign import ANN, INTERPRETERS, PASSWORD, lacks
 
 from postroom_simulator.net.tcp import Servers
 from postroom_simulator.world import World
+
+__all__ = ["gateway"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,114 +1,19 @@
-"""DavMail: a gateway in Java that speaks IMAP, SMTP, POP3, CalDAV and CardDAV to its clients and Exchange Web Services to us.
-
-One gateway serves all tests of this module; each has a mailbox of its own. Its clients are those of Python."""
+"""DavMail in front of our Exchange: IMAP, SMTP and POP3, used by Python's clients."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import http.client
 import imaplib
-import itertools
 import poplib
 import re
 import smtplib
-import socket
-import subprocess
-import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
+from davmail import Gateway
 from foreign import DEADLINE, MESSAGES, PASSWORD, letter
 
-from postroom_simulator.net.tcp import Servers
 from postroom_simulator.store.interface import Role
-from postroom_simulator.world import World
-
-PROTOCOLS = ("imap", "pop", "smtp", "caldav")
-PROPERTIES = """
-davmail.server=true
-davmail.mode=EWS
-davmail.url=http://127.0.0.1:{ews}/EWS/Exchange.asmx
-davmail.bindAddress=127.0.0.1
-davmail.allowRemote=false
-davmail.disableUpdateCheck=true
-davmail.enableKeepAlive=false
-davmail.imapAutoExpunge=true
-davmail.smtpSaveInSent=true
-davmail.popMarkReadOnRetr=true
-davmail.keepDelay=0
-davmail.sentKeepDelay=0
-davmail.caldavPastDelay=0
-davmail.imapPort={imap}
-davmail.popPort={pop}
-davmail.smtpPort={smtp}
-davmail.caldavPort={caldav}
-davmail.logFilePath={home}/davmail.log
-log4j.logger.davmail=DEBUG
-log4j.rootLogger=INFO
-"""
-
-
-@dataclass(slots=True)
-class Gateway:
-    """DavMail, running in front of a world."""
-
-    world: World
-    servers: Servers
-    ports: dict[str, int]
-    log: Path
-    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
-
-    def person(self) -> str:
-        """A new mailbox's address."""
-        address = f"person{next(self.numbers)}@sim.test"
-        self.world.add_account(address, PASSWORD, name=address.partition("@")[0].title())
-        return address
-
-
-def free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
-@pytest.fixture(scope="module")
-def gateway(program, tmp_path_factory) -> Iterator[Gateway]:
-    path = program("davmail-server")
-    home = tmp_path_factory.mktemp("davmail")
-    with World() as world:
-        servers = world.listen(ports={"ews": 0})
-        ports = dict(zip(PROTOCOLS, free_ports(len(PROTOCOLS)), strict=True))
-        (home / "davmail.properties").write_text(PROPERTIES.format(ews=servers.port("ews"), home=home, **ports))
-        process = subprocess.Popen(
-            [path, home / "davmail.properties"], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        try:
-            wait_for_ports(process)
-            yield Gateway(world, servers, ports, home / "davmail.log")
-        finally:
-            process.terminate()
-            process.communicate(timeout=DEADLINE)
-
-
-def wait_for_ports(process: subprocess.Popen[str]) -> None:
-    """DavMail says which ports it has. Afterwards somebody has to go on reading what it says."""
-    late = threading.Timer(DEADLINE * 3, process.kill)
-    late.start()
-    said = []
-    assert process.stdout is not None
-    for line in process.stdout:
-        said.append(line)
-        if "listening on" in line:
-            break
-    late.cancel()
-    assert "listening on" in said[-1], "".join(said)
-    threading.Thread(target=lambda out: [None for _ in out], args=(process.stdout,), daemon=True).start()
-
 
 # -- IMAP
 
@@ -277,6 +182,71 @@ def test_mail_that_arrives_is_seen_by_noop(gateway):
         assert done(client.search(None, "ALL")) == [b"1"]
 
 
+def test_idling(gateway):
+    """It looks at the server once a minute at the most; what came meanwhile is there afterwards."""
+    person = gateway.person()
+    with imap(gateway, person) as client:
+        done(client.select("INBOX"))
+        client.send(b"a1 IDLE\r\n")
+        assert client.readline().startswith(b"+")
+        gateway.world.place(person, letter(b"new", b"text\r\n"))
+        client.send(b"DONE\r\n")
+        while not (line := client.readline()).startswith(b"a1 "):
+            assert line.startswith(b"* ")
+        assert line.startswith(b"a1 OK")
+        done(client.select("INBOX"))
+        assert done(client.search(None, "ALL")) == [b"1"]
+
+
+def test_keywords(gateway):
+    person = gateway.person()
+    gateway.world.place(person, letter(b"keywords", b"text\r\n"))
+    with imap(gateway, person) as client:
+        done(client.select("INBOX"))
+        done(client.store("1", "+FLAGS", "(Pending $Forwarded)"))
+        (line,) = done(client.fetch("1", "(FLAGS)"))
+        assert {b"Pending", b"$Forwarded"} <= set(line.partition(b"FLAGS (")[2].rstrip(b")").split())
+        assert done(client.search(None, "KEYWORD", "Pending")) == [b"1"]
+        done(client.store("1", "-FLAGS", "(Pending)"))
+        (line,) = done(client.fetch("1", "(FLAGS)"))
+        assert b"Pending" not in line
+
+
+@pytest.mark.parametrize(
+    ("criteria", "found"),
+    [
+        (("ALL",), b"1 2 3"),
+        (("BODY", "about birch"), b"2"),
+        (("TEXT", "cedar"), b"3"),
+        (("TO", "ann@sim.test"), b"1 2 3"),
+        (("OR", "SUBJECT", "alder", "SUBJECT", "cedar"), b"1 3"),
+        (("FLAGGED",), b"1"),
+        (("UNFLAGGED",), b"2 3"),
+        (("SEEN",), b""),
+        (("SENTSINCE", "1-Jan-2024"), b"1 2 3"),
+        (("SENTBEFORE", "1-Jan-2024"), b""),
+        (("LARGER", "100000"), b""),
+        (("UID", "1:*"), b"1 2 3"),
+        (("DELETED",), b""),
+    ],
+)
+def test_search_terms(gateway, searchable, criteria, found):
+    with imap(gateway, searchable) as client:
+        done(client.select("INBOX", readonly=True))
+        assert done(client.search(None, *[f'"{one}"' if " " in one else one for one in criteria])) == [found]
+
+
+@pytest.fixture(scope="module")
+def searchable(gateway):
+    person = gateway.person()
+    for name in (b"alder", b"birch", b"cedar"):
+        gateway.world.place(person, letter(name, b"about " + name + b"\r\n"))
+    with imap(gateway, person) as client:
+        done(client.select("INBOX"))
+        done(client.store("1", "+FLAGS", r"(\Flagged)"))
+    return person
+
+
 # -- SMTP
 
 
@@ -335,192 +305,3 @@ def test_it_fetches_and_deletes(gateway):
     with pop(gateway, person) as client:
         assert client.stat()[0] == 1
         assert [line.split()[1] for line in client.uidl()[1]] == uids[1:]
-
-
-# -- CalDAV and CardDAV
-
-
-def dav(gateway: Gateway, user: str, method: str, path: str, body: str = "", **headers: str) -> tuple[int, dict[str, str], str]:
-    client = http.client.HTTPConnection("127.0.0.1", gateway.ports["caldav"], timeout=DEADLINE)
-    login = base64.b64encode(f"{user}:{PASSWORD}".encode()).decode()
-    try:
-        client.request(method, path, body.encode(), {"Authorization": f"Basic {login}", **headers})
-        answer = client.getresponse()
-        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read().decode()
-    finally:
-        client.close()
-
-
-ZONE = """BEGIN:VTIMEZONE
-TZID:Europe/Copenhagen
-BEGIN:STANDARD
-DTSTART:16010101T030000
-RRULE:FREQ=YEARLY;BYMONTH=10;BYDAY=-1SU
-TZOFFSETFROM:+0200
-TZOFFSETTO:+0100
-END:STANDARD
-BEGIN:DAYLIGHT
-DTSTART:16010101T020000
-RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU
-TZOFFSETFROM:+0100
-TZOFFSETTO:+0200
-END:DAYLIGHT
-END:VTIMEZONE
-"""
-
-
-def calendar(*lines: str, uid: str) -> str:
-    event = "\n".join(lines)
-    text = f"BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//test//EN\n{ZONE}BEGIN:VEVENT\nUID:{uid}\nDTSTAMP:20260101T000000Z\n{event}\nEND:VEVENT\nEND:VCALENDAR\n"
-    return text.replace("\n", "\r\n")
-
-
-PLAN = (
-    "SUMMARY:plan",
-    "LOCATION:here",
-    "DESCRIPTION:the agenda",
-    "DTSTART;TZID=Europe/Copenhagen:20270301T090000",
-    "DTEND;TZID=Europe/Copenhagen:20270301T100000",
-    "CLASS:PRIVATE",
-    "TRANSP:OPAQUE",
-    "CATEGORIES:red",
-)
-
-
-def put(gateway: Gateway, person: str, name: str, text: str) -> tuple[int, dict[str, str], str]:
-    return dav(
-        gateway, person, "PUT", f"/users/{person}/calendar/{name}.ics", text, **{"Content-Type": "text/calendar; charset=utf-8"}
-    )
-
-
-def test_an_event_is_put_and_got(gateway):
-    person = gateway.person()
-    status, headers, said = put(gateway, person, "one", calendar(*PLAN, uid="one"))
-    assert status == 201, said
-    status, headers, text = dav(gateway, person, "GET", f"/users/{person}/calendar/one.ics")
-    assert status == 200, text
-    assert headers["etag"]
-    lines = text.splitlines()
-    for line in ("SUMMARY:plan", "LOCATION:here", "UID:one", "CLASS:PRIVATE"):
-        assert line in lines, text
-    assert re.search(r"^DTSTART;TZID=.*:20270301T090000\r?$", text, re.MULTILINE), text
-    assert re.search(r"^DTEND;TZID=.*:20270301T100000\r?$", text, re.MULTILINE), text
-    assert "BEGIN:VTIMEZONE" in text
-    assert "agenda" in text
-
-
-def test_an_event_is_changed_and_deleted(gateway):
-    person = gateway.person()
-    assert put(gateway, person, "one", calendar(*PLAN, uid="one"))[0] == 201
-    before = dav(gateway, person, "GET", f"/users/{person}/calendar/one.ics")[1]["etag"]
-    gateway.world.clock.advance(5)  # the tag is the time of the last change
-    status, _, said = put(gateway, person, "one", calendar("SUMMARY:changed", *PLAN[1:], uid="one"))
-    assert status in (200, 204), said
-    _, headers, text = dav(gateway, person, "GET", f"/users/{person}/calendar/one.ics")
-    assert "SUMMARY:changed" in text
-    assert headers["etag"] != before
-    assert dav(gateway, person, "DELETE", f"/users/{person}/calendar/one.ics")[0] in (200, 204)
-    assert dav(gateway, person, "GET", f"/users/{person}/calendar/one.ics")[0] == 404
-
-
-def test_a_series(gateway):
-    person = gateway.person()
-    text = calendar(*PLAN, "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=4", "EXDATE;TZID=Europe/Copenhagen:20270308T090000", uid="series")
-    status, _, said = put(gateway, person, "series", text)
-    assert status == 201, said
-    _, _, got = dav(gateway, person, "GET", f"/users/{person}/calendar/series.ics")
-    got = got.partition("BEGIN:VEVENT")[2]
-    rule = re.search(r"^RRULE:(.*)$", got, re.MULTILINE)
-    assert rule is not None, got
-    assert {"FREQ=WEEKLY", "BYDAY=MO", "COUNT=4"} <= set(rule[1].strip().split(";"))
-    assert "EXDATE" in got
-
-
-def test_a_whole_day(gateway):
-    person = gateway.person()
-    text = calendar("SUMMARY:fair", "DTSTART;VALUE=DATE:20270303", "DTEND;VALUE=DATE:20270304", uid="fair")
-    assert put(gateway, person, "fair", text)[0] == 201
-    _, _, got = dav(gateway, person, "GET", f"/users/{person}/calendar/fair.ics")
-    assert re.search(r"^DTSTART;.*VALUE=DATE.*:20270303", got, re.MULTILINE) or "DTSTART;VALUE=DATE:20270303" in got, got
-
-
-def test_events_are_reported(gateway):
-    person = gateway.person()
-    for name, start in (("one", "20270301T090000"), ("two", "20270401T090000")):
-        lines = [
-            line.replace("20270301T090000", start).replace("20270301T100000", start.replace("T09", "T10")) for line in PLAN
-        ]
-        assert put(gateway, person, name, calendar(*lines, uid=name))[0] == 201
-    query = (
-        '<C:calendar-query xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/><C:calendar-data/></D:prop>'
-        '<C:filter><C:comp-filter name="VCALENDAR"><C:comp-filter name="VEVENT">{}</C:comp-filter></C:comp-filter></C:filter></C:calendar-query>'
-    )
-    status, _, all_of_them = dav(gateway, person, "REPORT", f"/users/{person}/calendar/", query.format(""), Depth="1")
-    assert status == 207
-    assert all_of_them.count("BEGIN:VEVENT") == 2
-    names = re.findall(r"<D:href>([^<]*)</D:href>", all_of_them)
-    assert len(names) == 2
-    assert all(dav(gateway, person, "GET", name)[0] == 200 for name in names)
-    window = '<C:time-range start="20270315T000000Z" end="20270415T000000Z"/>'
-    status, _, some = dav(gateway, person, "REPORT", f"/users/{person}/calendar/", query.format(window), Depth="1")
-    assert status == 207
-    assert some.count("BEGIN:VEVENT") == 1
-    several = (
-        '<C:calendar-multiget xmlns:D="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"><D:prop><D:getetag/><C:calendar-data/></D:prop>'
-        f"<D:href>{names[0]}</D:href></C:calendar-multiget>"
-    )
-    status, _, got = dav(gateway, person, "REPORT", f"/users/{person}/calendar/", several, Depth="1")
-    assert status == 207
-    assert got.count("BEGIN:VEVENT") == 1
-
-
-def test_the_principal_and_its_collections(gateway):
-    person = gateway.person()
-    wanted = (
-        '<D:propfind xmlns:D="DAV:"><D:prop><D:current-user-principal/><D:displayname/><D:resourcetype/></D:prop></D:propfind>'
-    )
-    status, _, text = dav(gateway, person, "PROPFIND", "/", wanted, Depth="0")
-    assert status == 207
-    assert person in text
-    status, _, text = dav(gateway, person, "PROPFIND", f"/users/{person}/", wanted, Depth="1")
-    assert status == 207
-    assert "calendar" in text
-
-
-CARD = (
-    "BEGIN:VCARD\r\nVERSION:3.0\r\nUID:carl\r\nFN:Carl Cedar\r\nN:Cedar;Carl;;;\r\nORG:Cedar & Sons\r\nTITLE:Carpenter\r\n"
-    "EMAIL;TYPE=work:carl@cedar.test\r\nTEL;TYPE=cell:+45 1234\r\nADR;TYPE=work:;;Main St 1;Aarhus;;8000;DK\r\nBDAY:1980-05-17\r\n"
-    "NOTE:knows wood\r\nEND:VCARD\r\n"
-)
-
-
-def test_a_contact_is_put_got_and_deleted(gateway):
-    person = gateway.person()
-    path = f"/users/{person}/contacts/carl.vcf"
-    status, _, said = dav(gateway, person, "PUT", path, CARD, **{"Content-Type": "text/vcard; charset=utf-8"})
-    assert status == 201, said
-    status, headers, text = dav(gateway, person, "GET", path)
-    assert status == 200, text
-    assert headers["etag"]
-    for piece in ("FN:Carl Cedar", "carl@cedar.test", "+45 1234", "Main St 1", "Carpenter", "knows wood"):
-        assert piece in text, text
-    changed = CARD.replace("Carpenter", "Joiner").replace("carl@cedar.test", "new@cedar.test")
-    status, _, said = dav(gateway, person, "PUT", path, changed, **{"Content-Type": "text/vcard; charset=utf-8"})
-    assert status in (200, 201, 204), said
-    text = dav(gateway, person, "GET", path)[2]
-    assert "Joiner" in text
-    assert "new@cedar.test" in text
-    assert "carl@cedar.test" not in text
-    assert dav(gateway, person, "DELETE", path)[0] in (200, 204)
-    assert dav(gateway, person, "GET", path)[0] == 404
-
-
-def test_contacts_are_listed(gateway):
-    person = gateway.person()
-    path = f"/users/{person}/contacts/carl.vcf"
-    assert dav(gateway, person, "PUT", path, CARD, **{"Content-Type": "text/vcard; charset=utf-8"})[0] == 201
-    wanted = '<D:propfind xmlns:D="DAV:"><D:prop><D:getetag/></D:prop></D:propfind>'
-    status, _, text = dav(gateway, person, "PROPFIND", f"/users/{person}/contacts/", wanted, Depth="1")
-    assert status == 207
-    (name,) = [one for one in re.findall(r"<D:href>([^<]*)</D:href>", text) if not one.endswith("/")]
-    assert "FN:Carl Cedar" in dav(gateway, person, "GET", name)[2]
