@@ -338,3 +338,12 @@ def test_an_application_acts_for_whom_it_names(by_token: World) -> None:
     assert wire.codes(direct(by_token, GET_INBOX, auth=auth).body) == ["ErrorImpersonationFailed"]
     by_token.clock.sleep(86_400)
     assert act_as(by_token, "SmtpAddress", ANN, auth).status == 401
+
+
+def test_where_only_tokens_are_taken_a_hint_says_so(world: World) -> None:
+    """Section 16: ms-diagnostics-public, by which exchangelib knows that it needs OAuth."""
+    world.ews.challenges = ["Bearer"]
+    hints = [value for name, value in direct(world, GET_INBOX, auth="").headers if name == "ms-diagnostics-public"]
+    assert ["Modern Auth" in one for one in hints] == [True]
+    world.ews.challenges = ["Bearer", "Basic"]
+    assert "ms-diagnostics-public" not in dict(direct(world, GET_INBOX, auth="").headers)

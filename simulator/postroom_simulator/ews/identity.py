@@ -50,6 +50,10 @@ _OTHER_DIAGNOSTICS = '2000010;reason="The token is invalid.";error_category="inv
 """Header x-ms-diagnostics; numbers and words are ours where they differ from real servers, whose list is not published."""
 
 
+_MODERN = '4000000;reason="Modern Auth is required: only bearer tokens are taken.";error_category="modern_auth"'
+"""Header ms-diagnostics-public, where nothing but tokens is taken: exchangelib looks for "Modern Auth" in it (ews reference 16); number and words are ours."""
+
+
 class Unauthorized(Exception):
     """The answer is 401."""
 
@@ -144,6 +148,8 @@ def challenge(exchange: Exchange, *, error: str = "", diagnostics: str = "", bod
             headers.append(("WWW-Authenticate", f"Bearer {issuers}{problem}"))
         else:
             headers.append(("WWW-Authenticate", one))
+    if list(service.challenges) == ["Bearer"]:
+        headers.append(("ms-diagnostics-public", _MODERN))
     if diagnostics:
         headers.append(("x-ms-diagnostics", diagnostics))
     text = body or "401 - Unauthorized: Access is denied due to invalid credentials."
