@@ -12,7 +12,6 @@ from postroom_simulator.headers import head_end
 
 __all__ = ["item_class", "report_class"]
 
-_REPORT = re.compile(rb"multipart/report", re.IGNORECASE)
 _READ = frozenset({"displayed", "dispatched", "processed"})
 _DELIVERY: Mapping[str, str] = MappingProxyType(
     {
@@ -30,7 +29,7 @@ MOST_RECIPIENTS = 1000
 
 def report_class(octets: bytes) -> str | None:
     """The class of a report; None for all other mail, which is not even parsed."""
-    if _REPORT.search(octets, 0, head_end(octets)) is None:
+    if b"multipart/report" not in octets[: head_end(octets)].lower():
         return None
     try:
         message = message_from_bytes(octets)

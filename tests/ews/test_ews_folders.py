@@ -325,6 +325,29 @@ def set_name(name: str) -> str:
     return f"<t:SetFolderField>{field}<t:Folder><t:DisplayName>{name}</t:DisplayName></t:Folder></t:SetFolderField>"
 
 
+def test_managed_folders_stay_as_they_are(world: World, ann: Asker) -> None:
+    """ManagedFolderInformation: CanDelete and CanRenameOrMove are false; what is in them is the user's."""
+    world.ews.managed_folders["Keep"] = "for ever"
+    (found,) = ann.one(
+        "<CreateManagedFolder><FolderNames><t:FolderName>Keep</t:FolderName></FolderNames></CreateManagedFolder>"
+    )["Folders"]
+    one = found[1]["FolderId"]["@Id"]
+    assert ann.code(update(one, set_name("other"))) == "ErrorFolderSave"
+    assert ann.code(move("MoveFolder", by_id(one), named("inbox"))) == "ErrorMoveCopyFailed"
+    for how in ("HardDelete", "SoftDelete", "MoveToDeletedItems"):
+        assert ann.code(delete(by_id(one), how)) == "ErrorCannotDeleteObject"
+    inner = ann.make("own", by_id(one))
+    ann.one(delete(by_id(inner)))
+    ann.one(move("CopyFolder", by_id(one), named("inbox")))
+    assert ann.names(named("inbox")) == ["Keep"]
+    copied = next(
+        folder
+        for folder in world.store.folders(ANN)
+        if folder.name == "Keep" and folder.parent == world.store.folder(ANN, Role.INBOX).uid
+    )
+    assert "ManagedFolderInformation" not in (copied.properties or {})
+
+
 def test_renaming(ann: Asker) -> None:
     made = ann.make("one")
     ann.make("two")

@@ -161,6 +161,11 @@ def test_whose_rules(ann: Asker) -> None:
         (rule(priority=0), "Priority", "InvalidValue"),
         (rule(one="AAAA"), "RuleId", "CreateWithRuleId"),
         (rule(actions=""), "Actions", "MissingAction"),
+        (
+            rule().replace("<t:Conditions>", "<t:IsNotSupported>true</t:IsNotSupported><t:Conditions>"),
+            "IsNotSupported",
+            "NotSettable",
+        ),
         (rule(strings("ContainsBodyStrings")), "Condition:ContainsBodyStrings", "EmptyValueFound"),
         (rule(strings("Categories", "")), "Condition:Categories", "EmptyValueFound"),
         (rule(exceptions=people("FromAddresses", "nobody")), "Exception:FromAddresses", "InvalidAddress"),

@@ -191,9 +191,16 @@ def _remove(beside: Value, path: Path) -> None:
         raise EwsError("ErrorInvalidPropertyDelete")
 
 
+def _managed(folder: Folder, right: str) -> bool:
+    """Whether it is a folder of the organization that people may not delete (CanDelete), or rename and move (CanRenameOrMove)."""
+    return ((folder.properties or {}).get("ManagedFolderInformation") or {}).get(right) is False
+
+
 def _rename(call: Call, folder: Folder, name: str) -> Folder:
     if folder.role is not Role.NONE or folder.parent is None:
         raise EwsError("ErrorFolderSave", "Distinguished folders cannot be renamed.")
+    if _managed(folder, "CanRenameOrMove"):
+        raise EwsError("ErrorFolderSave", "Managed folders cannot be renamed.")
     namesake = named_child(call, call.store.folder_by_uid(folder.parent), name)
     if namesake is not None and namesake.uid != folder.uid:
         raise EwsError("ErrorFolderExists")
@@ -216,6 +223,8 @@ def move_folder(call: Call, folder: Folder, target: Folder) -> Folder:
     call.service.check_access(call, folder, "own")
     call.service.check_access(call, target, "folders")
     _check_same_mailbox(call, folder, target)
+    if _managed(folder, "CanRenameOrMove"):
+        raise EwsError("ErrorMoveCopyFailed", "Managed folders stay where they are.")
     if is_search(target):
         raise EwsError("ErrorMoveCopyFailed", "A search folder holds no folders.")
     try:
@@ -283,6 +292,8 @@ def delete_folder(call: Call, folder: Folder, disposal: str) -> None:
     if folder.role is not Role.NONE:
         raise EwsError("ErrorDeleteDistinguishedFolder")
     call.service.check_access(call, folder, "own")
+    if any(_managed(one, "CanDelete") for one in _tree(call, folder)):
+        raise EwsError("ErrorCannotDeleteObject", "Managed folders cannot be deleted.")
     deleted = kin(call.store, folder, Role.DELETED)
     if disposal == "MoveToDeletedItems" and not _is_below(call, folder, deleted):
         name, number = folder.name, 0

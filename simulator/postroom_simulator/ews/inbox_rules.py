@@ -238,6 +238,9 @@ def read_rule(call: Call, value: Value) -> Rule:
     _short("DisplayName", name)
     if value["Priority"] < 1:
         raise Problem("Priority", "InvalidValue", value["Priority"])
+    for field in ("IsNotSupported", "IsInError"):
+        if value.get(field):  # the server says so, nobody else
+            raise Problem(field, "NotSettable", "true")
     rule = Rule(name, enabled=value["IsEnabled"], id=value.get("RuleId", ""), priority=value["Priority"])
     conditions = _conditions("Condition", value.get("Conditions") or {})
     exceptions = _conditions("Exception", value.get("Exceptions") or {})

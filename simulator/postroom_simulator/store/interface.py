@@ -261,7 +261,8 @@ class MailStore(Protocol):
         ...
 
     def open_archive(self, account: str) -> None:
-        """Give an account an archive: a second tree beside its own, with the roles from ARCHIVE_ROOT on. Idempotent."""
+        """Give an account an archive: a second tree beside its own, with the roles from ARCHIVE_ROOT on. What is in it counts for the account's
+        quota (our choice). Idempotent."""
         ...
 
     def has_archive(self, account: str) -> bool: ...

@@ -210,7 +210,7 @@ def _parent(call: Call, item: Item, _: Value, __: Shape) -> Value:
     return folder_id(call.store.folder_by_uid(item.folder))
 
 
-def _with_images(call: Call, item: Item, value: Value, shape: Shape) -> Value | None:
+def _with_images(item: Item, value: Value, shape: Shape) -> Value | None:
     """The body, its inline pictures at the URL that the request wants them at."""
     body: Value | None = value.get("Body")
     if body is None or not shape.image_template or body["@BodyType"] != "HTML" or item.uid == 0:
@@ -229,7 +229,7 @@ def _responses(call: Call, item: Item, value: Value, _: Shape) -> Any:
 
 LATE: Mapping[str, Late] = MappingProxyType(
     {
-        "Body": lambda call, item, value, shape: body_in(_with_images(call, item, value, shape), shape),
+        "Body": lambda _, item, value, shape: body_in(_with_images(item, value, shape), shape),
         "TextBody": lambda _, __, value, ___: text_body(value.get("Body")),
         "UniqueBody": lambda _, __, value, shape: unique_body(value.get("Body"), shape),
         "NormalizedBody": lambda _, __, value, shape: normalized_body(value.get("Body"), shape),

@@ -71,7 +71,13 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("FindFolder", "find_folder", 0),
             _row("ConvertId", "convert_id", 0, "2007_SP1"),
             _row("FindItem", "find_item", 0),
-            _row("GetItem", "get_item", 0),
+            _row(
+                "GetItem",
+                "get_item",
+                0,
+                missing="EntityExtractionResult, RightsManagementLicenseData, VotingInformation, ApprovalRequestData and what is said of clutter"
+                " have no values",
+            ),
             _row("SyncFolderHierarchy", "sync_folder_hierarchy", 0),
             _row("ResolveNames", "resolve_names", 0),
             # tier 1: mail, calendar, contacts, tasks
@@ -110,7 +116,14 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
             _row("UpdateDelegate", "update_delegate", 2, "2007_SP1"),
             _row("RemoveDelegate", "remove_delegate", 2, "2007_SP1"),
             _row("GetInboxRules", "get_inbox_rules", 2, "2010_SP1"),
-            _row("UpdateInboxRules", "update_inbox_rules", 2, "2010_SP1"),
+            _row(
+                "UpdateInboxRules",
+                "update_inbox_rules",
+                2,
+                "2010_SP1",
+                missing="text messages: SendSMSAlertToRecipients is checked and refused; connected accounts and message classifications, of which"
+                " there are none",
+            ),
             _row("GetUserPhoto", "get_user_photo", 2, "2013"),
             _row("GetMailTips", "get_mail_tips", 2, "2010"),
             _row("GetRoomLists", "get_room_lists", 2, "2010"),
