@@ -36,12 +36,13 @@ class Kind(IntEnum):
     ATTACHMENT = 4
     PERSONA = 5
     CONVERSATION = 6
+    DATE_ATTACHMENT = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Id:
     """`mailbox`: a number for the account (CRC-32 of its folded address); `uid`: number of the store; `part`: the number of an
-    attachment (from 1), the original start of an occurrence in seconds since 1970 UTC, else 0. A persona is an item of contacts (`uid`), or with the
+    attachment (from 1), the original start of an occurrence in seconds since 1970 UTC, both for what is attached to an occurrence, else 0. A persona is an item of contacts (`uid`), or with the
     uid 0 somebody of the directory (`mailbox`)."""
 
     kind: Kind

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, parse_id, write_id
 from postroom_simulator.ews.items.compose import inner_octets
+from postroom_simulator.ews.items.hooks import Occurrence, occurrence_of
 from postroom_simulator.ews.items.kinds import kind_of_element
 from postroom_simulator.ews.items.mail import read_message
 from postroom_simulator.ews.versions import Version
@@ -38,6 +39,10 @@ LEVELS = 5
 """How deep attachments are nested at most (our choice)."""
 _BITS = 12
 _MOST = 2**_BITS - 1
+_DATE_BITS = 2 * _BITS
+"""Of the path of what is attached to a date of a series: beside its start there is room for two levels."""
+_SINCE_1601 = 11_644_473_600
+"""Seconds from 1601 to 1970."""
 _ITEMS = (
     "Item",
     "Message",
@@ -79,8 +84,13 @@ def attachment_id(item: Item, path: tuple[int, ...]) -> Value:
     part = 0
     for number in path:
         part = part << _BITS | number
-    text = write_id(Id(Kind.ATTACHMENT, mailbox_number(item.account), item.uid, part))
-    root = write_id(Id(Kind.ITEM, mailbox_number(item.account), item.uid))
+    box = mailbox_number(item.account)
+    if isinstance(item, Occurrence):
+        text = write_id(Id(Kind.DATE_ATTACHMENT, box, item.uid, (item.start + _SINCE_1601) << _DATE_BITS | part))
+        root = write_id(Id(Kind.OCCURRENCE, box, item.uid, item.start))
+    else:
+        text = write_id(Id(Kind.ATTACHMENT, box, item.uid, part))
+        root = write_id(Id(Kind.ITEM, box, item.uid))
     return {"@Id": text, "@RootItemId": root, "@RootItemChangeKey": change_key(Kind.ITEM, item.change)}
 
 
@@ -93,16 +103,20 @@ def find_attachment(call: Call, text: str) -> Found:
         parsed = parse_id(text)
     except EwsError:
         raise EwsError("ErrorInvalidAttachmentId") from None
-    if parsed.kind is not Kind.ATTACHMENT:
+    if parsed.kind not in (Kind.ATTACHMENT, Kind.DATE_ATTACHMENT):
         raise EwsError("ErrorInvalidAttachmentId")
+    part = parsed.part
     try:
         item = call.store.item(parsed.uid)
+        if parsed.kind is Kind.DATE_ATTACHMENT:
+            start, part = (parsed.part >> _DATE_BITS) - _SINCE_1601, parsed.part & 2**_DATE_BITS - 1
+            date = write_id(Id(Kind.OCCURRENCE, parsed.mailbox, parsed.uid, start))
+            item = occurrence_of(call, "ItemId", {"@Id": date})
         call.service.check_access(call, call.store.folder_by_uid(item.folder))
         owner = own(call.store, item)
     except StoreError:
         raise EwsError("ErrorItemNotFound") from None
     path: list[int] = []
-    part = parsed.part
     while part > 0:
         path.insert(0, part & _MOST)
         part >>= _BITS

@@ -27,7 +27,7 @@ def find_reference(call: Call, name: str, value: Value) -> Item:
         return occurrence_of(call, name, value)
     if parsed.kind is Kind.FOLDER:
         raise EwsError("ErrorCannotUseFolderIdForItemId")
-    if parsed.kind is Kind.ATTACHMENT:
+    if parsed.kind in (Kind.ATTACHMENT, Kind.DATE_ATTACHMENT):
         raise EwsError("ErrorInvalidIdNotAnItemAttachmentId" if not parsed.part else "ErrorInvalidId")
     if parsed.kind is not Kind.ITEM:
         raise EwsError("ErrorInvalidId")
