@@ -112,13 +112,13 @@ class JsonInbox(Subject):
         world.http.protect(path, world.address)
 
     def seed(self, world: KitWorld, messages: Sequence[SourceMessage]) -> None:
-        """The server's own times: each later than the one before, though the clock stands still."""
+        """The server's own times: each later than the one before, whatever the router's clock does."""
         mails = world.own[f"/inbox-{world.mailbox}"]
         for message in messages:
             number = world.own["mails"] = world.own.get("mails", 0) + 1
-            received = (world.clock.now() - timedelta(seconds=1) + timedelta(microseconds=number)).isoformat(
-                timespec="microseconds"
-            )
+            last = world.own.get("received", world.clock.now() - timedelta(seconds=1))
+            at = world.own["received"] = max(last, world.clock.now() - timedelta(seconds=1)) + timedelta(microseconds=1)
+            received = at.isoformat(timespec="microseconds")
             octets = base64.b64encode(message.octets).decode()
             mails.append({"id": f"m{number}", "received": received, "octets": octets})
 

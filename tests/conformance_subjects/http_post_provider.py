@@ -1,5 +1,7 @@
 """Outgoing mail handed over by HTTP: one POST a message, the envelope in header fields. On `PollingProvider`, nothing of SendProvider."""
 
+# ruff: noqa: RUF009 - element() is dataclasses.field()
+
 from __future__ import annotations
 
 import base64
@@ -29,6 +31,7 @@ from postroom.providers.contract import (
     CheckReport,
     ClaimedEmail,
     Direction,
+    ProviderEnv,
     ProviderSpec,
     RecipientResult,
     RunContext,
@@ -62,8 +65,15 @@ class HttpPostProvider(PollingProvider[HttpPostConfig, NoState]):
         "http-post", Direction.OUTBOUND, HttpPostConfig, NoState, capabilities=frozenset({Capability.CHECK})
     )
 
+    def __init__(self, config: HttpPostConfig, env: ProviderEnv) -> None:
+        super().__init__(config, env)
+        self._line: Any = None
+
     def on_check(self, ctx: RunContext[NoState]) -> CheckReport:
-        status, _, _ = self._exchange(ctx, "OPTIONS", b"", [])
+        try:
+            status, _, _ = self._exchange(ctx, "OPTIONS", b"", [])
+        finally:
+            self._drop()
         if status in (401, 403):
             raise AuthError("the token was refused")
         if status >= 500:
@@ -95,6 +105,7 @@ class HttpPostProvider(PollingProvider[HttpPostConfig, NoState]):
             reason = error
             raise
         finally:
+            self._drop()
             for email in claimed:
                 after = getattr(reason, "retry_after", None)
                 untried = Submission(SubmissionResult.RETRY, reply=str(reason), retry_after=after, attempted=False)
@@ -168,36 +179,53 @@ class HttpPostProvider(PollingProvider[HttpPostConfig, NoState]):
         config = self.config
         if not (config.tls or config.plain):
             raise ConfigError("the token is not shown without TLS: set UseTls or AllowPlainToken")
-        connection = ctx.net.connect(config.host, config.port, timeout=ctx.timeout, tls=config.tls)
         try:
-            basic = base64.b64encode(f"{config.user}:{config.token.reveal()}".encode()).decode()
-            head = [f"{method} {config.path} HTTP/1.1", f"Host: {config.host}", "Connection: close"]
-            head += [f"Authorization: Basic {basic}", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in fields)]
-            connection.sendall("\r\n".join(head).encode("ascii") + b"\r\n\r\n")
-            if begin is not None:
-                begin()
-            if body:
-                connection.sendall(body)
-            reader = connection.makefile("rb")
-            line = reader.readline(ANSWER)
-            parts = line.split(b" ", 2)
-            if not line.endswith(b"\n") or len(parts) < 2 or not parts[1].isdigit() or len(parts[1]) != 3:
-                if line.startswith(b"HTTP/") or not line:
-                    raise ConnectionFailed("the connection was lost")
-                raise ProtocolError("the answer is no HTTP")
-            headers = http.client.parse_headers(_Lines(reader))
-            length = headers.get("Content-Length", "0")
-            if not length.isdecimal() or int(length) > ANSWER:
-                raise ProtocolError("the answer has no length that it may have")
-            answer = reader.read(int(length))
-            if len(answer) < int(length):
+            return self._asked(ctx, method, body, fields, begin)
+        except BaseException:
+            self._drop()
+            raise
+
+    def _asked(
+        self, ctx: RunContext[Any], method: str, body: bytes, fields: list[tuple[str, str]], begin: Any
+    ) -> tuple[int, dict[str, str], bytes]:
+        config = self.config
+        if self._line is None:
+            connection = ctx.net.connect(config.host, config.port, timeout=ctx.timeout, tls=config.tls)
+            self._line = connection, connection.makefile("rb")
+        connection, reader = self._line
+        basic = base64.b64encode(f"{config.user}:{config.token.reveal()}".encode()).decode()
+        head = [f"{method} {config.path} HTTP/1.1", f"Host: {config.host}"]
+        head += [f"Authorization: Basic {basic}", f"Content-Length: {len(body)}", *(f"{k}: {v}" for k, v in fields)]
+        connection.sendall("\r\n".join(head).encode("ascii") + b"\r\n\r\n")
+        if begin is not None:
+            begin()
+        if body:
+            connection.sendall(body)
+        line = reader.readline(ANSWER)
+        parts = line.split(b" ", 2)
+        if not line.endswith(b"\n") or len(parts) < 2 or not parts[1].isdigit() or len(parts[1]) != 3:
+            if line.startswith(b"HTTP/") or not line:
                 raise ConnectionFailed("the connection was lost")
-            return int(parts[1]), {name.lower(): value for name, value in headers.items()}, answer
+            raise ProtocolError("the answer is no HTTP")
+        try:
+            headers = http.client.parse_headers(_Lines(reader))
         except http.client.HTTPException as error:
             raise ProtocolError("the answer is no HTTP") from error
-        finally:
+        length = headers.get("Content-Length", "0")
+        if not length.isdecimal() or int(length) > ANSWER:
+            raise ProtocolError("the answer has no length that it may have")
+        answer = reader.read(int(length))
+        if len(answer) < int(length):
+            raise ConnectionFailed("the connection was lost")
+        if headers.get("Connection", "").lower() == "close":
+            self._drop()
+        return int(parts[1]), {name.lower(): value for name, value in headers.items()}, answer
+
+    def _drop(self) -> None:
+        line, self._line = self._line, None
+        if line is not None:
             with suppress(Exception):
-                connection.close()
+                line[0].close()
 
 
 class _Lines:

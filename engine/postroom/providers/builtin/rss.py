@@ -119,7 +119,8 @@ class RssProvider(PollingProvider[RssConfig, RssState]):
             return self.tally.outcome()
         signpost = ctx.clock.now()
         items = self._items(answer)
-        if before.cursor.in_future(signpost):
+        future = before.cursor.in_future(signpost)
+        if future:
             ctx.log("rss.cursor_in_future", "the newest item dealt with is dated later than now; only later ones count as new")
         found = self._wanted(ctx, items)
         new = set(ctx.seen.new_among([one.key for one in found]))
@@ -130,7 +131,10 @@ class RssProvider(PollingProvider[RssConfig, RssState]):
         newest = before.cursor
         for start in range(0, min(len(wanted), ctx.items), GROUP):
             newest = self._take(ctx, wanted[start : min(start + GROUP, ctx.items)], newest, signpost)
-        self._remember(ctx, items, answer if not (left or self.tally.failed) else None, newest)
+        if (
+            not future or self.tally.processed
+        ):  # what is to be looked at again when the cursor was put right must not be called unchanged
+            self._remember(ctx, items, answer if not (future or left or self.tally.failed) else None, newest)
         return self.tally.outcome()
 
     # -- the feed

@@ -115,7 +115,7 @@ class Instance:
         """A run's context: `items` messages a cycle, `timeout` seconds a wait, `seconds` until the deadline by the world's clock."""
         bench = self.bench
         deadline = bench.clock.monotonic() + seconds
-        self.connector = RunConnector(bench.world.network, bench.clock, deadline)
+        self.connector = bench.framework.connector(bench.world.network, bench.clock, deadline)
         return RunContext(
             run_id=f"run-{bench.next_run()}",
             instance=self.env.instance,
@@ -415,7 +415,9 @@ class Bench:
 
     def fresh(self) -> Bench:
         """Another bench of the same subject and seed, for a check that needs several worlds. Close it."""
-        return Bench(self.subject, self.seed_number, framework=self.framework, guard=self.guard)
+        made = Bench(self.subject, self.seed_number, framework=self.framework, guard=self.guard)
+        made.world.nest(self.world)
+        return made
 
     # -- what the runner uses
 

@@ -9,8 +9,15 @@ from typing import Any
 
 from postroom.providers import configuration
 from postroom.providers.registry import Registry
+from postroom.runtime.connections import RunConnector
 
 __all__ = ["Framework"]
+
+
+def _database(url: str, clock: Any) -> Any:
+    from postroom.channels.email_router.database import RouterDatabase
+
+    return RouterDatabase(url, clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class Framework:
     identity             what tells instances apart
     schema, narrowed     JSON Schema of a model, and what a newer one no longer accepts
     registry             a fresh registry of the installed providers
+    database             (url, clock) -> the router's memory
+    connector            (connector, clock, deadline) -> the connections of one run
     """
 
     load: Callable[..., Any] = configuration.load
@@ -33,3 +42,5 @@ class Framework:
     schema: Callable[..., Any] = configuration.json_schema
     narrowed: Callable[..., Any] = configuration.narrowed
     registry: Callable[[], Registry] = field(default=Registry.default)
+    database: Callable[[str, Any], Any] = _database
+    connector: Callable[..., RunConnector] = RunConnector

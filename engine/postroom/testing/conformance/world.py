@@ -111,8 +111,15 @@ class KitWorld:
         """The one folder where writing is no violation. Made at first use, removed with the world."""
         if self._shared["folder"] is None:
             with unseen():
-                self._shared["folder"] = tempfile.TemporaryDirectory(prefix="postroom-kit-")
+                above = self._shared.get("above")
+                self._shared["folder"] = tempfile.TemporaryDirectory(
+                    prefix="postroom-kit-", dir=above.folder if above else None
+                )
         return Path(self._shared["folder"].name)
+
+    def nest(self, above: KitWorld) -> None:
+        """Where this world has its folder: below that of another one, which is granted already."""
+        self._shared["above"] = above
 
     @property
     def has_folder(self) -> bool:

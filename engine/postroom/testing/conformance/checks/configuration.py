@@ -119,7 +119,8 @@ def _varied(bench: Bench) -> Texts:
     texts = dict(bench.config())
     for one in _declared(bench):
         if one.name not in texts and (other := samples.another(one, one.default)) is not None:
-            texts[one.name] = [other, other] if one.many else other
+            second = samples.another(one, [one.kind.parse(other)]) if one.many else None
+            texts[one.name] = [text for text in (other, second) if text is not None] if one.many else other
     return texts
 
 

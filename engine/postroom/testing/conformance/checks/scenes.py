@@ -11,9 +11,10 @@ from postroom.providers.contract import IncomingOffer
 from postroom.testing.conformance.bench import Bench, Instance, Ran
 from postroom.testing.conformance.failures import NotApplicable
 from postroom.testing.conformance.gateway import KitGateway
+from postroom.testing.conformance.guard import unseen
 from postroom.testing.conformance.messages import SourceMessage, token_in
 
-__all__ = ["PowerCut", "carried", "count_calls", "cut_at", "deleting", "judge", "token_of", "watched"]
+__all__ = ["PowerCut", "carried", "count_calls", "cut_at", "deleting", "judge", "scratch", "token_of", "watched"]
 
 
 class PowerCut(BaseException):
@@ -58,6 +59,17 @@ def cut_at(instance: Instance, number: int, **context: Any) -> bool:
     with watched(instance.gateway, called), suppress(PowerCut):
         instance.try_run(**context)
     return cut
+
+
+@contextmanager
+def scratch(bench: Bench) -> Iterator[Bench]:
+    """Another bench of the same subject and seed, whose world writes below the folder of this one."""
+    made = bench.fresh()
+    try:
+        yield made
+    finally:
+        with unseen():
+            made.close()
 
 
 def carried(bench: Bench, *parts: str) -> None:
