@@ -133,3 +133,26 @@ def test_a_delegate_makes_a_meeting_for_the_owner(calendars: Calendars) -> None:
     calendars.respond_with("AcceptItem", calendars.listed("inbox")[0])
     own = calendars.get(calendars.listed("calendar", BOB)[0], user=BOB)
     assert own["RequiredAttendees"]["Attendee"][0]["ResponseType"] == "Accept"
+
+
+def test_who_may_not_delete_does_not_remove(calendars: Calendars) -> None:
+    """Section 19: ErrorCalendarIsDelegatedForRemove."""
+    entrusted(calendars, "Reviewer")
+    item = calendars.appointment(attendees(BOB), send="SendOnlyToAll")
+    calendars.delete(item, "SendOnlyToAll")
+    message = calendars.respond_with("RemoveItem", calendars.listed("inbox", CAT)[-1], user=CAT)
+    assert message["ResponseCode"] == "ErrorCalendarIsDelegatedForRemove"
+    assert len(calendars.listed("calendar", BOB)) == 1
+    assert len(calendars.listed("inbox", CAT)) == 2
+
+
+def test_the_copy_of_an_answer_lies_where_the_request_says(calendars: Calendars) -> None:
+    """Section 8, SendAndSaveCopy: SavedItemFolderId, else Sent Items."""
+    calendars.appointment(attendees(BOB), send="SendOnlyToAll")
+    request = calendars.listed("inbox", BOB)[0]
+    asked = (
+        '<CreateItem MessageDisposition="SendAndSaveCopy"><SavedItemFolderId><t:DistinguishedFolderId Id="drafts"/></SavedItemFolderId><Items>'
+        f'<t:AcceptItem><t:ReferenceItemId Id="{request["@Id"]}" ChangeKey="{request["@ChangeKey"]}"/></t:AcceptItem></Items></CreateItem>'
+    )
+    calendars.one(asked, user=BOB)
+    assert (calendars.notices(BOB, "drafts"), calendars.notices(BOB, "sentitems")) == (["MeetingResponse"], [])

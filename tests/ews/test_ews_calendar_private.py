@@ -154,3 +154,22 @@ def test_a_private_invitation_is_copied_to_whom_it_concerns(calendars: Calendars
         delegation.delegates[CAT] = Delegate(CAT, meeting_copies=True, private_items=private)
         calendars.appointment(attendees(BOB) + "<t:Sensitivity>Private</t:Sensitivity>", send="SendOnlyToAll")
         assert len(calendars.notices(CAT)) == count
+
+
+def test_what_is_hidden_is_not_copied_exported_or_opened(calendars: Calendars) -> None:
+    item = secret(calendars)
+    file = "<t:FileAttachment><t:Name>a.txt</t:Name><t:Content>YQ==</t:Content></t:FileAttachment>"
+    made = calendars.one(
+        f'<CreateAttachment><ParentItemId Id="{item["@Id"]}"/><Attachments>{file}</Attachments></CreateAttachment>'
+    )
+    attachment = made["Attachments"][0][1]["AttachmentId"]["@Id"]
+    ids = f'<ItemIds><t:ItemId Id="{item["@Id"]}"/></ItemIds>'
+    acts = (
+        f'<CopyItem><ToFolderId><t:DistinguishedFolderId Id="calendar"/></ToFolderId>{ids}</CopyItem>',
+        f"<ExportItems>{ids}</ExportItems>",
+        f'<GetAttachment><AttachmentIds><t:AttachmentId Id="{attachment}"/></AttachmentIds></GetAttachment>',
+    )
+    delegate(calendars)
+    assert [calendars.code(one, user=BOB) for one in acts] == ["ErrorAccessDenied"] * 3
+    delegate(calendars, private=True)
+    assert [calendars.code(one, user=BOB) for one in acts] == ["NoError"] * 3

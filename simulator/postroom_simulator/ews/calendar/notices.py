@@ -20,7 +20,7 @@ from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.calendar.ical_read import Event, ICalendar, read_calendar
 from postroom_simulator.ews.calendar.ical_write import write_calendar
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.store.interface import Item, Role
+from postroom_simulator.store.interface import Folder, Item, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.world import World
@@ -64,8 +64,8 @@ class Notice:
     by: Account | None = None
 
 
-def send(world: World, notice: Notice, *, copy: bool) -> Item | None:
-    """Deliver a notice to everybody it names; with `copy` one lies in the Sent Items of who sends it. Nobody to send to: nothing happens."""
+def send(world: World, notice: Notice, *, copy: bool, into: Folder | None = None) -> Item | None:
+    """Deliver a notice to everybody it names; with `copy` one lies in the Sent Items of who sends it, or in `into`. Nobody to send to: nothing happens."""
     addresses = list(
         dict.fromkeys(
             box["EmailAddress"] for box in (*notice.to, *notice.cc, *notice.also) if "@" in box.get("EmailAddress", "")
@@ -77,9 +77,8 @@ def send(world: World, notice: Notice, *, copy: bool) -> Item | None:
     world.deliver(notice.sender.address, addresses, octets)
     if not copy:
         return None
-    account = canonical((notice.by or notice.sender).address)
-    folder = world.store.folder(account, Role.SENT)
-    kept = world.store.deposit(account, octets, folder=folder.uid, read=True, item_class=_class(notice))
+    folder = into or world.store.folder(canonical((notice.by or notice.sender).address), Role.SENT)
+    kept = world.store.deposit(folder.account, octets, folder=folder.uid, read=True, item_class=_class(notice))
     return world.store.set_flags(kept.uid, _SUBMITTED)
 
 

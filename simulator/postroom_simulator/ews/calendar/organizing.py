@@ -14,7 +14,7 @@ from postroom_simulator.ews.calendar.notices import Notice, send
 from postroom_simulator.ews.calendar.occurrences import ORIGINAL_TIMES
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.mail import mailbox
-from postroom_simulator.store.interface import Item, Role
+from postroom_simulator.store.interface import Folder, Item, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
@@ -184,6 +184,7 @@ def answer(
     proposed: tuple[datetime, datetime] | None = None,
     date: datetime | None = None,
     copy: bool,
+    into: Folder | None = None,
 ) -> None:
     """Tell the organizer: Accept, Tentative or Decline; with other times it is a counter proposal. `date`: the original start of the one date
     that it is about."""
@@ -213,4 +214,6 @@ def answer(
     if by is not None:
         attendee[SENT_BY] = by.address
     method = "REPLY" if proposed is None else "COUNTER"
-    send(call.world, Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee, by=by), copy=copy)
+    send(
+        call.world, Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee, by=by), copy=copy, into=into
+    )

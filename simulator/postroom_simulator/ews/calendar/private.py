@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account, canonical
 from postroom_simulator.ews.calendar.occurrences import CHANGED_AT, EXCEPTIONS
+from postroom_simulator.ews.errors import EwsError
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
     from postroom_simulator.store.interface import Item
 
-__all__ = ["SUBJECT", "is_private", "may_view_private", "reduced", "seen_by_caller"]
+__all__ = ["SUBJECT", "check_seen", "is_private", "may_view_private", "reduced", "seen_by_caller"]
 
 Value = dict[str, Any]
 SUBJECT = "Private Appointment"
@@ -52,6 +53,14 @@ def seen_by_caller(call: Call, item: Item, properties: Value) -> Value:
     if may_view_private(owner if isinstance(owner, Account) else None, call.account):
         return properties
     return reduced(properties)
+
+
+def check_seen(call: Call, item: Item, properties: Mapping[str, Any] | None) -> None:
+    """Raises EwsError ErrorAccessDenied where the caller would get more of a private appointment than may be seen: by copying, exporting or opening what
+    is attached. `properties`: the item's own."""
+    whole = dict(properties or {})
+    if seen_by_caller(call, item, whole) is not whole:
+        raise EwsError("ErrorAccessDenied", "The appointment is private.")
 
 
 def reduced(properties: Mapping[str, Any]) -> Value:

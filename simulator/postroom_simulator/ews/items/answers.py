@@ -13,13 +13,14 @@ from postroom_simulator.ews.calendar.dates import dates_of, drop, keep, occurren
 from postroom_simulator.ews.calendar.occurrences import seconds
 from postroom_simulator.ews.calendar.zones import zone_or_utc
 from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.folders import target_folder
 from postroom_simulator.ews.items.finding import check_right
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.kinds import kind_of
 from postroom_simulator.ews.items.meetings import check_delegate, event_of, is_out_of_date, represented
 from postroom_simulator.ews.items.replies import referred
 from postroom_simulator.ews.items.view import item_id
-from postroom_simulator.store.interface import Item, Role
+from postroom_simulator.store.interface import Folder, Item, Role
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
@@ -43,7 +44,9 @@ def respond(call: Call, request: Value, element: str, value: Value) -> list[tupl
     item = referred(call, value)
     if element == "CancelCalendarItem":
         return _cancel(call, item, value, disposition)
-    changed = carry_out(call, item, element, value, disposition)
+    saved = request.get("SavedItemFolderId")
+    into = target_folder(call, saved, "create", missing="ErrorParentFolderNotFound") if saved else None
+    changed = carry_out(call, item, element, value, disposition, into)
     return [(kind_of(one.item_class).element, {"ItemId": item_id(one)}) for one in changed]
 
 
@@ -67,7 +70,7 @@ def _organizes(call: Call, item: Item) -> bool:
     return isinstance(owner, Account) and organizes(call.world, owner, item.properties or {})
 
 
-def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str) -> list[Item]:
+def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str, into: Folder | None = None) -> list[Item]:
     """Answer an invitation or an appointment. The appointment as it is then, and the invitation where there was one. Raises EwsError.
 
     A delegate who may edit the owner's calendar answers for the owner, from the calendar or from a copy of the invitation; the answer names both."""
@@ -88,7 +91,9 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
     if disposition != "SaveOnly":
         date = datetime.fromtimestamp(target.start, UTC) if isinstance(target, Occurrence) else None
         copy = disposition == "SendAndSaveCopy"
-        organizing.answer(call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, copy=copy)
+        organizing.answer(
+            call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, copy=copy, into=into
+        )
     answered = _answered(call, target, properties, how)
     if message is not None:
         answered.append(call.store.move(message.uid, call.store.folder(message.account, Role.DELETED).uid))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from postroom_simulator.ews.calendar.private import check_seen
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, parse_id, write_id
 from postroom_simulator.ews.items.compose import inner_octets
@@ -114,6 +115,7 @@ def find_attachment(call: Call, text: str) -> Found:
             item = occurrence_of(call, "ItemId", {"@Id": date})
         call.service.check_access(call, call.store.folder_by_uid(item.folder))
         owner = own(call.store, item)
+        check_seen(call, item, item.properties)
     except StoreError:
         raise EwsError("ErrorItemNotFound") from None
     path: list[int] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from postroom_simulator.ews.archive import in_archive
+from postroom_simulator.ews.calendar.private import check_seen
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.folders import folder_element, target_folder
@@ -40,6 +41,7 @@ def carry(call: Call, request: Value, how: Callable[[Call, Item, Folder], Item],
             if isinstance(item, Occurrence) or reference[0] == "OccurrenceItemId":
                 raise EwsError("ErrorCalendarCannotMoveOrCopyOccurrence")
             check_right(call, item, right)
+            check_seen(call, item, item.properties)
             carried = how(call, item, target)
         if elsewhere(call, item, target) or request.get("ReturnNewItemIds") is False:
             return {"Items": []}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postroom_simulator.ews.calendar.private import check_seen
 from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.blobs import packed
@@ -15,6 +16,7 @@ def handle(call: Call, request: Value) -> Value:
         item = find_item(call, reference)
         if isinstance(item, Occurrence):
             raise EwsError("ErrorInvalidOperation", "An occurrence is exported with its series.")
+        check_seen(call, item, item.properties)
         return {"ItemId": item_id(item), "Data": packed(call.store, item)}
 
     return answer(call, request["ItemIds"]["ItemId"], one)

@@ -137,7 +137,7 @@ def _check_levels(levels: Value, before: Mapping[str, str]) -> None:
 
 
 def add(call: Call, owner: Account, value: Value) -> Value:
-    """A new delegate, from a DelegateUserType; a calendar editor where nothing is said of levels (MS-OXWSDLGM 3.1.4.1). Raises EwsError."""
+    """A new delegate, from a DelegateUserType; in folders of which nothing is said there are no new rights. Raises EwsError."""
     user = user_of(call, value["UserId"])
     if user is owner:
         raise EwsError("ErrorDelegateCannotAddOwner")
