@@ -429,3 +429,16 @@ def test_receipts_of_a_conversation(world: World, ann: Asker) -> None:
 def test_somebody_elses_conversation(world: World, ann: Asker, bob: Asker, talk: None) -> None:
     context = f"<t:ContextFolderId>{named('inbox', ANN)}</t:ContextFolderId><t:IsRead>true</t:IsRead>"
     assert bob.code(act(tea_id(ann), "SetReadState", context)) == "ErrorAccessDenied"
+
+
+def test_what_exchange_2010_does_not_know_is_not_told(ann: Asker, talk: None) -> None:
+    """Reference 2: no element in a schema that is too old for it (published answers of Exchange 2010 SP1 and 2013)."""
+    answer = ann.ask(find(), version="Exchange2010_SP1")
+    assert not {"TotalConversationsInView", "IndexedOffset", "HighlightTerms"} & {
+        name for name, one in answer.items() if one is not None
+    }
+    (tea, _) = answer["Conversations"]["Conversation"]
+    newer = {"MailboxScope", "InstanceKey", "Preview", "LastModifiedTime", "HasIrm", "IconIndex"}
+    assert not newer & {name for name, one in tea.items() if one not in (None, [])}
+    (tea, _) = found(ann, find())
+    assert newer <= set(tea)

@@ -12,7 +12,7 @@ from postroom_simulator import World
 from postroom_simulator.directory import Rule
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.rule_conditions import Conditions, fulfils
-from postroom_simulator.rules import Letter
+from postroom_simulator.rules import Letter, judge
 from postroom_simulator.store.interface import Item, Role
 
 __all__ = ["ann", "world"]
@@ -289,6 +289,9 @@ def test_operations_that_are_none(ann: Asker) -> None:
 def test_conditions(world: World, conditions: Conditions, octets: bytes, holds: bool) -> None:
     account = world.directory.account(ANN)
     assert fulfils(Letter(octets), conditions, account, world.clock.now()) is holds
+    if len(conditions.asked) == 1:  # of several exceptions one is enough
+        rule = Rule("r", exceptions=conditions, mark_read=True)
+        assert judge([rule], Letter(octets), account, world.clock.now()).read is not holds
 
 
 def test_a_time_of_receipt(world: World) -> None:
@@ -343,6 +346,23 @@ def test_forwarding_as_attachment(world: World, ann: Asker) -> None:
     (item,) = items(world, account=BOB)
     assert b"message/rfc822" in (got := world.store.octets(item.uid))
     assert b"Subject: hello" in got
+
+
+def test_forwarding_and_redirecting(world: World, ann: Asker) -> None:
+    """Reference 15: both at once, and the message stays; what is redirected keeps its From."""
+    world.add_account("carl@sim.test", "pw", name="Carl")
+    actions = people("ForwardToRecipients", BOB) + people("RedirectToRecipients", "carl@sim.test")
+    assert ann.code(create(rule(strings("ContainsSubjectStrings", "pass on"), actions))) == "NoError"
+    found = rules(ann)[0]["Actions"]
+    assert found["ForwardToRecipients"]["Address"][0]["EmailAddress"] == BOB
+    assert found["RedirectToRecipients"]["Address"][0]["EmailAddress"] == "carl@sim.test"
+    world.deliver("x@out.test", [ANN], mail("pass on"))
+    (forwarded,), (redirected,) = items(world, account=BOB), items(world, account="carl@sim.test")
+    assert b"Subject: FW: pass on" in world.store.octets(forwarded.uid)
+    octets = world.store.octets(redirected.uid)
+    assert b"Resent-From: " in octets
+    assert b"From: Xenia <x@out.test>" in octets
+    assert len(items(world)) == 1
 
 
 def test_exceptions_order_and_stop(world: World, ann: Asker) -> None:
