@@ -374,3 +374,14 @@ def test_delegates_get_copies(calendars: Calendars, mode: Any, owner: list[str],
         assert (copy["IsDelegated"], copy["ReceivedRepresenting"]["Mailbox"]["EmailAddress"]) == (True, BOB)
         message = calendars.respond_with("AcceptItem", copy["ItemId"], user=CAT)
         assert message["ResponseCode"] == "ErrorCalendarIsDelegatedForAccept"  # nothing was granted
+
+
+def test_answering_one_date_leaves_the_invitation_to_the_series(calendars: Calendars) -> None:
+    """Section 11: the request that was answered leaves the Inbox, and no other."""
+    meeting(calendars, extra=recurrence(daily(), numbered(3)))
+    master = calendars.listed("calendar", BOB)[0]
+    date = calendars.get(at(master, 2), user=BOB)["ItemId"]
+    calendars.respond_with("DeclineItem", date, user=BOB)
+    assert calendars.notices(BOB) == ["MeetingRequest"]
+    calendars.respond_with("AcceptItem", calendars.listed("calendar", BOB)[0], user=BOB)
+    assert calendars.notices(BOB) == []

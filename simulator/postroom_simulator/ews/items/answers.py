@@ -141,13 +141,17 @@ def _what(call: Call, item: Item, owner: Account, how: str) -> tuple[Item | None
 
 
 def _invitation(call: Call, item: Item) -> Item | None:
-    """The newest request for an appointment that lies in the Inbox."""
+    """The newest request for an appointment that lies in the Inbox; for a date of a series one about that date alone."""
+    date = item.start if isinstance(item, Occurrence) else None
     uid = (item.properties or {}).get("UID")
     inbox = call.store.folder(item.account, Role.INBOX)
     for one in reversed(call.store.items(inbox.uid)):
         if kind_of(one.item_class).element == "MeetingRequest":
             event = event_of(call, one)
-            if event is not None and event.uid == uid:
+            if event is None or event.uid != uid:
+                continue
+            about = seconds(event.recurrence_id) if event.recurrence_id is not None else None
+            if date is None or about == date:
                 return one
     return None
 
