@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.harness import Bench, Missing
 
-NAMES = ("fresh", "smtp", "pop3", "ews", "intake", "polls", "idle", "growth")
+NAMES = ("fresh", "smtp", "pop3", "ews", "intake", "polls", "idle", "growth", "router_state", "conformance")
 """Modules of this package, each with a docstring that says what it measures and a function `run(bench)`."""
 ASKED = ("soak",)
 """Those that run only when they are named."""
@@ -35,7 +35,7 @@ def main(words: list[str] | None = None) -> int:
         parser.error(f"there is no benchmark {unknown[0]!r}: there are {', '.join(NAMES + ASKED)}")
     if asked.list:
         for name in NAMES:
-            print(f"{name:<8}{_about(_module(name))}")
+            print(f"{name:<14}{_about(_module(name))}")
         return 0
     if asked.messages is not None and (asked.messages < 1000 or "soak" not in asked.names):
         parser.error("--messages belongs to soak, and is at least 1000")
