@@ -325,3 +325,21 @@ def test_response_objects(items: Items) -> None:
         "ReplyAllToItem",
         "ForwardItem",
     ]
+
+
+def test_a_full_mailbox_ends_a_batch(items: Items) -> None:
+    """Reference 3: after some failures in one batch the rest are answered with the Warning ErrorBatchProcessingStopped."""
+    items.world.set_quota(ANN, items.world.store.used(ANN) + 1500)
+    small, large = (
+        "<t:Message><t:Subject>s</t:Subject></t:Message>",
+        f"<t:Message><t:Subject>{'x' * 3000}</t:Subject></t:Message>",
+    )
+    request = f'<CreateItem MessageDisposition="SaveOnly"><Items>{small}{large}{small}{small}</Items></CreateItem>'
+    messages = items.messages(request)
+    assert [(one["ResponseCode"], one["@ResponseClass"]) for one in messages] == [
+        ("NoError", "Success"),
+        ("ErrorQuotaExceeded", "Error"),
+        ("ErrorBatchProcessingStopped", "Warning"),
+        ("ErrorBatchProcessingStopped", "Warning"),
+    ]
+    assert len(items.listed("drafts")) == 1

@@ -98,8 +98,13 @@ def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, me
     """One message for each input, in their order. `act` gives the payload; its EwsError becomes the message of that input alone, with
     `empty` as payload, and so does what our own code stumbles over (see `EwsService.failed`)."""
     name = message or f"{call.operation}ResponseMessage"
-    found = []
+    found: list[tuple[str, Value]] = []
+    stopped = False
     for number, one in enumerate(inputs, 1):
+        if stopped:
+            rest = EwsError("ErrorBatchProcessingStopped", warning=True)
+            found.append((name, failure(rest, **empty)))
+            continue
         try:
             lie = call.begin_item(number)
             payload = act(one)
@@ -108,12 +113,17 @@ def answer(call: Call, inputs: Iterable[Any], act: Callable[[Any], Value], *, me
             found.append((name, success(**payload)))
         except (EwsError, StoreError) as problem:
             error = refusal(problem) if isinstance(problem, StoreError) else problem
+            stopped = error.code in _FATAL
             found.append((name, failure(error, **(error.payload or empty))))
         except Exception as problem:
             if call.exchange is None:
                 raise
             found.append((name, failure(call.service.failed(call.exchange, problem), **empty)))
     return {"ResponseMessages": found}
+
+
+_FATAL = frozenset({"ErrorMailboxMoveInProgress", "ErrorMailboxStoreUnavailable", "ErrorQuotaExceeded"})
+"""After one of these nothing more is tried: the rest of a batch is told so (ews reference 3). Which ones do is our choice."""
 
 
 def refusal(error: StoreError) -> EwsError:
