@@ -154,6 +154,7 @@ AREAS = (
         "settings: absence, inbox rules, delegates, stored configuration, mail tips, free and busy, rooms",
         (
             *_calls("Account", "oof_settings rules create_rule set_rule delete_rule delegates mail_tips"),
+            *_calls("Rule", "save delete"),
             *_calls(
                 "BaseFolder",
                 "get_user_configuration create_user_configuration update_user_configuration delete_user_configuration",
@@ -260,6 +261,7 @@ LOCAL = (
     *_calls("Attachment", "clean"),
     *_calls("FileAttachment", "from_xml to_xml"),
     *_calls("ItemAttachment", "from_xml"),
+    *_calls("Rule", "from_xml"),
 )
 """Names that ask the server nothing."""
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import datetime
 
 import pytest
 from exchange_times import at
-from exchangelib import CalendarItem, OofSettings
+from exchangelib import CalendarItem, Folder, Mailbox, OofSettings
 from exchangelib.errors import (
     ErrorAccessDenied,
     ErrorItemNotFound,
@@ -14,8 +15,21 @@ from exchangelib.errors import (
     ErrorMailRecipientNotFound,
     ErrorNameResolutionNoResults,
 )
-from exchangelib.properties import Actions, Conditions, MoveToFolder, Rule, UserConfiguration
-from exchangelib_scene import ANN, BOB
+from exchangelib.folders import Calendar, Inbox, SingleFolderQuerySet
+from exchangelib.items import SEND_TO_ALL_AND_SAVE_COPY
+from exchangelib.properties import (
+    Actions,
+    Conditions,
+    CopyToFolder,
+    DistinguishedFolderId,
+    Exceptions,
+    MoveToFolder,
+    Rule,
+    UserConfiguration,
+)
+from exchangelib_scene import ANN, BOB, PASSWORD, ROOM
+
+from postroom_simulator.ews.http import Request
 
 
 def test_absence(exchange):
@@ -85,6 +99,104 @@ def test_delegates(exchange):
     assert exchange.account().delegates == []
 
 
+def add_delegate(exchange, inner: str) -> None:
+    """As Ann, in words: exchangelib only reads them."""
+    spaces = "http://schemas.microsoft.com/exchange/services/2006/"
+    body = (
+        f'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/" xmlns:m="{spaces}messages" xmlns:t="{spaces}types">'
+        '<s:Header><t:RequestServerVersion Version="Exchange2016"/></s:Header><s:Body>'
+        f"<m:AddDelegate><m:Mailbox><t:EmailAddress>{ANN}</t:EmailAddress></m:Mailbox><m:DelegateUsers><t:DelegateUser>"
+        f"<t:UserId><t:PrimarySmtpAddress>{BOB}</t:PrimarySmtpAddress></t:UserId>{inner}</t:DelegateUser></m:DelegateUsers></m:AddDelegate>"
+        "</s:Body></s:Envelope>"
+    )
+    login = base64.b64encode(f"{ANN}:{PASSWORD}".encode()).decode()
+    answer = exchange.world.ews.respond(
+        Request("POST", "/EWS/Exchange.asmx", {"authorization": f"Basic {login}", "host": "x"}, body.encode())
+    )
+    assert answer.body.count(b"<m:ResponseCode>NoError</m:ResponseCode>") == 2, answer  # of the answer, and of the delegate
+
+
+def test_a_delegate_and_what_he_may(exchange):
+    permissions = "<t:DelegatePermissions><t:CalendarFolderPermissionLevel>Editor</t:CalendarFolderPermissionLevel></t:DelegatePermissions>"
+    add_delegate(exchange, f"{permissions}<t:ReceiveCopiesOfMeetingMessages>true</t:ReceiveCopiesOfMeetingMessages>")
+    (found,) = exchange.account().delegates
+    assert (found.user_id.primary_smtp_address, found.user_id.display_name) == (BOB, "Bob Birch")
+    assert found.delegate_permissions.calendar_folder_permission_level == "Editor"
+    assert found.delegate_permissions.inbox_folder_permission_level == "None"
+    assert (found.receive_copies_of_meeting_messages, found.view_private_items) == (True, False)
+    bob = exchange.account(BOB)
+    calendar = shared(bob, Calendar)
+    start = at(2026, 3, 2, 9)
+    event = CalendarItem(account=bob, folder=calendar, subject="by Bob", start=start, end=start + datetime.timedelta(hours=1))
+    event.save()
+    event.subject = "changed by Bob"
+    event.save()
+    assert [one.subject for one in exchange.account().calendar.all()] == ["changed by Bob"]
+    assert [one.subject for one in calendar.view(start=start, end=start + datetime.timedelta(days=1))] == ["changed by Bob"]
+    event.delete()
+    assert exchange.account().calendar.all().count() == 0
+    with pytest.raises(ErrorAccessDenied):
+        shared(bob, Inbox)
+
+
+def shared(account, kind: type[Folder]):
+    """Ann's folder. It is all of hers that may be seen, so it hangs below the own root."""
+    name = DistinguishedFolderId(id=kind.DISTINGUISHED_FOLDER_ID, mailbox=Mailbox(email_address=ANN))
+    found = SingleFolderQuerySet(account=account, folder=kind(root=account.root, _distinguished_id=name)).resolve()
+    if isinstance(found, Exception):
+        raise found
+    found._distinguished_id = None  # the name comes back without a mailbox, and would be taken for a folder of the own one
+    return found
+
+
+def test_a_rule_of_many_parts(exchange):
+    ann = exchange.account()
+    orders = Folder(parent=ann.inbox, name="Orders").save()
+    rule = Rule(
+        account=ann,
+        display_name="orders",
+        priority=2,
+        is_enabled=True,
+        conditions=Conditions(
+            contains_sender_strings=["xenia"], contains_subject_or_body_strings=["order"], not_sent_to_me=False
+        ),
+        exceptions=Exceptions(contains_subject_strings=["urgent"]),
+        actions=Actions(
+            copy_to_folder=CopyToFolder(folder_id=orders.to_id()),
+            mark_as_read=True,
+            assign_categories=["red"],
+            stop_processing_rules=True,
+        ),
+    ).save()
+    (found,) = ann.rules
+    assert found.conditions.contains_subject_or_body_strings == ["order"]
+    assert found.exceptions.contains_subject_strings == ["urgent"]
+    assert (found.actions.mark_as_read, found.actions.assign_categories, found.actions.stop_processing_rules) == (
+        True,
+        ["red"],
+        True,
+    )
+    assert found.actions.copy_to_folder.folder_id.id == orders.id
+    exchange.deliver("hello", "an order")
+    exchange.deliver("urgent", "an order")
+    assert [(one.subject, one.is_read, one.categories) for one in ann.inbox.all().order_by("subject")] == [
+        ("hello", True, ["red"]),
+        ("urgent", False, None),
+    ]
+    assert [one.subject for one in orders.all()] == ["hello"]
+    rule.delete()
+
+
+def test_a_list_of_categories(exchange):
+    """Where Outlook keeps it."""
+    folder = exchange.account().calendar
+    octets = (
+        b'<?xml version="1.0"?><categories default="Red" xmlns="CategoryList.xsd"><category name="Red" color="0"/></categories>'
+    )
+    folder.create_user_configuration(name="CategoryList", xml_data=octets)
+    assert folder.get_user_configuration(name="CategoryList", properties="XmlData").xml_data == octets
+
+
 def test_stored_configuration(exchange):
     ann = exchange.account()
     folder = ann.inbox
@@ -137,6 +249,27 @@ def test_rooms(exchange):
     assert list(ann.protocol.get_roomlists()) == []
     with pytest.raises(ErrorNameResolutionNoResults):
         list(ann.protocol.get_rooms("nobody@sim.test"))
+
+
+def test_a_list_of_rooms(exchange):
+    ann = exchange.account()
+    exchange.world.directory.account(ROOM).is_room = True
+    exchange.world.add_group("rooms@sim.test", [ROOM, "outside@far.test"], name="All rooms").is_room_list = True
+    exchange.world.add_group("people@sim.test", [ANN, BOB], name="People")
+    (rooms,) = ann.protocol.get_roomlists()
+    assert (rooms.name, rooms.email_address) == ("All rooms", "rooms@sim.test")
+    found = list(ann.protocol.get_rooms(rooms.email_address))
+    assert [(room.name, room.email_address) for room in found] == [("Atlas", ROOM)]
+    start = at(2026, 3, 2, 9)
+    plan = CalendarItem(
+        account=ann, folder=ann.calendar, subject="meet", start=start, end=start + datetime.timedelta(hours=1), resources=[ROOM]
+    )
+    plan.save(send_meeting_invitations=SEND_TO_ALL_AND_SAVE_COPY)
+    exchange.world.tick()
+    plan.refresh()
+    assert [one.response_type for one in plan.resources] == ["Accept"]
+    (booked,) = exchange.account(ROOM).calendar.all()
+    assert (booked.start, booked.subject) == (start, "Ann Alder")
 
 
 def test_searchable_mailboxes_are_for_others(exchange):

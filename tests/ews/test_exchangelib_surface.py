@@ -8,7 +8,7 @@ from pathlib import Path
 
 import exchangelib
 import pytest
-from exchangelib import attachments, services
+from exchangelib import attachments, properties, services
 from exchangelib.folders import FolderCollection, FolderQuerySet, SingleFolderQuerySet
 from exchangelib.folders.base import BaseFolder
 from exchangelib.folders.roots import Root, RootOfHierarchy
@@ -38,6 +38,7 @@ CLASSES = (
         attachments.Attachment,
         attachments.FileAttachment,
         attachments.ItemAttachment,
+        properties.Rule,
     ),
 )
 LISTED = {call for area in AREAS for call in area.calls}
