@@ -293,6 +293,7 @@ class Host:
             items=asked.get("items", 1),
             timeout=asked["timeout"],
             cancelled=self.line.cancelled.is_set,
+            alert=lambda key, text: self.line.ask("alert", key=key, text=text),
         )
 
     def check(self, asked: Mapping[str, Any]) -> Any:

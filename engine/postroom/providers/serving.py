@@ -246,6 +246,9 @@ class Answers:
         if found is not None:
             found.close()
 
+    def alert(self, given: Mapping[str, Any]) -> Any:
+        self.ctx.alert(_text(given, "key", SOURCE_KEY), _text(given, "text", 500))
+
     # -- memory and time
 
     def commit(self, given: Mapping[str, Any]) -> Any:
@@ -304,6 +307,7 @@ CALLS: Mapping[str, Call] = {
     "seen.recall": Call(lambda self, given: dict(self.ctx.seen.recall(_keys(given, "keys"))), "keys -> {key: digest}"),
     "seen.add": Call(lambda self, given: self.ctx.seen.add(_entries(given)), "entries {key: digest}", True),
     "seen.touch": Call(lambda self, given: self.ctx.seen.touch(_keys(given, "keys")), "keys", True),
+    "alert": Call(Answers.alert, "key (names the occasion: telling it again is one alert), text", True),
     "net.connect": Call(Answers.connect, "host, port, tls?, timeout? -> {connection}"),
     "net.start_tls": Call(Answers.secure, "connection, host"),
     "net.send": Call(Answers.send, "connection, octets"),
