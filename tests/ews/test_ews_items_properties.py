@@ -362,3 +362,15 @@ def test_a_sender_without_an_address_cannot_send(items: Items) -> None:
     nameless = extended(tag("0x42", "String"), "<t:Value>Nobody</t:Value>")
     to_bob = "<t:ToRecipients><t:Mailbox><t:EmailAddress>bob@sim.test</t:EmailAddress></t:Mailbox></t:ToRecipients>"
     assert items.create(f"<t:Message>{nameless}{to_bob}</t:Message>", "SendOnly")["ResponseCode"] == "ErrorSendAsDenied"
+
+
+def test_pictures_from_elsewhere_are_blocked_and_that_is_told(items: Items) -> None:
+    """BlockExternalImages, HasBlockedImages, BlockStatus (MS-OXWSCORE 2.2.4.24; since 2013)."""
+    made = items.draft('<t:Body BodyType="HTML">&lt;p&gt;a&lt;img src="https://x.test/y.png"&gt;&lt;/p&gt;</t:Body>')
+    plain = items.draft('<t:Body BodyType="HTML">&lt;p&gt;a&lt;/p&gt;</t:Body>')
+    blocking = "<t:BlockExternalImages>true</t:BlockExternalImages>"
+    for item, extra, blocked in ((made, blocking, True), (made, "", False), (plain, blocking, False)):
+        found = items.get(item, extra=extra)
+        assert (found["HasBlockedImages"], found["BlockStatus"]) == (blocked, blocked)
+        assert ("https://x.test/y.png" in found["Body"][""]) is (item is made and not blocked)
+    assert "HasBlockedImages" not in items.get(made, version="Exchange2010_SP2")

@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote
 from lxml import etree
 from lxml import html as parser
 
-__all__ = ["cleaned", "html_of", "image_urls", "preview", "text_of", "unique_html", "unique_text"]
+__all__ = ["cleaned", "has_external_images", "html_of", "image_urls", "preview", "text_of", "unique_html", "unique_text"]
 
 PREVIEW = 256
 """Characters of item:Preview (ews reference 7)."""
@@ -89,6 +89,14 @@ _ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
 
 
 _CID = re.compile(r"""(<img\b[^<>]*?\bsrc\s*=\s*["']?)cid:([^"'\s<>]+)""", re.IGNORECASE)
+
+
+_ELSEWHERE = re.compile(r"""<img\b[^<>]*?\bsrc\s*=\s*["']?https?:""", re.IGNORECASE)
+
+
+def has_external_images(markup: str) -> bool:
+    """Whether it shows pictures that lie elsewhere."""
+    return _ELSEWHERE.search(markup) is not None
 
 
 def image_urls(markup: str, ids: Mapping[str, str], template: str) -> str:

@@ -20,7 +20,7 @@ from postroom_simulator.ews.items.attaching import listed
 from postroom_simulator.ews.items.bodies import body_in, normalized_body, preview_of, text_body, unique_body
 from postroom_simulator.ews.items.extended import path_of_property, property_value
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
-from postroom_simulator.ews.items.html import image_urls
+from postroom_simulator.ews.items.html import has_external_images, image_urls
 from postroom_simulator.ews.items.keeping import octets_of, own
 from postroom_simulator.ews.items.kinds import ITEM_DEFAULT, Kind, kind_of
 from postroom_simulator.ews.items.threads import conversation_id
@@ -210,6 +210,12 @@ def _parent(call: Call, item: Item, _: Value, __: Shape) -> Value:
     return folder_id(call.store.folder_by_uid(item.folder))
 
 
+def _blocks(value: Value, shape: Shape) -> bool:
+    """Whether the answer leaves out pictures from elsewhere (BlockExternalImages)."""
+    body = value.get("Body") or {"@BodyType": "Text"}
+    return shape.block_images and body["@BodyType"] == "HTML" and has_external_images(body[""])
+
+
 def _with_images(item: Item, value: Value, shape: Shape) -> Value | None:
     """The body, its inline pictures at the URL that the request wants them at."""
     body: Value | None = value.get("Body")
@@ -241,6 +247,8 @@ LATE: Mapping[str, Late] = MappingProxyType(
         "ResponseObjects": _responses,
         "WebClientReadFormQueryString": lambda _, item, __, ___: _url(item, "Open"),
         "WebClientEditFormQueryString": lambda _, item, __, ___: _url(item, "Open") if "draft" in item.flags else None,
+        "HasBlockedImages": lambda _, __, value, shape: _blocks(value, shape),
+        "BlockStatus": lambda _, __, value, shape: _blocks(value, shape),
         "Flag": lambda _, __, value, ___: value.get("Flag") or {"FlagStatus": "NotFlagged"},
     }
 )
@@ -252,7 +260,7 @@ def item_value(call: Call, item: Item, shape: Shape) -> tuple[str, Value]:
     """Element and value of an item in a shape."""
     kind = kind_of(item.item_class)
     known = _light(call, item)
-    if not _BODIES.isdisjoint(_wanted(call, kind, shape)) or shape.extended:
+    if not _BODIES.isdisjoint(_wanted(call, kind, shape)) or shape.extended or shape.block_images:
         known = _whole(call, item, known)
     return kind.element, shaped(call, item, kind, known, shape)
 
