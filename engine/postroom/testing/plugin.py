@@ -24,7 +24,10 @@ import pytest
 from postroom.testing.step_modules import names
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from postroom.testing.scene import Scene
+    from postroom.testing.steps_router import Stage
 
 pytest.register_assert_rewrite(*names(), "postroom.testing.scene")
 
@@ -142,6 +145,16 @@ def postroom_database(request: pytest.FixtureRequest) -> str:
     url: str = request.getfixturevalue("postroom_postgres_database")
     postgres.clear(url)
     return url
+
+
+@pytest.fixture
+def postroom_router(postroom_scene: Scene, tmp_path: Path) -> Iterator[Stage]:
+    """An Email Router for the scene's organization: its file in the test's folder, its database in memory."""
+    from postroom.testing.router_stage import RouterStage
+    from postroom.testing.steps_router import Stage
+
+    with RouterStage(postroom_scene, tmp_path) as base:
+        yield Stage(base)
 
 
 @pytest.fixture
