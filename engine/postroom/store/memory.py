@@ -282,15 +282,18 @@ class SqlStateCell(Generic[S]):
         except Exception as wrong:  # a provider's own decoding may fail in any way
             raise StateError(f"the state of {self._instance!r} is not understood: {type(wrong).__name__}") from wrong
 
+    def _text(self, new: S) -> str:
+        """What is kept. Raises StateError."""
+        try:
+            return json.dumps(self._encode(new), ensure_ascii=False, allow_nan=False, sort_keys=True)
+        except (TypeError, ValueError) as wrong:
+            raise StateError(f"the state of {self._instance!r} cannot be written as JSON: {wrong}") from None
+
     def _commit(self, new: S, note: str | None) -> None:
         generation = self.generation
         if generation and note is None and new == self._value:
             return
-        try:
-            text = json.dumps(self._encode(new), ensure_ascii=False, allow_nan=False, sort_keys=True)
-        except (TypeError, ValueError) as wrong:
-            raise StateError(f"the state of {self._instance!r} cannot be written as JSON: {wrong}") from None
-        check_text(text, "state")
+        text = check_text(self._text(new), "state")
         checksum = _checksum(self._instance, generation + 1, self._version, text)
         with self._store.transaction(self._fence) as tx:
             now = to_micros(tx.now())

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
@@ -67,7 +68,6 @@ class RouterStateCell(SqlStateCell[S]):
     def commit(self, new: S) -> None:
         """Atomic and durable before it returns; an unchanged value is not written again. Raises StaleRun, and StateError for a state
         that is too large, holds what it must not, or moves a cursor backwards."""
-        self._fits(new)
         self._goes_forward(new)
         super().commit(new)
 
@@ -75,17 +75,21 @@ class RouterStateCell(SqlStateCell[S]):
         """A commit that may move a cursor backwards; the reason is kept with it, and an alert says so."""
         if not reason.strip():
             raise StateError("a state is not moved back without a reason")
-        self._fits(new)
         super().rewind(new, reason)
         self._database.note(self._instance, "rewound", reason)
 
-    def _fits(self, new: S) -> None:
+    def _text(self, new: S) -> str:
         text = canonical(new)
-        size = len(text.encode("utf-8", "surrogatepass"))
+        size = len(text) if text.isascii() else len(text.encode())
         if size > self._limit:
             raise StateError(
                 f"the state takes {size} octets, {self._limit} are allowed: keep ids in ctx.seen, and no messages at all"
             )
+        if self._secrets:
+            self._no_secret(new)
+        return text
+
+    def _no_secret(self, new: S) -> None:
         texts = [one for _, one in walk(new) if isinstance(one, str)]
         for secret in self._secrets:
             hidden = secret.reveal()
@@ -93,13 +97,29 @@ class RouterStateCell(SqlStateCell[S]):
                 raise StateError("the state holds a secret of the configuration")
 
     def _goes_forward(self, new: S) -> None:
-        before = {path: one for path, one in walk(self.value) if isinstance(one, Cursor)}
-        for path, one in walk(new):
-            if isinstance(one, Cursor) and path in before and one.goes_back_from(before[path]):
+        before = dict(_cursors(self.value, ""))
+        for path, one in _cursors(new, ""):
+            if path in before and one.goes_back_from(before[path]):
                 raise StateError(f"the cursor {path.lstrip('.') or 'of the state'} goes backwards: use rewind(new, reason)")
 
     def _committing(self, tx: BaseTransaction, generation: int, note: str | None) -> None:  # noqa: ARG002
         tx.execute(_COMMITTED, {"p_identity": self._instance, "p_generation": generation})
+
+
+def _cursors(value: Any, path: str) -> Iterator[tuple[str, Cursor]]:
+    """The cursors of a state: in the fields of dataclasses, in mappings and in tuples."""
+    if isinstance(value, Cursor):
+        yield path, value
+    elif is_dataclass(value):
+        for one in fields(value):
+            yield from _cursors(getattr(value, one.name), f"{path}.{one.name}")
+    elif isinstance(value, dict):
+        for key, one in value.items():
+            yield from _cursors(one, f"{path}[{key!r}]")
+    elif isinstance(value, tuple | list):
+        for n, one in enumerate(value):
+            if not isinstance(one, str | int):
+                yield from _cursors(one, f"{path}[{n}]")
 
 
 def understood(spec: ProviderSpec[Any, S], thing: Any, version: int) -> S:
