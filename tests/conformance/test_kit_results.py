@@ -20,6 +20,7 @@ REASON = "the vendor will mend it"
 LATER = TODAY + timedelta(days=30)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PROVIDERS)
 def test_built_in_providers_conform(name):
     report = whole(name)
@@ -28,6 +29,24 @@ def test_built_in_providers_conform(name):
     assert report.exit is Exit.CONFORMS
     assert report.conforms
     assert report.missing == []
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_no_false_alarm_over_two_hundred_seeds(name):
+    for seed in range(1, 201):
+        report = run_kit(subject_for(PROVIDERS[name]), seed=seed, today=TODAY)
+        assert [one.text() for one in report.results if one.result.bad and one.id not in KNOWN_SHOULDS] == []
+
+
+@pytest.mark.parametrize("name", PROVIDERS)
+def test_another_seed_gives_the_same_results(name):
+    """The light families; all of them over two hundred seeds with --campaign."""
+    light = ["PKG", "LIF", "ERR", "LOG", "SEC"]
+    report = run_kit(subject_for(PROVIDERS[name]), only=light, seed=20260301, today=TODAY)
+    results = {one.id: one.result for one in report.results}
+    assert results == {one.id: one.result for one in whole(name).results if one.id in results}
 
 
 @pytest.mark.parametrize("name", PROVIDERS)

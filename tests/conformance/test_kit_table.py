@@ -114,3 +114,11 @@ def test_ids_and_names_cannot_be_taken_twice():
     with pytest.raises(ValueError, match="family"):
         table.check("ABC-01", "other", Level.MUST, Profile.CORE, rule="x")(lambda bench: None)
     assert "LIF-99" not in table.CHECKS
+
+
+def test_every_public_name_is_there():
+    import postroom.testing.conformance as kit
+
+    assert all(getattr(kit, name) is not None for name in kit.__all__)
+    with pytest.raises(AttributeError, match="nothing_of_the_kind"):
+        _ = kit.nothing_of_the_kind

@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from postroom.testing.conformance.bench import Bench, Instance
-    from postroom.testing.conformance.runner import Kit, run_kit
-    from postroom.testing.conformance.subject import ProviderSuite, Subject, subject_for
+    from postroom.testing.conformance.certificate import Verification, certify, verify
+    from postroom.testing.conformance.results import Exit, Report, Result, Waiver
+    from postroom.testing.conformance.runner import KIT_VERSION, Kit, run_kit
+    from postroom.testing.conformance.scenario import read_scenario
+    from postroom.testing.conformance.subject import Arrived, ProviderSuite, Subject, subject_for
     from postroom.testing.conformance.table import CHECKS, Check, Level, Need, Owner, Profile, check
+    from postroom.testing.conformance.waivers import read_waivers
     from postroom.testing.conformance.world import KitWorld
 
 __all__ = [
     "CHECKS",
+    "KIT_VERSION",
+    "Arrived",
     "Bench",
     "Check",
+    "Exit",
     "Instance",
     "Kit",
     "KitWorld",
@@ -29,17 +36,29 @@ __all__ = [
     "Owner",
     "Profile",
     "ProviderSuite",
+    "Report",
+    "Result",
     "Subject",
+    "Verification",
+    "Waiver",
+    "certify",
     "check",
+    "read_scenario",
+    "read_waivers",
     "run_kit",
     "subject_for",
+    "verify",
 ]
 
 _ROOMS = {
     "bench": ("Bench", "Instance"),
-    "runner": ("Kit", "run_kit"),
-    "subject": ("ProviderSuite", "Subject", "subject_for"),
+    "certificate": ("Verification", "certify", "verify"),
+    "results": ("Exit", "Report", "Result", "Waiver"),
+    "runner": ("KIT_VERSION", "Kit", "run_kit"),
+    "scenario": ("read_scenario",),
+    "subject": ("Arrived", "ProviderSuite", "Subject", "subject_for"),
     "table": ("CHECKS", "Check", "Level", "Need", "Owner", "Profile", "check"),
+    "waivers": ("read_waivers",),
     "world": ("KitWorld",),
 }
 _ROOM = {name: room for room, names in _ROOMS.items() for name in names}

@@ -106,7 +106,7 @@ class ClosesOnce(PlainPop3):
         super().close()
 
 
-@mutant("LIF-09", "keeps a connection", says="connections, left to the runtime", also=("PRF", "CON"))
+@mutant("LIF-09", "keeps a connection", says="connections, left to the runtime", also=("PRF", "CON", "LIF-12"))
 class KeepsConnection(Pop3Provider):
     def abandon_mailbox(self) -> None:
         self._dialogue = None
@@ -131,7 +131,7 @@ class KeepsThread(Pop3Provider):
         super().open_mailbox(ctx)
 
 
-@mutant("LIF-10", "counts what was refused as delivered", says="what the outcomes count")
+@mutant("LIF-10", "counts what was refused as delivered", says="what the outcomes count", also=("INB-04",))
 class CountsTooMuch(PlainPop3):
     def run(self, ctx: RunContext[Any]) -> RunOutcome:
         outcome = super().run(ctx)
