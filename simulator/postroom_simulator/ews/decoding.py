@@ -222,8 +222,11 @@ def _read_attribute(element: etree._Element, spec: Type, key: str, given: str, v
 
 
 def _simple(text: str, kind: str, element: etree._Element, restriction: str = "") -> Any:
-    """Of what narrows a type only the limits of numbers are asked for: real clients send empty texts where the schema wants some."""
+    """Of what narrows a type the limits of numbers and the patterns of texts are asked for, not their length: real clients send empty texts where the
+    schema wants some."""
     try:
+        if restriction and kind == "string":
+            _check_pattern(text.strip(), restriction)
         if kind in ("string", "duration", "time"):
             return text
         if kind == "any":
@@ -240,6 +243,13 @@ def _simple(text: str, kind: str, element: etree._Element, restriction: str = ""
         return _date(text) if kind == "date" else moment(text)
     except (KeyError, ValueError, OverflowError, binascii.Error):
         raise _violation(element, f"The value '{text[:60]}' of '{_local(element)}' is no {kind}") from None
+
+
+def _check_pattern(text: str, restriction: str) -> None:
+    """Raises ValueError."""
+    pattern = restriction_named(restriction).pattern
+    if pattern and not re.fullmatch(pattern, text):
+        raise ValueError
 
 
 def _outer(element: etree._Element) -> str:

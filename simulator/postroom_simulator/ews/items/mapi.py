@@ -64,6 +64,21 @@ def truth(text: str) -> bool:
     return text == "true"
 
 
+MINUTES_LIMIT = 2_999_999
+"""Minutes before its start at which an appointment may be recalled: as the schema's, to the digit."""
+_USUAL = 0x5AE980E1
+"""In the place of minutes: as usual (MS-OXORMDR 2.2.1.3)."""
+
+
+def minutes(text: str) -> str:
+    """Raises EwsError ErrorInvalidExtendedPropertyValue."""
+    if int(text) == _USUAL:
+        return "15"
+    if not 0 <= int(text) <= MINUTES_LIMIT:
+        raise EwsError("ErrorInvalidExtendedPropertyValue")
+    return text
+
+
 def one_of(name: str, numbers: Mapping[int, str], otherwise: int | None = None) -> Mirror:
     """An element with words, as a number."""
     words = {word: number for number, word in numbers.items()}
@@ -240,7 +255,7 @@ def _mirrors() -> Iterator[tuple[Key, Mirror]]:
         Mirror(lambda _, one: (one.get("Categories") or {}).get("String"), _put_categories, many=True),
     )
     yield ("common", 0x8503), element("ReminderIsSet", truth)
-    yield ("common", 0x8501), element("ReminderMinutesBeforeStart")
+    yield ("common", 0x8501), element("ReminderMinutesBeforeStart", minutes)
     yield ("common", 0x8502), element("ReminderDueBy", moment)
     yield ("common", 0x8506), Mirror(lambda _, one: one.get("Sensitivity") in ("Private", "Confidential"), _put_private)
 
