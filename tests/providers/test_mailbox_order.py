@@ -299,6 +299,18 @@ def test_cancelled_between_messages_keeps_progress() -> None:
     assert len(bench.gateway.offers) == 120
 
 
+def test_asked_to_end_within_a_commit_no_other_message_is_begun() -> None:
+    bench = filled(12, delete=True)
+    outcome = bench.run(cancelled=lambda: len(bench.gateway.offers) >= 2)
+    assert isinstance(outcome.error, Cancelled)
+    assert (outcome.delivered, outcome.more) == (2, True)
+    assert bench.tracked == ["k0", "k1"]
+    assert bench.seen.entries.keys() == {"k0", "k1"}
+    outcome = bench.run()
+    assert (outcome.delivered, outcome.error) == (10, None)
+    assert bench.source.messages == []
+
+
 def test_a_slow_source_commits_now_and_then() -> None:
     bench = filled(10)
     original = bench.source.failures.note

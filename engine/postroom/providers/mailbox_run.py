@@ -275,15 +275,23 @@ class MailboxRun:
         self.pending_octets += len(fetched.octets)
 
     def _flush(self) -> None:
-        """One commit for all that is pending; then they are seen; then they may be disposed of."""
+        """One commit for all that is pending; then they are seen; then they may be disposed of. Asked to end meanwhile, what is settled by
+        then is kept (one message at least, so that a slow source does not keep the run from ever getting on). Raises Cancelled."""
         pending, self.pending, self.pending_octets = self.pending, [], 0
         if not pending:
             return
         self._look_up(pending)
         counts = Tally()
+        ended: Cancelled | None = None
         if any(not candidate.known for candidate in pending):
             with self.ctx.gateway.batch():
-                for candidate in pending:
+                for number, candidate in enumerate(pending):
+                    try:
+                        if number:
+                            self.ctx.raise_if_cancelled()
+                    except Cancelled as asked:
+                        ended = asked
+                        break
                     self._settle(candidate, counts)
         done = [candidate for candidate in pending if candidate.done]
         fresh = {c.listed.key: LEAVE if c.parked else c.offer.message.digest for c in done if not c.remembered}
@@ -293,6 +301,8 @@ class MailboxRun:
         self.disposable.extend(candidate.listed for candidate in done if not candidate.parked)
         for name in ("processed", "delivered", "rejected", "failed"):
             setattr(self.tally, name, getattr(self.tally, name) + getattr(counts, name))
+        if ended is not None:
+            raise ended
 
     def _look_up(self, pending: Iterable[_Candidate]) -> None:
         """Which of them were settled before, under this key or another one: only remembered, not delivered again."""
