@@ -172,3 +172,65 @@ def test_pulled_notifications(play):
 
 def test_streamed_notifications(play):
     assert play("stream")["events"] == ["Created", "NewMail"]
+
+
+def test_autodiscover(play):
+    seen = play("autodiscover", finder=play.url.replace("/EWS/Exchange.asmx", "/autodiscover/autodiscover.svc"))
+    assert seen == {"settings": ["Ann", play.url], "nobody": "InvalidUser"}
+
+
+def test_delegates(play):
+    assert play("delegates") == {
+        "added": ["Success"],
+        "told": ["DelegatesAndMe", [[BOB, "Editor"]]],
+        "seen": ["by the other"],
+        "inbox": "ErrorAccessDenied",
+        "less": ["DelegatesAndSendInformationToMe", [[BOB, "Reviewer"]]],
+        "left": 0,
+    }
+
+
+def test_acting_for_another(play):
+    play.world.ews.impersonators[BOB] = {"*"}
+    assert play("impersonation") == {
+        "whose": ["in the name of"],
+        "nobody": "The SMTP address has no mailbox associated with it.",
+    }
+
+
+def test_properties_and_ids(play):
+    assert play("properties") == {
+        "values": [7, "the body"],
+        "found": 1,
+        "hexadecimal": True,
+        "back": True,
+    }
+
+
+def test_conversations(play):
+    assert play("conversations") == {"topics": ["other", "talk"], "nodes": ["RE: talk", "talk"]}
+
+
+def test_many_at_once(play):
+    success = ["Success"] * 3
+    assert play("manyAtOnce") == {
+        "made": success,
+        "changed": success,
+        "copied": success,
+        "moved": ["Success"] * 2,
+        "gone": ["Error", "Error", "Success"],
+        "where": [0, 3, 2],
+    }
+
+
+def test_rooms_and_groups(play):
+    play.world.add_account("atlas@sim.test", PASSWORD, name="Atlas").is_room = True
+    play.world.add_group("rooms@sim.test", ["atlas@sim.test"]).is_room_list = True
+    play.world.add_group("team@sim.test", [ANN, BOB])
+    assert play("people") == {
+        "lists": ["rooms@sim.test"],
+        "rooms": ["atlas@sim.test"],
+        "group": [ANN, BOB],
+        "expiration": "done",
+        "tags": "done",
+    }

@@ -350,6 +350,122 @@ const scenarios = {
     });
     note('events', [...new Set(told)].sort());
   },
+
+  async autodiscover() {
+    const finder = new ews.AutodiscoverService(new ews.Uri(job.finder), ews.ExchangeVersion.Exchange2013_SP1);
+    finder.Credentials = new ews.WebCredentials(job.user, job.secret);
+    const found = await finder.GetUserSettings(job.user, [ews.UserSettingName.UserDisplayName, ews.UserSettingName.ExternalEwsUrl]);
+    note('settings', [ews.UserSettingName.UserDisplayName, ews.UserSettingName.ExternalEwsUrl].map((name) => found.Settings.get(name)));
+    const nobody = await finder.GetUserSettings('nobody@sim.test', [ews.UserSettingName.UserDisplayName]);
+    note('nobody', ews.AutodiscoverErrorCode[nobody.ErrorCode]);
+  },
+
+  async delegates() {
+    const service = connect();
+    const own = new ews.Mailbox(job.user);
+    const delegate = new ews.DelegateUser(job.other);
+    delegate.Permissions.CalendarFolderPermissionLevel = ews.DelegateFolderPermissionLevel.Editor;
+    delegate.ReceiveCopiesOfMeetingMessages = true;
+    const added = await service.AddDelegates(own, ews.MeetingRequestsDeliveryScope.DelegatesAndMe, [delegate]);
+    note('added', added.map((one) => ews.ServiceResult[one.Result]));
+    const level = async () => {
+      const told = await service.GetDelegates(own, true);
+      return [
+        ews.MeetingRequestsDeliveryScope[told.MeetingRequestsDeliveryScope],
+        told.DelegateUserResponses.map((one) => [one.DelegateUser.UserId.PrimarySmtpAddress, ews.DelegateFolderPermissionLevel[one.DelegateUser.Permissions.CalendarFolderPermissionLevel]]),
+      ];
+    };
+    note('told', await level());
+    const shared = new ews.FolderId(ews.WellKnownFolderName.Calendar, own);
+    const event = new ews.Appointment(connect(job.other));
+    event.Subject = 'by the other';
+    event.Start = new ews.DateTime('2027-03-01T09:00:00Z');
+    event.End = new ews.DateTime('2027-03-01T10:00:00Z');
+    await event.Save(shared, ews.SendInvitationsMode.SendToNone);
+    note('seen', (await service.FindItems(ews.WellKnownFolderName.Calendar, new ews.ItemView(5))).Items.map((one) => one.Subject));
+    await refused('inbox', () => connect(job.other).FindItems(new ews.FolderId(inbox, own), new ews.ItemView(5)));
+    delegate.Permissions.CalendarFolderPermissionLevel = ews.DelegateFolderPermissionLevel.Reviewer;
+    await service.UpdateDelegates(own, ews.MeetingRequestsDeliveryScope.DelegatesAndSendInformationToMe, [delegate]);
+    note('less', await level());
+    await service.RemoveDelegates(own, [new ews.UserId(job.other)]);
+    note('left', (await service.GetDelegates(own, true)).DelegateUserResponses.length);
+  },
+
+  async impersonation() {
+    const service = connect(job.other);
+    service.ImpersonatedUserId = new ews.ImpersonatedUserId(ews.ConnectingIdType.SmtpAddress, job.user);
+    const message = new ews.EmailMessage(service);
+    message.Subject = 'in the name of';
+    await message.Save(inbox);
+    note('whose', (await connect().FindItems(inbox, new ews.ItemView(5))).Items.map((one) => one.Subject));
+    service.ImpersonatedUserId = new ews.ImpersonatedUserId(ews.ConnectingIdType.SmtpAddress, 'nobody@sim.test');
+    await refused('nobody', () => service.FindItems(inbox, new ews.ItemView(5)));
+  },
+
+  async properties() {
+    const service = connect();
+    const named = new ews.ExtendedPropertyDefinition(new ews.Guid('7c1e5f6c-7f0c-49f5-8a5e-1c2d8cc9a002'), 'Weight', ews.MapiPropertyType.Integer);
+    const tagged = new ews.ExtendedPropertyDefinition(0x1000, ews.MapiPropertyType.String);
+    const wanted = new ews.PropertySet(ews.BasePropertySet.IdOnly, [ews.ItemSchema.Subject, named, tagged]);
+    const message = new ews.EmailMessage(service);
+    message.Subject = 'heavy';
+    message.Body = text('the body');
+    message.SetExtendedProperty(named, 7);
+    await message.Save(inbox);
+    const got = await ews.Item.Bind(service, message.Id, wanted);
+    note('values', got.ExtendedProperties.Items.map((one) => one.Value));
+    const found = await service.FindItems(inbox, new ews.SearchFilter.IsGreaterThan(named, 5), new ews.ItemView(5));
+    note('found', found.TotalCount);
+    const id = new ews.AlternateId(ews.IdFormat.EwsId, message.Id.UniqueId, job.user);
+    const converted = await service.ConvertId(id, ews.IdFormat.HexEntryId);
+    note('hexadecimal', /^[0-9A-F]+$/i.test(converted.UniqueId));
+    note('back', (await service.ConvertId(converted, ews.IdFormat.EwsId)).UniqueId === message.Id.UniqueId);
+  },
+
+  async conversations() {
+    const service = connect();
+    for (const subject of ['talk', 'RE: talk', 'other']) {
+      const message = new ews.EmailMessage(service);
+      message.Subject = subject;
+      message.ToRecipients.Add(job.user);
+      await message.Send();
+    }
+    const found = await service.FindConversation(new ews.ConversationIndexedItemView(10), new ews.FolderId(inbox));
+    note('topics', found.map((one) => one.Topic).sort());
+    const talk = found.find((one) => one.Topic === 'talk');
+    const shape = new ews.PropertySet(ews.BasePropertySet.IdOnly, [ews.ItemSchema.Subject]);
+    const inside = await service.GetConversationItems(talk.Id, shape, null, null, null);
+    note('nodes', inside.ConversationNodes.Items.map((one) => one.Items.map((item) => item.Subject)).flat().sort());
+  },
+
+  async manyAtOnce() {
+    const service = connect();
+    const messages = ['one', 'two', 'three'].map((subject) => {
+      const message = new ews.EmailMessage(service);
+      message.Subject = subject;
+      return message;
+    });
+    const results = (answer) => answer.Responses.map((one) => ews.ServiceResult[one.Result]);
+    note('made', results(await service.CreateItems(messages, new ews.FolderId(inbox), ews.MessageDisposition.SaveOnly, null)));
+    for (const message of messages) message.Subject += ', changed';
+    note('changed', results(await service.UpdateItems(messages, null, ews.ConflictResolutionMode.AlwaysOverwrite, ews.MessageDisposition.SaveOnly, null)));
+    const ids = messages.map((one) => one.Id);
+    note('copied', results(await service.CopyItems(ids, new ews.FolderId(ews.WellKnownFolderName.Drafts))));
+    note('moved', results(await service.MoveItems(ids.slice(0, 2), new ews.FolderId(ews.WellKnownFolderName.JunkEmail))));
+    note('gone', results(await service.DeleteItems(ids, ews.DeleteMode.HardDelete, null, null)));
+    const count = async (where) => (await service.FindItems(where, new ews.ItemView(9))).TotalCount;
+    note('where', [await count(inbox), await count(ews.WellKnownFolderName.Drafts), await count(ews.WellKnownFolderName.JunkEmail)]);
+  },
+
+  async people() {
+    const service = connect();
+    const rooms = (await service.GetRoomLists()).GetEnumerator();
+    note('lists', rooms.map((one) => one.Address));
+    note('rooms', (await service.GetRooms(rooms[0])).map((one) => one.Address));
+    note('group', (await service.ExpandGroup('team@sim.test')).GetEnumerator().map((one) => one.Address));
+    await refused('expiration', () => service.GetPasswordExpirationDate(job.user));
+    await refused('tags', () => service.GetUserRetentionPolicyTags());
+  },
 };
 
 scenarios[job.scenario]().then(
