@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.harness import Bench, Missing
 
-NAMES = ("fresh", "smtp", "pop3", "ews", "intake", "polls", "idle", "growth", "router_state", "conformance")
+NAMES = ("fresh", "smtp", "pop3", "ews", "intake", "polls", "idle", "growth", "router", "router_state", "conformance")
 """Modules of this package, each with a docstring that says what it measures and a function `run(bench)`."""
 ASKED = ("soak",)
 """Those that run only when they are named."""

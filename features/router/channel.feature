@@ -27,7 +27,7 @@ Feature: An organization uses the Email Router or server-side synchronization
     And the organization has the emails "first, second"
 
   Scenario: A mailbox whose address is not approved is not served
-    Given the user "Cay" with the address "cay@alder.test", not approved
+    Given the user "Cay" with the address "cay@alder.test", served by server-side synchronization
     And the file has the feed of the unapproved user "Cay"
     When the file is saved
     And the router runs again after 1 minute
