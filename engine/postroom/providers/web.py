@@ -11,7 +11,7 @@ import base64
 import http.client
 import io
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -158,8 +158,10 @@ def request(
     method: str = "GET",
     headers: Iterable[tuple[str, str]] = (),
     body: bytes | None = None,
+    sending: Callable[[], None] | None = None,
 ) -> Answer:
-    """One request and its answer, whatever its status. Raises ConnectionFailed, ServerTimeout, TlsError, ProtocolError; an answer whose body has
+    """One request and its answer, whatever its status. `sending` is called when only the body is left to be sent: whoever sends mail marks it
+    there as being submitted. Raises ConnectionFailed, ServerTimeout, TlsError, ProtocolError; an answer whose body has
     more than `limit` octets, or fewer than announced, is none."""
     connection = net.connect(url.host, url.port, timeout=timeout, tls=url.tls)
     try:
@@ -175,7 +177,11 @@ def request(
                 client.putheader("Content-Length", str(len(body)))
         except (ValueError, UnicodeError):
             raise ConfigError("a header field of the request holds what none may hold") from None
-        client.endheaders(body)
+        client.endheaders()
+        if sending is not None:
+            sending()
+        if body is not None:
+            client.send(body)
         return _answer(http.client.HTTPResponse(line, method=method), limit)
     except http.client.RemoteDisconnected as error:
         raise ConnectionFailed(f"{url.authority}: the connection was lost") from error
