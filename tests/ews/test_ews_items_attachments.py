@@ -7,6 +7,7 @@ from email import message_from_bytes, policy
 from urllib.parse import quote
 
 import pytest
+from folders_scene import named
 from items_scene import BOB, Items, getting, to
 
 FILE = "<t:FileAttachment><t:Name>a.txt</t:Name><t:ContentType>text/plain</t:ContentType><t:Content>aGVsbG8=</t:Content></t:FileAttachment>"
@@ -368,3 +369,22 @@ def test_adding_to_a_sent_item(items: Items) -> None:
     (sent,) = items.listed("sentitems")
     assert made_id(attach(items, sent, FILE)[0])
     assert items.get(sent)["HasAttachments"] is True
+
+
+def test_references_are_exported_and_forwarded(items: Items) -> None:
+    made = items.draft(f"<t:Subject>s</t:Subject><t:Attachments>{REFERENCE}{FILE}</t:Attachments>")
+    (exported,) = items.messages(f'<ExportItems><ItemIds><t:ItemId Id="{made["@Id"]}"/></ItemIds></ExportItems>')
+    folder = items.folder(named("drafts"))[1]["FolderId"]["@Id"]
+    data = base64.b64encode(exported["Data"]).decode()
+    given = f'<t:Item CreateAction="CreateNew"><t:ParentFolderId Id="{folder}"/><t:Data>{data}</t:Data></t:Item>'
+    (uploaded,) = items.messages(f"<UploadItems><Items>{given}</Items></UploadItems>")
+    assert [element for element, _ in items.get(uploaded["ItemId"])["Attachments"]] == ["ReferenceAttachment", "FileAttachment"]
+    about = f'<t:ReferenceItemId Id="{made["@Id"]}" ChangeKey="{made["@ChangeKey"]}"/>'
+    assert items.create(f"<t:ForwardItem>{to(BOB)}{about}</t:ForwardItem>", "SendOnly")["ResponseCode"] == "NoError"
+    (got,) = items.listed("inbox", BOB)
+    shown = Items(items.world, BOB).get(got)["Attachments"]
+    assert sorted(element for element, _ in shown) == ["FileAttachment", "ReferenceAttachment"]
+    assert (
+        next(one["AttachLongPathName"] for element, one in shown if element == "ReferenceAttachment")
+        == SAID["AttachLongPathName"]
+    )
