@@ -1,15 +1,18 @@
-"""ews-javascript-api for Node, the port of the EWS Managed API: each scenario of `clients/exchange.js` in a process of its own."""
+"""ews-javascript-api for Node, the port of the EWS Managed API: one process plays the scenarios of `clients/exchange.js`."""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign import ANN, MESSAGES, PASSWORD, Script
+from foreign import ANN, CLIENTS, DEADLINE, MESSAGES, NODE_MODULES, PASSWORD
 
 from postroom_simulator.world import World
 
@@ -22,12 +25,23 @@ class Player:
 
     world: World
     url: str
-    script: Script
+    process: subprocess.Popen[str]
 
     def __call__(self, scenario: str, **job: object) -> dict[str, Any]:
         """What the scenario saw, by step. Fails when it broke off."""
-        seen = self.script(scenario=scenario, url=self.url, user=ANN, other=BOB, secret=PASSWORD, **job)
-        found = {what: _value(text) for what, text in seen}
+        known = {"scenario": scenario, "url": self.url, "user": ANN, "other": BOB, "secret": PASSWORD}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        late = threading.Timer(DEADLINE, self.process.kill)
+        late.start()
+        try:
+            self.process.stdin.write(json.dumps(known | job) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        finally:
+            late.cancel()
+        assert line, f"{scenario}: the client ended with {self.process.wait(DEADLINE)}"
+        found = {what: _value(text) for what, text in json.loads(line)["outcomes"]}
         assert "FAILED" not in found, found["FAILED"]
         return found
 
@@ -39,14 +53,27 @@ def _value(text: str) -> Any:
         return text
 
 
+@pytest.fixture(scope="module")
+def client(script, program, tmp_path_factory) -> Iterator[subprocess.Popen[str]]:
+    name, home = script("exchange.js"), tmp_path_factory.mktemp("node")
+    environment = {"PATH": os.environ["PATH"], "HOME": str(home), "NODE_PATH": str(NODE_MODULES)}
+    with subprocess.Popen(
+        [program("node"), CLIENTS / name], cwd=home, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        try:
+            process.communicate(timeout=DEADLINE)
+        finally:
+            process.kill()
+
+
 @pytest.fixture
-def play(script, tmp_path: Path):
-    name = script("exchange.js")
+def play(client):
     with World() as world:
         world.add_account(ANN, PASSWORD, name="Ann")
         world.add_account(BOB, PASSWORD, name="Bob")
         port = world.listen(ports={"ews": 0}).port("ews")
-        yield Player(world, f"http://localhost:{port}/EWS/Exchange.asmx", Script(name, tmp_path))
+        yield Player(world, f"http://localhost:{port}/EWS/Exchange.asmx", client)
 
 
 def test_it_logs_in(play):

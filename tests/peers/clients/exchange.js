@@ -1,11 +1,11 @@
-// ews-javascript-api: reads a job as JSON, plays one of the scenarios below, and prints what it saw, step by step.
+// ews-javascript-api: reads jobs, a line of JSON each, plays the scenario that each names, and prints what it saw, step by step, on a line.
 'use strict';
 
-const fs = require('node:fs');
+const readline = require('node:readline');
 const ews = require('ews-javascript-api');
 
-const job = JSON.parse(fs.readFileSync(0, 'utf8'));
-const outcomes = [];
+let job;
+let outcomes;
 const note = (what, value) => outcomes.push([what, typeof value === 'string' ? value : JSON.stringify(value)]);
 
 function connect(user = job.user, secret = job.secret) {
@@ -468,14 +468,19 @@ const scenarios = {
   },
 };
 
-scenarios[job.scenario]().then(
-  () => finish(),
-  (error) => {
-    note('FAILED', String((error && (error.stack || error.message)) || error));
-    finish();
-  },
-);
+// a stream that a scenario leaves open ends with its world, while others are played
+process.on('unhandledRejection', () => {});
 
-function finish() {
-  process.stdout.write(JSON.stringify({ outcomes }), () => process.exit(0));
-}
+(async () => {
+  for await (const line of readline.createInterface({ input: process.stdin })) {
+    job = JSON.parse(line);
+    outcomes = [];
+    try {
+      await scenarios[job.scenario]();
+    } catch (error) {
+      note('FAILED', String((error && (error.stack || error.message)) || error));
+    }
+    process.stdout.write(`${JSON.stringify({ outcomes })}\n`);
+  }
+  process.exit(0);
+})();
