@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from http_post_provider import HttpPostProvider
@@ -17,6 +18,8 @@ from queue_provider import QUEUES, QueueProvider
 from postroom.providers.builtin.pop3 import Pop3Provider
 from postroom.providers.builtin.rss import RssProvider
 from postroom.providers.builtin.smtp import SmtpProvider
+from postroom.providers.contract import ProviderSpec
+from postroom.samples.forward_mailbox import ForwardMailboxProvider
 from postroom.samples.keyword_alerts import KeywordAlertsProvider
 from postroom.testing.conformance.messages import SourceMessage
 from postroom.testing.conformance.subject import Arrived, Misbehaviour, Subject
@@ -195,3 +198,28 @@ SUBJECTS: Mapping[str, type[Subject]] = {
     "http-post": HttpPost,
 }
 INBOUND = [name for name, one in SUBJECTS.items() if one.provider.spec.direction == "inbound"]
+
+
+class Forward(Subject):
+    """A forward mailbox: what is attached is what is meant."""
+
+    provider = ForwardMailboxProvider
+
+
+def _from_first(old: Any, version: int) -> Any:
+    """Version 1 had the position under another name, and nothing of what failed."""
+    assert version == 1
+    return {"position": old["read"]}
+
+
+class SecondQueueProvider(QueueProvider):
+    """The queue provider, whose state has changed once."""
+
+    spec: ClassVar[ProviderSpec[Any, Any]] = replace(QueueProvider.spec, state_version=2, migrate=_from_first)
+
+
+class Versioned(Queue):
+    provider = SecondQueueProvider
+
+    def earlier_states(self) -> Sequence[tuple[int, Mapping[str, Any]]]:
+        return [(1, {"read": 0})]

@@ -96,8 +96,8 @@ class Interleaving:
             self.pause()
             return number
 
-        world.note = noted
+        world.note = noted  # type: ignore[method-assign]
         try:
             yield
         finally:
-            del world.note
+            del world.__dict__["note"]

@@ -101,6 +101,7 @@ def two_instances(bench: Bench) -> None:
         for lane in lanes:
             lane.run()
         _expect_right(bench, lanes)
+        bench.clock.advance(600.0)
         for lane in lanes:
             lane.more(1)
     bench.world.network.fail(Trouble.REFUSED)
@@ -360,6 +361,7 @@ def reload_during_run(bench: Bench) -> None:
 
     with watched(old.gateway, reload):
         old.run()
+    bench.clock.advance(600.0)
     old.more(1)
     old.run()
     if not fresh:

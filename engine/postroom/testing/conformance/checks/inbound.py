@@ -39,6 +39,7 @@ def each_message_once(bench: Bench) -> None:
     instance = bench.instance()
     instance.run_all()
     bench.expect_each_once(seeded)
+    bench.clock.advance(600.0)
     seeded += bench.seed(2)
     instance.run_all()
     bench.expect_each_once(seeded)

@@ -9,12 +9,15 @@ from typing import Any
 from postroom.model.verdict import ReasonCode, Verdict
 from postroom.providers.contract import IncomingOffer
 from postroom.testing.conformance.bench import Bench, Instance, Ran
-from postroom.testing.conformance.failures import NotApplicable
+from postroom.testing.conformance.failures import CheckFailed, NotApplicable
 from postroom.testing.conformance.gateway import KitGateway
 from postroom.testing.conformance.guard import unseen
 from postroom.testing.conformance.messages import SourceMessage, token_in
 
 __all__ = ["PowerCut", "carried", "count_calls", "cut_at", "deleting", "judge", "scratch", "token_of", "watched"]
+
+
+LAST_LINES = 16
 
 
 class PowerCut(BaseException):
@@ -67,6 +70,9 @@ def scratch(bench: Bench) -> Iterator[Bench]:
     made = bench.fresh()
     try:
         yield made
+    except CheckFailed as failed:  # its journal ends with it: the last lines are the evidence
+        lines = [f"{entry.connection or '-'}: {entry.detail}" for entry in made.world.journal[-LAST_LINES:]]
+        raise CheckFailed(failed.expected, failed.observed, (*failed.evidence, *lines)) from failed
     finally:
         with unseen():
             made.close()

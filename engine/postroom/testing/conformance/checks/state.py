@@ -107,6 +107,7 @@ def resume_only_new(bench: Bench) -> None:
     first = bench.instance()
     first.run_all()
     first.close()
+    bench.clock.advance(600.0)
     later = bench.seed(2)
     second = bench.instance(store=first.store)
     mark = len(bench.gateway.calls)
