@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import textwrap
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from kit_stage import TODAY
 
-from postroom.testing.conformance import run_kit
+from postroom.testing.conformance import run_kit, verify
 from postroom.testing.conformance.results import Exit, Result
 from postroom.testing.conformance.scenario import read_scenario
 from postroom.testing.conformance.table import Profile
@@ -38,8 +39,13 @@ def _pytest(folder: Path, suite: str, *words: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def output(tmp_path_factory) -> str:
-    return _pytest(tmp_path_factory.mktemp("author"), SUITE)
+def author(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("author")
+
+
+@pytest.fixture(scope="module")
+def output(author) -> str:
+    return _pytest(author, SUITE, "--postroom-kit-report=reports")
 
 
 @pytest.mark.slow
@@ -47,6 +53,20 @@ def test_each_check_is_a_test_with_a_readable_name(output):
     assert "PASSED test_mine.py::TestGood::LIF-01-full_cycle" in output
     assert "PASSED test_mine.py::TestGood::claims-were-tried" in output
     assert "TestGood::INB" not in output, "not claimed"
+
+
+@pytest.mark.slow
+def test_reports_are_left_where_they_are_asked_for(output, author):
+    names = {one.name for one in (author / "reports" / "TestGood").iterdir()}
+    assert {
+        "conformance.json",
+        "conformance.html",
+        "conformance.xml",
+        "conformance.md",
+        "badge.json",
+        "certificate.json",
+    } <= names
+    assert verify(json.loads((author / "reports" / "TestGood" / "certificate.json").read_text()), today=TODAY).good
 
 
 @pytest.mark.slow
@@ -70,16 +90,18 @@ def test_what_a_scenario_saw_against_another_rule_fails_once(output):
 
 @pytest.mark.slow
 def test_waivers_and_expiry(tmp_path):
-    (tmp_path / "waivers.toml").write_text('[[waiver]]\nid = "LIF-06"\nreason = "will be mended"\nexpires = 2999-01-01\n')
-    suite = SUITE.partition("class TestGood")[0] + (
-        "class TestWrong(ProviderSuite):\n    provider = CommitsEachTime\n    claims = ['core']\n    waivers = 'waivers.toml'\n"
+    waiver = '[[waiver]]\nid = "LIF-06"\nreason = "{}"\nexpires = {}\n'
+    (tmp_path / "good.toml").write_text(waiver.format("will be mended", "2999-01-01"))
+    (tmp_path / "old.toml").write_text(waiver.format("was to be mended", "2001-01-01"))
+    suite = SUITE.partition("class TestGood")[0] + "".join(
+        f"class Test{name}(ProviderSuite):\n    provider = CommitsEachTime\n    claims = ['core']\n    waivers = '{name.lower()}.toml'\n"
+        for name in ("Good", "Old")
     )
     output = _pytest(tmp_path, suite, "-k", "LIF-06 or claims")
     assert "waived until 2999-01-01: will be mended" in output
-    (tmp_path / "waivers.toml").write_text('[[waiver]]\nid = "LIF-06"\nreason = "was to be mended"\nexpires = 2001-01-01\n')
-    output = _pytest(tmp_path, suite, "-k", "LIF-06 or claims")
+    assert "PASSED test_mine.py::TestGood::claims-were-tried" in output
     assert "waivers past their date: LIF-06 (2001-01-01)" in output
-    assert "FAILED test_mine.py::TestWrong::LIF-06-empty_source" in output
+    assert "FAILED test_mine.py::TestOld::LIF-06-empty_source" in output
 
 
 SCENARIO = """

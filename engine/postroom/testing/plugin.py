@@ -48,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="where organizations keep their records: SQLite in memory (default), a SQLite file, or a PostgreSQL server that is started "
         "for the session from this machine's binaries",
     )
+    group.addoption(
+        "--postroom-kit-report",
+        default=None,
+        metavar="FOLDER",
+        help="where each suite of the conformance kit leaves its reports (JSON, HTML, JUnit, Markdown, badge, certificate)",
+    )
     parser.addini(
         "postroom_databases", "run each feature on each of these databases (default: memory)", type="args", default=[]
     )

@@ -66,7 +66,7 @@ class Subject:
     published   the configuration's JSON Schema of the last release, a path or the schema; None: no release yet (CFG-14)
     """
 
-    provider: type[Provider]
+    provider: type[Any]
     claims: ClassVar[Sequence[Profile | str] | None] = None
     waivers: ClassVar[Path | str | None] = None
     optional: ClassVar[Sequence[str]] = ()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,8 +115,6 @@ def _waived(kit: Kit) -> set[str]:
 
 def _observed(result: CheckResult, seen: list[Observation]) -> CheckResult:
     """A check that held, during which another rule was broken."""
-    from dataclasses import replace
-
     other = table.CHECKS[seen[0].rule]
     told = "; ".join(one.text for one in seen if one.rule == other.id)
     return replace(
@@ -137,6 +137,11 @@ class ClaimsItem(pytest.Item):
     def runtest(self) -> None:
         collector: Any = self.parent
         report = collector.kit.report(collector.results)
+        folder = self.config.getoption("--postroom-kit-report")
+        if folder:
+            from postroom.testing.conformance.reports import write_reports
+
+            write_reports(replace(report, partial=self._selected()), Path(folder) / collector.name)
         expired = [f"{one.id} ({one.expires})" for one in report.waivers if one.expired(report.today)]
         if expired:
             pytest.fail(f"waivers past their date: {', '.join(expired)}", pytrace=False)
