@@ -9,7 +9,7 @@ from postroom.providers.configuration import Declared, declaration
 from postroom.providers.contract import Direction, ProviderSpec
 from postroom.testing.conformance.failures import FixtureError
 from postroom.testing.conformance.subject import CARRIED, Misbehaviour
-from postroom_simulator.faults import Drop, LoseReply, Reply, Stall, When
+from postroom_simulator.faults import Drop, Effect, LoseReply, Reply, Stall, When
 from postroom_simulator.pop3.policy import Policy as Pop3Policy
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class SmtpSource(_MailServer):
         return [Arrived(store.outbound_octets(one.uid), one.sender, tuple(one.recipients)) for one in store.outbound()]
 
     def misbehave(self, world: KitWorld, what: Misbehaviour, recipient: str) -> str | None:
-        said = {
+        said: dict[Misbehaviour, tuple[str, Effect]] = {
             Misbehaviour.REFUSE_FOR_NOW: ("MAIL", Reply("451", "4.7.1 kit says later")),
             Misbehaviour.REFUSE_FOR_GOOD: ("end-of-data", Reply("554", "5.7.1 kit says never")),
             Misbehaviour.REFUSE_RECIPIENT: ("RCPT", Reply("550", "5.1.1 kit knows nobody of this name")),

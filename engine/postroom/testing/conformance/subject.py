@@ -63,10 +63,12 @@ class Subject:
     claims      profiles; None: by direction and capabilities (core, secure, concurrent, the direction, durable when STATEFUL)
     waivers     a file of waivers (TOML), or None
     optional    modules that the provider can do without, or asks for in a clear error (PKG-06)
+    named       how `postroom provider check` finds it again, for the line that brings a failure back; "": by the provider's name
     published   the configuration's JSON Schema of the last release, a path or the schema; None: no release yet (CFG-14)
     """
 
     provider: type[Any]
+    named: str = ""
     claims: ClassVar[Sequence[Profile | str] | None] = None
     waivers: ClassVar[Path | str | None] = None
     optional: ClassVar[Sequence[str]] = ()
@@ -74,7 +76,8 @@ class Subject:
 
     @property
     def spec(self) -> ProviderSpec[Any, Any]:
-        return self.provider.spec
+        spec: ProviderSpec[Any, Any] = self.provider.spec
+        return spec
 
     @property
     def profiles(self) -> frozenset[Profile]:
