@@ -25,6 +25,42 @@ Feature: A provider's mistakes stay its own
       | raises KeyboardInterrupt | the provider raised KeyboardInterrupt |
       | gives back no outcome    | gave back int instead of a RunOutcome |
 
+  Scenario Outline: What belongs to the process is put back, and told
+    Given the feed "strange" <does>
+    When the router runs
+    Then the router told "provider.left_behind" of "strange"
+    And the process is as it was
+    And the organization has the emails "Hello"
+
+    Examples:
+      | does                                |
+      | leaves a thread behind              |
+      | changes what belongs to the process |
+
+  Scenario: A thread of its own that raises concerns nobody
+    Given the feed "strange" raises in a thread of its own
+    When the router runs
+    Then the instance "strange" is waiting
+    And the organization has the emails "Hello"
+
+  Scenario Outline: In a process of its own it may do what it likes
+    Given the file has a provider in a process of its own for "Ada" that <does>
+    And the entry "strange" is not in the file
+    And the file's "MaxThreadExecution" is "1000"
+    When the router runs
+    Then the instance "stranger" is waiting
+    And the process is as it was
+    And its password is shown nowhere
+    And the organization has the emails "Hello"
+
+    Examples:
+      | does                  |
+      | blocks for ever       |
+      | never stops computing |
+      | ends its process      |
+      | prints its password   |
+      | changes its process   |
+
   Scenario: Its secrets are shown nowhere
     Given the feed "strange" tells its password
     And the file's "LogLevel" is "3"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from postroom.errors import ConfigError
+from postroom.testing.misbehaving import Misbehaving
 from postroom.testing.router_stage import RouterStage, mail, provider
-from router.misbehaving import Misbehaving
 
 SECRET = "Xyzzy-Plugh-42"
 

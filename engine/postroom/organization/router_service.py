@@ -62,10 +62,10 @@ def mailboxes_of(organization: Organization, owners: Iterable[Lookup]) -> dict[L
     wanted = list(owners)
     with organization.store.reading() as tx:
         if len(wanted) > 20:  # one look at all of them
-            known = {box.regardingobjectid: box.mailboxid for box in tx.find(Mailbox) if box.regardingobjectid is not None}
+            boxes = tx.find(Mailbox)
         else:
-            found = [tx.first(Mailbox, regardingobjectid=owner) for owner in wanted]
-            known = {box.regardingobjectid: box.mailboxid for box in found if box is not None}
+            boxes = [box for owner in wanted for box in tx.find(Mailbox, regardingobjectid=owner, limit=1)]
+    known = {box.regardingobjectid: box.mailboxid for box in boxes if box.regardingobjectid is not None}
     return {owner: known[owner] for owner in wanted if owner in known}
 
 

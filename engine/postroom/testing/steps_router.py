@@ -5,7 +5,10 @@ A feed is a source that a scenario fills itself: the provider "feed" takes in wh
 
 from __future__ import annotations
 
+import os
+import socket
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,6 +24,7 @@ from postroom.mime.parse import parse_message
 from postroom.model import TraceLog
 from postroom.organization import SYSTEM, Organization
 from postroom.providers.contract import Disposition, IncomingOffer
+from postroom.testing.misbehaving import Misbehaving
 from postroom.testing.router_stage import FeedState, RouterStage, mail, provider
 from postroom.testing.scene import Party, Scene
 from postroom_simulator.faults import Fault, Reply, When
@@ -146,9 +150,26 @@ def system_setting(postroom_router: Stage, name: str, value: str) -> None:
     postroom_router.system[name] = str(postroom_router.base.folder / value) if name == "LogFile" else value
 
 
+@given(parsers.parse('the entry "{name}" is not in the file'))
 @when(parsers.parse('the entry "{name}" is taken out of the file'))
 def entry_taken_out(postroom_router: Stage, name: str) -> None:
     del postroom_router.entries[name]
+
+
+@given(parsers.parse('the file has a provider in a process of its own for "{name}" that {does}'))
+def file_has_isolated(postroom_router: Stage, name: str, does: str) -> None:
+    flavours = {
+        "blocks for ever": "block",
+        "never stops computing": "spin",
+        "ends its process": "exit",
+        "prints its password": "print_secret",
+        "changes its process": "meddle",
+    }
+    base = postroom_router.base
+    if base.registry.look("misbehaving") is None:
+        base.registry.register(Misbehaving)
+    entry = {"Name": "stranger", "UserId": postroom_router.parties[name].id, "Flavour": flavours[does], "EmailPassword": SECRET}
+    postroom_router.entries["stranger"] = provider("misbehaving", Isolation="Process", **entry)
 
 
 @when("the file is saved")
@@ -223,7 +244,31 @@ def _tell_secret(ctx: Any) -> None:
     raise AuthError(f"refused: {SECRET}", reply=SECRET)
 
 
+def _leave_a_thread(_: Any) -> None:
+    threading.Thread(target=_ENOUGH.wait, daemon=True, name="left behind").start()
+
+
+def _raise_in_a_thread(_: Any) -> None:
+    told, threading.excepthook = threading.excepthook, lambda _: None  # it would be told to whoever watches this process
+    try:
+        thread = threading.Thread(target=_raise(ValueError("in a thread")), args=(None,))
+        thread.start()
+        thread.join()
+    finally:
+        threading.excepthook = told
+
+
+def _meddle(_: Any) -> None:
+    os.chdir("/")
+    os.environ["POSTROOM_MEDDLED"] = "1"
+    socket.setdefaulttimeout(1.0)
+
+
+_ENOUGH = threading.Event()
 _TROUBLES: dict[str, Callable[[Any], Any]] = {
+    "leaves a thread behind": _leave_a_thread,
+    "raises in a thread of its own": _raise_in_a_thread,
+    "changes what belongs to the process": _meddle,
     "cannot be reached": _raise(ConnectionFailed("no line")),
     "asks to be left alone for 2 hours": _raise(TransientError("busy", retry_after=timedelta(hours=2))),
     "refuses the password": _raise(AuthError("refused")),
@@ -410,6 +455,13 @@ def mailbox_has_alert(postroom_router: Stage, name: str, code: str) -> None:
     with postroom_router.base.organization.store.reading() as tx:
         found = [one.errortypedisplay for one in tx.find(TraceLog) if one.regardingobjectid.id == mailbox]
     assert code in found, found
+
+
+@then("the process is as it was")
+def process_as_it_was() -> None:
+    assert Path.cwd() != Path("/")
+    assert "POSTROOM_MEDDLED" not in os.environ
+    assert socket.getdefaulttimeout() is None
 
 
 @then("what came late was not written")

@@ -140,6 +140,6 @@ class Instance:
         )
 
 
-def plain(value: Any) -> Any:
-    """A value of an event: short, and nothing that could reach further."""
-    return value if isinstance(value, int | float | bool) or value is None else str(value)[:400]
+def plain(value: Any, redact: Redactor) -> Any:
+    """A value of an event: short, without secrets, and nothing that could reach further."""
+    return value if isinstance(value, int | float | bool) or value is None else redact(str(value))[:400]

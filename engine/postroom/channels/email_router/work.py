@@ -243,8 +243,7 @@ class Work:
     def _log(self, event: str, text: str = "", /, **values: Any) -> None:
         """What a provider tells: traced on the level of messages, its secrets taken out."""
         redact = self.instance.redact
-        shown = {str(key)[:60]: plain(redact(value) if isinstance(value, str) else value) for key, value in values.items()}
-        shown = {key: redact(value) if isinstance(value, str) else value for key, value in shown.items()}
+        shown = {f"its_{str(key)[:60]}": plain(value, redact) for key, value in values.items()}
         self.router.events.tell(
             "provider.event", self.place.key, self.place.name, redact(str(text)), told=redact(str(event))[:60], **shown
         )

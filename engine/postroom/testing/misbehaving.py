@@ -1,5 +1,7 @@
 """Providers that no one should let into a process: importable by name, so that they can have one of their own."""
 
+# ruff: noqa: ARG002 - the contract's shape
+
 from __future__ import annotations
 
 import os
