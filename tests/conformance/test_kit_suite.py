@@ -142,6 +142,7 @@ def test_messages_can_lie_in_a_folder(tmp_path):
         sys.path.remove(str(tmp_path))
         sys.modules.pop("spool_provider", None)
     assert [one.text() for one in report.results if one.result.bad] == []
+    assert report.config == {"Folder": "{folder}/mailbox0"}, "no path of this machine in a certificate"
     assert report.of("LIF-04").result is Result.NOT_APPLICABLE
     assert report.of("LIF-10").result is Result.PASS
 

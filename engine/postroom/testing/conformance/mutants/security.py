@@ -92,12 +92,12 @@ class DefaultParser(PollingProvider[XmlConfig, XmlState]):
             raise ProtocolError(f"the feed holds no mail: {root.text}")
         items = {item.get("key", ""): b64decode(item.text or "") for item in root}
         fresh = ctx.seen.new_among(list(items))
-        if fresh:
+        for key in fresh[: ctx.items]:
+            ctx.raise_if_cancelled()
             with ctx.gateway.batch():
-                for key in fresh:
-                    self._take(ctx, key, items[key])
-            ctx.seen.add(dict.fromkeys(fresh, "seen"))
-        return self.tally.outcome()
+                self._take(ctx, key, items[key])
+            ctx.seen.add({key: "seen"})
+        return self.tally.outcome(more=len(fresh) > ctx.items)
 
     def _take(self, ctx: RunContext[XmlState], key: str, octets: bytes) -> None:
         message = parse_message(octets, monotonic=ctx.clock.monotonic)
@@ -111,19 +111,25 @@ class DefaultParser(PollingProvider[XmlConfig, XmlState]):
             self.tally.rejected += 1
 
 
-@mutant("SEC-04", "uses the default parser", says="was expanded", also=("INB", "STA", "CON"))
+@mutant("SEC-04", "uses the default parser", says="was expanded", also=("INB-08", "INB-09"))
 class DefaultParserSubject(Subject):
     provider = DefaultParser
 
     def config(self, world: KitWorld) -> Mapping[str, Any]:
-        return {"Folder": str(world.folder)}
+        return {"Folder": str(_mailbox(world))}
 
     def seed(self, world: KitWorld, messages: Sequence[SourceMessage]) -> None:
-        place = world.folder / "feed.xml"
+        place = _mailbox(world) / "feed.xml"
         before = place.read_text(encoding="ascii").removesuffix("</mail>") if place.exists() else "<mail>"
         items = (f'<item key="{one.token}">{b64encode(one.octets).decode()}</item>' for one in messages)
         place.write_text(f"{before}{''.join(items)}</mail>", encoding="ascii")
 
     def hostile(self, world: KitWorld, document: bytes) -> bool:
-        (world.folder / "feed.xml").write_bytes(document)
+        (_mailbox(world) / "feed.xml").write_bytes(document)
         return True
+
+
+def _mailbox(world: KitWorld) -> Path:
+    place = world.folder / str(world.mailbox)
+    place.mkdir(exist_ok=True)
+    return place
