@@ -224,7 +224,15 @@ class Work:
             items=settings.max_message_count if incoming else min(settings.max_message_count, batch),
             timeout=settings.connection_timeout.seconds,
             cancelled=run.cancelled,
+            alert=self._alert,
         )
+
+    def _alert(self, key: str, text: str, /) -> None:
+        """What a provider wants people to know: an alert of the instance, once for each key."""
+        memory, identity = self.router.memory, self.place.key
+        detail = f"{' '.join(self.instance.redact(str(text)).split())[:500]} ({self.instance.redact(str(key))[:320]})"
+        if not any(one.kind == "provider" and one.detail == detail for one in memory.alerts(identity, cleared=True)):
+            memory.note(identity, "provider", detail)
 
     def _gateway(self) -> EmailGateway:
         settings = self.entry.settings
