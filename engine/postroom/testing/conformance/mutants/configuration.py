@@ -37,7 +37,7 @@ class WantsMoreSubject(Subject):
     provider = WantsMore
 
     def config(self, world: Any) -> Mapping[str, Any]:
-        return {**super().config(world), "MaxMessageSize": "1000000"}
+        return {**super().config(world), "MaxMessageSize": "30000000"}
 
 
 @mutant("CFG-02", "drops a repeated element", says="UserId")
