@@ -128,6 +128,10 @@ class JsonInbox(Subject):
     def remaining(self, world: KitWorld) -> Sequence[bytes]:
         return [base64.b64decode(one["octets"]) for one in world.own[f"/inbox-{world.mailbox}"]]
 
+    def throttle(self, world: KitWorld, seconds: int) -> bool:
+        world.faults.add(When("http", "GET"), Reply("503", f"[Retry-After={seconds}] kit wants a rest"))
+        return True
+
     def secured(self, world: KitWorld) -> Mapping[str, str]:
         return {"Port": str(world.port("https")), "UseTls": "true", "AllowPlainToken": "false"}
 

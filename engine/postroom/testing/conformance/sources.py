@@ -214,6 +214,15 @@ class FeedSource(Source):
         changed = {"FeedUrl": world.http.url(self._path(world), tls=True)}
         return {**changed, "AllowPlainPassword": "false"} if "AllowPlainPassword" in self.names else changed
 
+    def throttle(self, world: KitWorld, seconds: int) -> bool:
+        """RFC 9110 §10.2.3."""
+        world.faults.add(When("http", "GET"), Reply("503", f"[Retry-After={seconds}] kit wants a rest"))
+        return True
+
+    def hostile(self, world: KitWorld, document: bytes) -> bool:
+        world.http.publish(self._path(world), document, content_type="application/xml")
+        return True
+
 
 SOURCES: list[type[Source]] = [Pop3Source, SmtpSource, FeedSource]
 """Tried in this order. Another built-in kind is added here."""
