@@ -307,3 +307,12 @@ def test_running_is_not_shared(tmp_path: Path) -> None:
         pids = [each.provider.run(each.context()).processed for each in (one, two, one)]
     assert pids[0] == pids[2] != pids[1]
     assert isinstance(one, Running)
+
+
+def test_sleeping_ends_when_the_run_is_cancelled(tmp_path: Path) -> None:
+    with running(python(tmp_path, f"ask('clock.sleep', timeout=600)\n{DONE}"), {}) as one:
+        looks = iter([False, False, False])
+        clock = SystemClock()
+        start = clock.monotonic()
+        assert one.provider.run(one.context(seconds=600.0, cancelled=lambda: next(looks, True))).processed == 1
+        assert clock.monotonic() - start < 30

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -34,7 +37,9 @@ def folder() -> Iterator[Path]:
 def settled(path: Path, ledger: Ledger, number: int, clock: MovableClock) -> None:
     """After whatever happened: a life that nothing disturbs, and one that finds nothing to do."""
     live(path, ledger, number, clock)
-    assert sorted(ledger.keys()) == sorted(f"message {n}" for n in range(number))
+    delivered = ledger.keys()
+    assert len(delivered) == number
+    assert sorted(delivered) == sorted(f"message {n}" for n in range(number))
     assert live(path, ledger, number, clock) == 0
     with RouterDatabase(f"sqlite:///{path}", clock) as database:
         cell = database.state(ME, SPEC)
@@ -68,30 +73,30 @@ def test_cut_at_every_step(folder: Path, clock: MovableClock) -> None:
 
 
 def kills(folder: Path, number: int, seed: str, clock: MovableClock) -> int:
-    """Lives of another process, each killed at a random moment; gives how many died of it."""
+    """Lives of other processes, each killed at a random moment; gives how many died of it."""
     chance = random.Random(seed)
     path, ledger = folder / "router.db", Ledger(folder / "ledger")
     died = messages = 0
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE), *sys.path])}
-    for _ in range(number):
-        messages += 40
-        process = subprocess.Popen(
-            [sys.executable, str(HERE / "router_life.py"), str(path), str(ledger.path), str(messages)],
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        assert process.stdout is not None
-        with process.stdout:
-            assert process.stdout.readline() == b"living\n"
-            try:
-                process.wait(chance.uniform(0.0, 0.15))
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGKILL)
-            died += process.wait() == -signal.SIGKILL
-        assert process.returncode in (0, -signal.SIGKILL)
-        delivered = ledger.keys()
-        assert len(set(delivered)) == len(delivered)
-    settled(path, ledger, messages, clock)
+    command = [sys.executable, str(HERE / "router_life.py")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True) as zygote:
+        assert zygote.stdin is not None
+        assert zygote.stdout is not None
+        for _ in range(number):
+            messages += 40
+            zygote.stdin.write(json.dumps([str(path), str(ledger.path), messages]) + "\n")
+            zygote.stdin.flush()
+            pid = int(zygote.stdout.readline())
+            if not select.select([zygote.stdout], [], [], chance.uniform(0.0, 0.15))[0]:
+                with suppress(ProcessLookupError):  # it may just have ended by itself
+                    os.kill(pid, signal.SIGKILL)
+            ended = int(zygote.stdout.readline())
+            assert ended in (0, -signal.SIGKILL)
+            died += ended != 0
+            delivered = Ledger(ledger.path).keys()
+            assert len(set(delivered)) == len(delivered)
+        zygote.stdin.close()
+    settled(path, Ledger(ledger.path), messages, clock)
     return died
 
 

@@ -35,6 +35,8 @@ MOST_CONNECTIONS = 16
 MOST_LOGGED = 10_000
 SOURCE_KEY = 320
 PIECE = 256 * 1024
+PAUSE = 0.2
+"""Seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +260,11 @@ class Answers:
         self.ctx.state.rewind(self.state.back(given.get("value")), _text(given, "reason", 2000))
 
     def sleep(self, given: Mapping[str, Any]) -> Any:
-        self.ctx.clock.sleep(min(_wait(given, 0.0), self.ctx.remaining()))
+        """In small pieces, so that a run that was cancelled does not sleep on."""
+        left = min(_wait(given, 0.0), self.ctx.remaining())
+        while left > 0 and not self.ctx.cancelled():
+            self.ctx.clock.sleep(min(left, PAUSE))
+            left -= PAUSE
 
 
 @dataclass(frozen=True, slots=True)
