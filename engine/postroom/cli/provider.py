@@ -192,6 +192,85 @@ def _kind(name: str) -> type[Provider]:
     return registry_here().find(name)
 
 
+# -- the conformance kit
+
+
+def check(
+    name: Annotated[
+        str, typer.Argument(metavar="[NAME]", help="A provider's name, or a class path `package.module:Class`.")
+    ] = "",
+    suite: Annotated[
+        str,
+        typer.Option(
+            "--suite", metavar="FILE[:CLASS]", help="A test file with a ProviderSuite, which says how to try the provider."
+        ),
+    ] = "",
+    scenario: Annotated[
+        Path | None, typer.Option("--scenario", metavar="TOML", help="The same, as a file without Python.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("-k", "--only", metavar="ID", help="Only this check, family (INB) or profile (inbound). Repeatable."),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="The same seed, the same messages and chances.")] = 0,
+    seeds: Annotated[int, typer.Option("--seeds", min=1, max=10_000, help="So many seeds, one after the other.")] = 1,
+    waivers: Annotated[
+        Path | None, typer.Option("--waivers", metavar="TOML", help="Failures that somebody answers for until a date.")
+    ] = None,
+    reports: Annotated[
+        Path | None,
+        typer.Option(
+            "--reports",
+            metavar="FOLDER",
+            help="Write a page to read (HTML), JSON, JUnit XML, Markdown, a badge for shields.io, and the certificate of a whole run.",
+        ),
+    ] = None,
+    explain: Annotated[str, typer.Option("--explain", metavar="ID", help="Say what a check demands and why, and end.")] = "",
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Name every check.")] = False,
+    as_json: Annotated[bool, JSON] = False,
+) -> None:
+    """Prove a provider right, or say exactly what is wrong: the conformance kit.
+
+    Simulated servers, a simulated organization, a clock that stands still: nothing outside this machine is reached. Exit codes: 0 all Must
+    checks of the claimed profiles hold; 1 some do not; 2 the kit or a test fixture broke; 3 too little ran; 4 a waiver is past its date.
+
+    ```
+    postroom provider check pop3
+    postroom provider check --suite tests/test_acme_inbox.py --reports reports
+    postroom provider check acme:Rss -k STA-09 --seed 7
+    postroom provider check --explain STA-09
+    ```
+    """
+    with reporting(as_json):
+        from postroom.cli.provider_check import Asked, explanation, try_provider
+
+        if explain:
+            typer.echo(explanation(explain), nl=False)
+            return
+        tried = Asked(name, suite, scenario, tuple(only or ()), range(seed, seed + seeds), waivers, reports, verbose, as_json)
+        code = try_provider(tried)
+    raise typer.Exit(code)
+
+
+def diff(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="A report as JSON.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="A later one.")],
+) -> None:
+    """Compare two reports: what got worse, what was mended, which checks are new. Exit code 1 when something got worse."""
+    with reporting(as_json=False):
+        from postroom.cli.provider_check import compare
+
+        compare(old, new)
+
+
+def verify(file: Annotated[Path, typer.Argument(metavar="FILE", help="A certificate.")]) -> None:
+    """Look whether a certificate is whole and says that the provider conforms. Neither provider nor its machine are needed."""
+    with reporting(as_json=False):
+        from postroom.cli.provider_check import examine
+
+        examine(file)
+
+
 # -- run
 
 
@@ -236,6 +315,9 @@ def register(app: typer.Typer) -> None:
     )
     group.command()(new)
     group.command("list")(list_)
+    group.command()(check)
+    group.command()(diff)
+    group.command()(verify)
     group.command()(run)
     config = typer.Typer(help="A provider's configuration, and the files that hold it.", no_args_is_help=True)
     config.command()(validate)

@@ -74,7 +74,7 @@ class Kit:
         return result
 
     def _command(self, check: Check) -> str:
-        return f"postroom provider check {self.subject.spec.name} -k {check.id} --seed {self.seed}"
+        return f"postroom provider check {self.subject.named or self.subject.spec.name} -k {check.id} --seed {self.seed}"
 
     def _lacking(self, check: Check) -> CheckResult | None:
         """The result of a check whose needs are not met; None when it can be tried."""

@@ -52,6 +52,7 @@ class SuiteCollector(pytest.Collector):
     def kit(self) -> Kit:
         if self._kit is None:
             subject = self.suite()
+            subject.named = f"--suite {_from_here(self.path)}"
             waivers = read_waivers(subject.waivers) if subject.waivers else ()
             self._kit = Kit(subject, self.config.getoption("--postroom-seed"), waivers=waivers)
         return self._kit
@@ -107,6 +108,10 @@ class CheckItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
         return self.path, None, f"{self.parent.name if self.parent else ''} {self.check.id}: {self.check.rule}"
+
+
+def _from_here(path: Path) -> Path:
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def _waived(kit: Kit) -> set[str]:
