@@ -337,3 +337,23 @@ def test_closing_may_raise(stage: RouterStage) -> None:
     assert [one.event for one in router.events.latest].count("instance.close_failed") == 2
     router.close()
     assert stage.source.closed == ["a", "b", "c"]
+
+
+# -- never enough -------------------------------------------------------------------------------------------------------
+
+
+def test_one_that_wants_more_and_does_nothing_waits(stage: RouterStage) -> None:
+    stage.source.before["feed"] = lambda _: RunOutcome(more=True)
+    router = stage.router(stage.feed(stage.user("Ada")))
+    assert len(router.run_due()) == 1
+    assert wait_of(stage, router) == 60.0
+
+
+def test_one_that_wants_more_for_ever_waits_now_and_then(stage: RouterStage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postroom.channels.email_router.work.MOST_IN_A_ROW", 7)
+    stage.source.before["feed"] = lambda _: RunOutcome(processed=1, more=True)
+    router = stage.router(stage.feed(stage.user("Ada")))
+    assert len(router.run_due()) == 7
+    assert wait_of(stage, router) == 60.0
+    stage.pass_time(60)
+    assert len(router.run_due()) == 7

@@ -140,7 +140,7 @@ class EventLog:
 
     def __init__(self, clock: Clock, told: Callable[[RouterEvent], None] | None = None, kept: int = 1000) -> None:
         self._clock, self._told = clock, told
-        self.latest: deque[RouterEvent] = deque(maxlen=kept)
+        self._latest: deque[RouterEvent] = deque(maxlen=kept)
         self._detail, self._path = LogDetail.NONE, ""
         self._file: TextIO | None = None
         self._lock = threading.Lock()
@@ -162,16 +162,18 @@ class EventLog:
             self.tell("router.log_file", text=problem, file=path)
 
     @property
-    def detail(self) -> LogDetail:
-        return self._detail
+    def latest(self) -> list[RouterEvent]:
+        """The oldest first."""
+        with self._lock:
+            return list(self._latest)
 
     def tell(self, event: str, instance: str = "", name: str = "", text: str = "", **values: Any) -> None:
         detail, level, _ = EVENTS[event]
         told = RouterEvent(self._clock.now(), event, instance, name, one_line(text, 2000), values)
-        self.latest.append(told)
         if log.isEnabledFor(level):
             log.log(level, "%s", told)
         with self._lock:
+            self._latest.append(told)
             if self._file is not None and detail <= self._detail:
                 self._write(self._file, told)
         if self._told is not None:

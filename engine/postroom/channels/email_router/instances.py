@@ -67,6 +67,7 @@ class Instance:
     mailboxes   ids, as they were last asked for; None: not yet
     asked_at    when, as a point of `clock.monotonic()`
     last_turn   the mailbox that had the last turn (senders)
+    in_a_row    runs that followed each other at once
     """
 
     place: Place
@@ -86,6 +87,7 @@ class Instance:
     address: str = ""
     asked_at: float = 0.0
     last_turn: str = ""
+    in_a_row: int = 0
     alerted: bool = True
     leaving: bool = False
     running_since: datetime | None = None

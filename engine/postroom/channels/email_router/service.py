@@ -368,6 +368,7 @@ class EmailRouter:
 
     def _closing(self, instance: Instance, *, tombstone: bool) -> Job:
         """Close what is left of an instance, when nothing of it runs any more."""
+
         def close(_: Any) -> RunOutcome:
             while instance.retired:
                 close_provider(self, instance, instance.retired.pop(0))

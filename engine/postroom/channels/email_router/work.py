@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["BrokenByProvider", "NotServed", "ProviderMistake", "Work", "close_provider"]
 
 TRACE_FRAMES = 20
+MOST_IN_A_ROW = 1000
+"""Runs of an instance that follow each other at once. Ours."""
 
 
 class NotServed(PostroomError):
@@ -179,8 +181,17 @@ class Work:
         if not isinstance(outcome, RunOutcome):
             raise ProviderMistake(f"run() gave back {type(outcome).__name__} instead of a RunOutcome")
         if self.senders_gateway is not None and outcome.error is None:
-            return replace(outcome, more=self.senders_gateway.more)
-        return outcome
+            outcome = replace(outcome, more=self.senders_gateway.more)
+        return replace(outcome, more=self._goes_on(outcome))
+
+    def _goes_on(self, outcome: RunOutcome) -> bool:
+        """Whether it really runs again at once: not when it did nothing, nor for ever. Who has more after that waits its period."""
+        did = outcome.processed or outcome.delivered or outcome.rejected or outcome.failed
+        instance = self.instance
+        instance.in_a_row = instance.in_a_row + 1 if outcome.more and did else 0
+        if instance.in_a_row >= MOST_IN_A_ROW:
+            instance.in_a_row = 0
+        return instance.in_a_row > 0
 
     @staticmethod
     def _guarded(call: Callable[[], Any]) -> Any:
