@@ -33,14 +33,14 @@ def alarms(subject: Subject, seed: int, *, dear: bool, families: tuple[str, ...]
 
 @pytest.mark.parametrize("name", SUBJECTS)
 def test_no_false_alarm(name: str) -> None:
-    found = alarms(SUBJECTS[name](), seed=1, dear=True, families=MINE)
+    found = alarms(SUBJECTS[name](), seed=1, dear=name in ("pop3", "json-inbox", "http-post"), families=MINE)
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("name", SUBJECTS)
-def test_no_false_alarm_with_another_seed(name: str) -> None:
-    """Of all families for some; the dear ones are left to the campaign."""
-    found = alarms(SUBJECTS[name](), seed=2, dear=False, families=() if name in ("rss", "http-post", "queue") else MINE)
+@pytest.mark.parametrize("name", ["rss", "http-post", "queue"])
+def test_no_false_alarm_of_any_family(name: str) -> None:
+    """Another seed; the dear ones are left to the campaign, the others to tests/conformance."""
+    found = alarms(SUBJECTS[name](), seed=2, dear=False)
     assert not found, "\n".join(found)
 
 
