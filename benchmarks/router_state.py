@@ -46,7 +46,7 @@ def run(bench: Bench) -> None:
             ours = commits(database, number)
             bench.compare("a commit", ours, files(place, number, replaced), against="a file replaced")
             row = bench.compare("a commit", ours, files(place, number, overwritten), against="a file overwritten")
-            bench.note(f"{1 / row.ours.median:,.0f} commits a second against the file overwritten, one after the other")
+            bench.note(f"{1 / row.ours.median:,.0f} commits a second: one instance, one after the other")
             bench.measure("a run without progress", idle(database, number))
         with RouterDatabase("sqlite://", SystemClock()) as database:
             bench.measure("a commit, in memory", commits(database, number))
