@@ -73,8 +73,7 @@ def test_reports_are_left_where_they_are_asked_for(output, author):
 def test_a_failure_is_the_kit_s_text_and_no_traceback(output):
     assert "FAILED test_mine.py::TestWrong::LIF-06-empty_source" in output
     assert "rule:      with nothing to do a run counts zero" in output
-    assert "again:     postroom provider check --suite test_mine.py" in output
-    assert "-k LIF-06 --seed 0" in output
+    assert "again:     postroom provider check --suite test_mine.py:TestWrong -k LIF-06 --seed 0" in output
     assert "Traceback" not in output
 
 

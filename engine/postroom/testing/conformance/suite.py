@@ -52,7 +52,7 @@ class SuiteCollector(pytest.Collector):
     def kit(self) -> Kit:
         if self._kit is None:
             subject = self.suite()
-            subject.named = f"--suite {_from_here(self.path)}"
+            subject.named = f"--suite {_from_here(self.path)}:{self.suite.__name__}"
             waivers = read_waivers(subject.waivers) if subject.waivers else ()
             self._kit = Kit(subject, self.config.getoption("--postroom-seed"), waivers=waivers)
         return self._kit

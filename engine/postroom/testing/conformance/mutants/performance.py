@@ -35,5 +35,5 @@ class Reconnects(Pop3Provider):
 @mutant("PRF-03", "keeps everything that it saw", says="KiB more")
 class KeepsEverything(Pop3Provider):
     def validate_message(self, ctx: Any, offer: Any) -> None:
-        self.kept = [*getattr(self, "kept", []), bytearray(offer.octets * 400)]
+        self.kept = [*getattr(self, "kept", []), bytearray(offer.octets[:300] * 400)]
         super().validate_message(ctx, offer)
