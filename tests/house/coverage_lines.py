@@ -1,12 +1,14 @@
-"""Rows of the server-side-sync reference, and the lines of docs/coverage/ that say where each is kept.
+"""Rows of the references, and the lines of docs/coverage/ that say where each is kept.
 
     python tests/house/coverage_lines.py totals             # covered and open rows by section
     python tests/house/coverage_lines.py skeleton 4.3       # lines to fill in, for the rows of a section that have none
+    python tests/house/coverage_lines.py skeleton "ews 6"   # the same of the reference of Exchange Web Services
     python tests/house/coverage_lines.py open               # write docs/coverage/open.md anew
     python tests/house/coverage_lines.py check              # what the test checks
 
 A row is a body row of a table, a bullet, a numbered item, or a clause of a prose paragraph: paragraphs are cut at full stops and semicolons
-outside brackets. Quotes are compared without backticks, with "|" as a space and runs of spaces as one.
+outside brackets. Quotes are compared without backticks, with "|" as a space and runs of spaces as one. In the reference of Exchange Web
+Services, whose lines are wrapped, bullets too are cut into sentences, and only there: at full stops, not at semicolons.
 """
 
 from __future__ import annotations
@@ -24,16 +26,22 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference" / "server-side-sync.md"
+EWS_REFERENCE = ROOT / "docs" / "reference" / "ews.md"
 COVERAGE = ROOT / "docs" / "coverage"
 OPEN = COVERAGE / "open.md"
 COVERED = re.compile(r"(0|1\.1|1\.5|1\.6|[234579]|1[012])(\.|$)")
 """The sections that must be covered; of 1.1 only the paragraph on combinations."""
+EWS_COVERED = re.compile(r"[1-9]$|1\d$")
+"""Of the reference of Exchange Web Services all but its introduction and the list of documents."""
 HEADER = ("Row", "Rule", "Test", "Scenario")
+EWS_HEADER = HEADER[:3]
+"""Pages of Exchange Web Services have no column of scenarios: no feature is about them."""
 COMBINATIONS = "Rules on the combination"
 _HEADING = re.compile(r"#{2,3} (?P<number>\d+(?:\.\d+)*)\.? ")
 _ITEM = re.compile(r"\s*(?:-|\d+\.) (?P<text>.*)")
-_MARKS = re.compile(r"(?:\[[DOBKI]\](?:/| ?and )?)+")
-_QUOTED = re.compile(r'(?P<section>\d+(?:\.\d+)*) "(?P<quote>.+)"')
+_BULLET = re.compile(r"\s*- (?P<text>.*)")
+_MARKS = re.compile(r"(?:\[[DOBKIMR]\](?:/| ?and )?)+")
+_QUOTED = re.compile(r'(?P<section>(?:ews )?\d+(?:\.\d+)*) "(?P<quote>.+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +70,7 @@ class Line:
 
 def plain(text: str) -> str:
     """As quotes are compared."""
-    return " ".join(text.replace("\\|", " ").replace("|", " ").replace("`", "").split())
+    return " ".join(text.replace("\\|", " ").replace("|", " ").replace("`", "").replace("**", "").split())
 
 
 # -- the reference ------------------------------------------------------------------------------------------------------
@@ -70,7 +78,7 @@ def plain(text: str) -> str:
 
 @cache
 def reference_rows() -> tuple[Row, ...]:
-    return tuple(rows_of(REFERENCE.read_text()))
+    return (*rows_of(REFERENCE.read_text()), *ews_rows(EWS_REFERENCE.read_text()))
 
 
 def rows_of(text: str) -> Iterator[Row]:
@@ -105,8 +113,45 @@ def _prose(section: str, line: str, number: int) -> Iterator[Row]:
             yield Row(section, words, number)
 
 
-def clauses(paragraph: str) -> list[str]:
-    """Cut at ". " and "; " (and after evidence marks that end a sentence) outside brackets and backticks."""
+def ews_rows(text: str) -> Iterator[Row]:
+    """The rows of the reference of Exchange Web Services: body rows of tables, and sentences of paragraphs and bullets."""
+    for section, block, number in _ews_blocks(text):
+        if not EWS_COVERED.match(section):
+            continue
+        if block.startswith("|"):
+            cells = [plain(cell) for cell in block.strip().strip("|").split("|")]
+            yield Row(f"ews {section}", plain(block), number, cells[0])
+            continue
+        for sentence in clauses(block, ends="."):
+            words = plain(sentence)
+            if re.search(r"[^\W\d_]", _MARKS.sub("", words)):
+                yield Row(f"ews {section}", words, number)
+
+
+def _ews_blocks(text: str) -> Iterator[tuple[str, str, int]]:
+    """Section, one body row of a table or the joined lines of a paragraph or bullet, and its first line. Examples are left out."""
+    section, body, first = "", False, 0
+    block: list[str] = []
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        heading, bullet = _HEADING.match(line), _BULLET.match(line)
+        if block and (heading or bullet or not line.strip() or line.startswith("|")):
+            yield section, " ".join(block), first
+            block = []
+        if heading:
+            section = heading["number"]
+        elif line.startswith("|"):
+            if body and not set(line) <= set("|-: "):
+                yield section, line, number
+            body = body or set(line) <= set("|-: ")
+            continue
+        elif block or bullet or (line.strip() and not line.startswith("    ")):
+            first = first if block else number
+            block.append(bullet["text"] if bullet else line.strip())
+        body = False
+
+
+def clauses(paragraph: str, ends: str = ".;") -> list[str]:
+    """Cut at ". " and "; " (and after evidence marks that end a sentence) outside brackets and backticks; `ends="."`: whole sentences."""
     found, depth, code, start = [], 0, False, 0
     for index, character in enumerate(paragraph):
         if character == "`":
@@ -116,9 +161,9 @@ def clauses(paragraph: str) -> list[str]:
         elif character in ")]":
             depth -= 1
         stops = character == "." and paragraph[index + 1 : index + 2] in {"", " "} and paragraph[index - 1] != "."
-        ends = character == ";" or stops
+        over = stops or (character == ";" and ";" in ends)
         marked = character == "]" and re.match(r" [A-Z\"]", paragraph[index + 1 :]) and _MARKS.search(paragraph[: index + 1])
-        if depth == 0 and not code and (ends or marked):
+        if depth == 0 and not code and (over or marked):
             found.append(paragraph[start : index + 1])
             start = index + 1
     found.append(paragraph[start:])
@@ -129,7 +174,7 @@ def _with_marks(found: list[str]) -> list[str]:
     """An evidence mark after the full stop belongs to the clause before it; so does a lone ending."""
     joined: list[str] = []
     for clause in found:
-        mark = re.match(r"\s*(?:\[[DOBKI]\][/ ]?)+", clause)
+        mark = re.match(r"\s*(?:\[[DOBKIMR]\][/ ]?)+", clause)
         if joined and mark:
             whole = clause[mark.end() : mark.end() + 1].islower()
             joined[-1] += clause if whole else mark[0]
@@ -186,8 +231,10 @@ def coverage_lines(folder: Path = COVERAGE) -> tuple[list[Line], list[str]]:
             if not text.startswith("|"):
                 continue
             cells = tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip())[1:-1])
-            if set("".join(cells)) <= set("-: ") or cells == HEADER:
+            if set("".join(cells)) <= set("-: ") or cells in (HEADER, EWS_HEADER):
                 continue
+            if len(cells) == 3 and cells[0].startswith("ews "):
+                cells = (*cells, "- no feature is about it")
             place = f"{page.relative_to(folder.parent.parent)}:{number}"
             if len(cells) != 4:
                 problems.append(f"{place}: {len(cells)} cells, not 4 (a | inside a cell is written \\|): {text[:80]}")
@@ -368,8 +415,9 @@ def skeleton(section: str) -> str:
             by_section[row.section].append(row)
     lines = []
     for number, rows in by_section.items():
-        lines += [f"## {number}", "", f"| {' | '.join(HEADER)} |", "| --- | --- | --- | --- |"]
-        lines += [f"| {row} | | | |" for row in rows]
+        header = EWS_HEADER if number.startswith("ews ") else HEADER
+        lines += [f"## {number}", "", f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
+        lines += [f"| {row} |" + " |" * (len(header) - 1) for row in rows]
         lines.append("")
     return "\n".join(lines) if lines else f"every row of {section} has a line\n"
 

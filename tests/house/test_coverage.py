@@ -40,7 +40,26 @@ def test_the_rows_of_the_reference() -> None:
     assert "Case is ignored. [D] The token, if present, takes part in subject words. [O]" in texts
     assert "mailbox Active" in texts
     assert not any(text.startswith("Sources:") for text in texts)
-    assert len(texts) == len(rows), "two rows alike could not be told apart"
+    assert len({(row.section, row.text) for row in rows}) == len(rows), "two rows alike could not be told apart"
+
+
+def test_the_rows_of_the_reference_of_exchange_web_services() -> None:
+    """Sentences of wrapped bullets and paragraphs, body rows of tables; neither headings nor examples."""
+    rows = [row for row in coverage_lines.reference_rows() if row.section.startswith("ews ")]
+    assert {row.section for row in rows} == {f"ews {number}" for number in range(1, 20)}
+    texts = {row.text for row in rows}
+    assert {
+        "POST /EWS/Exchange.asmx",
+        "Order of children: FolderId, ParentFolderId, FolderClass, DisplayName, TotalCount, ChildFolderCount, ExtendedProperty*, "
+        "ManagedFolderInformation, EffectiveRights, DistinguishedFolderId, PolicyTag, ArchiveTag, ReplicaList, then PermissionSet and "
+        "UnreadCount (per type)",
+        "Exchange 2019 / Online 15.2 / 15.20 the same",
+        "One envelope per flush, flushed at once",
+        "Every answer that is not a fault should carry",
+    } <= texts
+    assert not any(
+        "MajorBuildNumber=" in text or text.startswith(("Server Major", "Exchange Web Services (EWS)")) for text in texts
+    )
 
 
 def test_a_paragraph_is_cut_into_clauses() -> None:
