@@ -50,9 +50,11 @@ def test_the_rows_of_the_reference_of_exchange_web_services() -> None:
     texts = {row.text for row in rows}
     assert {
         "POST /EWS/Exchange.asmx",
-        "Order of children: FolderId, ParentFolderId, FolderClass, DisplayName, TotalCount, ChildFolderCount, ExtendedProperty*, "
-        "ManagedFolderInformation, EffectiveRights, DistinguishedFolderId, PolicyTag, ArchiveTag, ReplicaList, then PermissionSet and "
-        "UnreadCount (per type)",
+        (
+            "Order of children: FolderId, ParentFolderId, FolderClass, DisplayName, TotalCount, ChildFolderCount, ExtendedProperty*, "
+            "ManagedFolderInformation, EffectiveRights, DistinguishedFolderId, PolicyTag, ArchiveTag, ReplicaList, then PermissionSet and "
+            "UnreadCount (per type)"
+        ),
         "Exchange 2019 / Online 15.2 / 15.20 the same",
         "One envelope per flush, flushed at once",
         "Every answer that is not a fault should carry",
