@@ -12,7 +12,7 @@ from postroom.errors import Cancelled, ProviderError, StaleRun
 from postroom.providers.contract import RunOutcome
 from postroom.testing.conformance.bench import Bench, Ran, Store
 from postroom.testing.conformance.checks.scenes import scratch, token_of, watched
-from postroom.testing.conformance.failures import one_line
+from postroom.testing.conformance.failures import CheckFailed, one_line
 from postroom.testing.conformance.gateway import KitGateway
 from postroom.testing.conformance.guard import Snapshot
 from postroom.testing.conformance.interleave import Interleaving
@@ -61,6 +61,14 @@ class Lane:
             raise outcome.error
         return outcome
 
+    def complete(self) -> None:
+        """A run that must end well. Raises CheckFailed."""
+        try:
+            self.run()
+        except Exception as error:
+            name = self.instance.env.instance
+            raise CheckFailed("a run that ends without an error", f"{name}: {one_line(error)}") from error
+
     def wrong(self) -> str:
         """What is wrong with what this instance did, or ""."""
         mine = [message.token for message in self.messages]
@@ -99,7 +107,7 @@ def two_instances(bench: Bench) -> None:
     lanes = [Lane(bench, 0, 2), Lane(bench, 1, 2)]
     for _ in range(2):
         for lane in lanes:
-            lane.run()
+            lane.complete()
         _expect_right(bench, lanes)
         bench.clock.advance(600.0)
         for lane in lanes:
@@ -114,7 +122,7 @@ def two_instances(bench: Bench) -> None:
         own = str(getattr(lanes[1].instance.provider, "last_error", ""))
         bench.expect(not own, expected="no error noted at the other instance", observed=own)
     bench.clock.advance(61.0)
-    lanes[0].run()
+    lanes[0].complete()
     _expect_right(bench, lanes)
 
 
@@ -360,13 +368,13 @@ def reload_during_run(bench: Bench) -> None:
             fresh.append(Lane(bench, 1, 2))
 
     with watched(old.gateway, reload):
-        old.run()
+        old.complete()
     bench.clock.advance(600.0)
     old.more(1)
-    old.run()
+    old.complete()
     if not fresh:
         fresh.append(Lane(bench, 1, 2))
-    fresh[0].run()
+    fresh[0].complete()
     _expect_right(bench, [old, *fresh])
     _removed(bench)
 
