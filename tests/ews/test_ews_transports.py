@@ -93,6 +93,7 @@ def over(world: World, way: str) -> Iterator[Any]:
         world.ews.close(link)
     elif way == "mounted":
         with mounted(world) as url, requests.Session() as session:
+            session.headers.clear()  # of its own it says who it is, which the other clients here do not
             yield lambda body, auth: _of(session.post(url, body, headers={"Authorization": auth} if auth else {}))
     else:
         if way == "memory":

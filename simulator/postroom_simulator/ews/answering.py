@@ -13,7 +13,7 @@ from postroom_simulator.ews.call import Call
 from postroom_simulator.ews.codec import NAMESPACES, NewerThanVersion, SchemaViolation, read, write
 from postroom_simulator.ews.envelope import Envelope, fault, open_envelope, violation, wrap
 from postroom_simulator.ews.errors import EwsError, Fault
-from postroom_simulator.ews.exchange import Exchange, Instead, as_response
+from postroom_simulator.ews.exchange import AFFINITY, Exchange, Instead, as_response
 from postroom_simulator.ews.http import HTML, XML, Response
 from postroom_simulator.ews.operations import OPERATIONS, find_operation
 from postroom_simulator.ews.schema import element_type
@@ -27,7 +27,6 @@ __all__ = ["ENDPOINT", "answer"]
 ENDPOINT = "/ews/exchange.asmx"
 STREAMED = "GetStreamingEvents"
 """Its envelopes are written without a prefix, in errors too: clients look for the literal tags (ews reference 14)."""
-COOKIE = "X-BackEndOverrideCookie"
 _DESCRIPTIONS = ("/ews/services.wsdl", "/ews/messages.xsd", "/ews/types.xsd")
 
 
@@ -101,7 +100,7 @@ def _soap(exchange: Exchange) -> Response:
     if call.operation == "GetItem":
         response.offered = list(_handed_out(value))
     if call.operation == "Subscribe" and request.headers.get("x-preferserveraffinity", "").lower() == "true":
-        response.headers.append(("Set-Cookie", f"{COOKIE}={service.world.hostname}~1; path=/; HttpOnly"))
+        response.headers.append(("Set-Cookie", f"{AFFINITY}={service.world.hostname}~1; path=/; HttpOnly"))
     return response
 
 

@@ -12,6 +12,7 @@ from postroom_simulator import faults
 from postroom_simulator.ews.envelope import fault as fault_body
 from postroom_simulator.ews.errors import TEXTS, EwsError, Fault
 from postroom_simulator.ews.http import XML, Request, Response
+from postroom_simulator.journal import printable
 from postroom_simulator.net.effects import garbled, pause
 from postroom_simulator.web import exchange as web
 from postroom_simulator.web.exchange import Halted, Instead, as_status, parts
@@ -21,7 +22,13 @@ if TYPE_CHECKING:
     from postroom_simulator.ews.link import Link
     from postroom_simulator.ews.service import EwsService
 
-__all__ = ["Exchange", "Halted", "Instead", "as_error", "as_response", "settle"]
+__all__ = ["AFFINITY", "RECORDED", "Exchange", "Halted", "Instead", "as_error", "as_response", "settle"]
+
+RECORDED = ("x-anchormailbox", "x-preferserveraffinity", "client-request-id", "user-agent")
+"""Header fields that are in `Entry.data` of a COMMAND where a request has them (ews reference 1); and the cookie of affinity."""
+AFFINITY = "X-BackEndOverrideCookie"
+TOLD_LIMIT = 200
+"""Characters that are kept of each (our choice)."""
 
 
 class Exchange(web.Exchange):
@@ -35,6 +42,16 @@ class Exchange(web.Exchange):
         self.principal: Account | None = None
         self.identified = False
         self.admitted = False
+
+    def told(self) -> dict[str, str] | None:
+        """Of the header fields, whom and which server the call is for and what client says so."""
+        headers = self.request.headers
+        found = {name: printable(headers[name][:TOLD_LIMIT]) for name in RECORDED if headers.get(name)}
+        for cookie in headers.get("cookie", "").split(";"):
+            name, _, value = cookie.strip().partition("=")
+            if name == AFFINITY:
+                found[AFFINITY.lower()] = printable(value[:TOLD_LIMIT])
+        return found or None
 
     # -- steps
 

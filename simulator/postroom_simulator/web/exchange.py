@@ -105,7 +105,11 @@ class Exchange:
         if not self._heard:
             self._heard = True
             self.verb = verb
-            self.link.context.note(Kind.COMMAND, account=self.address, verb=verb, detail=detail)
+            self.link.context.note(Kind.COMMAND, account=self.address, verb=verb, detail=detail, data=self.told())
+
+    def told(self) -> dict[str, str] | None:
+        """What else the journal is to know of a request."""
+        return None
 
     def note_login(self, account: Account | None, way: str, why: str = "") -> None:
         """A login that failed, each time; one that is good, once a connection. `way`: "Basic", "NTLM", "Bearer"."""
