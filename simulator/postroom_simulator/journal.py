@@ -37,7 +37,7 @@ class Kind(StrEnum):
     LOGIN = "login"  # authentication succeeded for `account`, or failed (data["ok"] is False)
     DELIVERY = "delivery"  # an accepted message reached an account or the outbound drawer (see `delivery`)
     OFFERED = "offered"  # a message was handed to a client whole and true over a mailbox protocol (POP3 RETR; data: uid, uidl, octets)
-    REMOVED = "removed"  # a message left a mailbox (POP3 UPDATE, a rule, a test)
+    REMOVED = "removed"  # a message left a mailbox or its folder (POP3 UPDATE, EWS, a rule, a test)
     FAULT = "fault"  # a fault acted (data: name, effect)
     CLOSED = "closed"  # a connection ended; detail: "server", "client", "fault" or "timeout"
     NOTE = "note"  # anything else worth telling

@@ -27,6 +27,7 @@ def person(scene: Calendars, item: dict[str, Any] | str, index: int = 0) -> dict
         ("AcceptItem", "Accept", "IPM.Schedule.Meeting.Resp.Pos"),
         ("TentativelyAcceptItem", "Tentative", "IPM.Schedule.Meeting.Resp.Tent"),
         ("DeclineItem", "Decline", "IPM.Schedule.Meeting.Resp.Neg"),
+        ("ProposeNewTime", "Tentative", "IPM.Schedule.Meeting.Resp.Tent"),
     ],
 )
 def test_every_answer_may_propose(calendars: Calendars, element: str, answer: str, item_class: str) -> None:
@@ -110,3 +111,14 @@ def test_a_meeting_at_another_time_forgets_proposals(calendars: Calendars) -> No
     )
     calendars.updated(item, moved, "SendOnlyToAll")
     assert "ProposedStart" not in person(calendars, item)
+
+
+def test_a_proposal_names_times(calendars: Calendars) -> None:
+    """As an element of its own (section 8); an older version of the schema does not have it."""
+    item = calendars.appointment(attendees(BOB), send="SendOnlyToAll")
+    request = calendars.listed("inbox", BOB)[0]
+    message = calendars.respond_with("ProposeNewTime", request, user=BOB)
+    assert message["ResponseCode"] == "ErrorRequiredPropertyMissing"
+    asked = f'<CreateItem MessageDisposition="SendOnly"><Items><t:ProposeNewTime><t:ReferenceItemId Id="{request["@Id"]}"/>{TIMES}</t:ProposeNewTime></Items></CreateItem>'
+    assert calendars.code(asked, user=BOB, version="Exchange2013") == "ErrorIncorrectSchemaVersion"
+    assert person(calendars, item)["ResponseType"] == "Unknown"

@@ -21,6 +21,7 @@ from postroom_simulator.ews.folders import target_folder
 from postroom_simulator.ews.items.deleting import dispose
 from postroom_simulator.ews.items.finding import check_right
 from postroom_simulator.ews.items.keeping import aware, own, save
+from postroom_simulator.ews.items.leaving import move
 from postroom_simulator.ews.items.moving import check_target
 from postroom_simulator.ews.items.receipts import acknowledge
 from postroom_simulator.store.interface import Folder, Item
@@ -75,7 +76,7 @@ def _move(call: Call, action: Value, _: int, items: list[Item]) -> None:
     target = _target(call, action)
     for item in items:
         check_right(call, item, "delete")
-        call.store.move(item.uid, target.uid)
+        move(call, item, target)
 
 
 def _copy(call: Call, action: Value, _: int, items: list[Item]) -> None:

@@ -21,7 +21,7 @@ from postroom_simulator.store.interface import Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["Received", "find_meeting", "is_account", "look_at", "organizes", "sequence_of"]
+__all__ = ["RECEIVED", "Received", "find_meeting", "is_account", "look_at", "organizes", "sequence_of"]
 
 Value = dict[str, Any]
 RECEIVED = "@received"

@@ -172,7 +172,7 @@ _NOT_OWN = frozenset({"OriginalStart", "RecurrenceId", "@exception", "IsRead", "
 
 def drop(call: Call, one: Occurrence, request: Value) -> None:
     """Delete a date; its attendees are told where the request says so."""
-    organizing.cancel(call, one, request.get("@SendMeetingCancellations", "SendToNone"))
+    organizing.withdraw(call, one, request.get("@SendMeetingCancellations", "SendToNone"))
     master = call.store.item(one.uid)
     whole = dict(master.properties or {})
     whole[EXCEPTIONS] = {key: value for key, value in (whole.get(EXCEPTIONS) or {}).items() if key != one.start}

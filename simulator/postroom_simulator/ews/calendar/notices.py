@@ -25,7 +25,7 @@ from postroom_simulator.store.interface import Folder, Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.world import World
 
-__all__ = ["CLASSES", "Notice", "calendar_of", "class_of", "send"]
+__all__ = ["CLASSES", "Notice", "calendar_of", "class_of", "keep_draft", "send"]
 
 Value = dict[str, Any]
 CLASSES: Mapping[str, str] = {
@@ -37,6 +37,7 @@ CLASSES: Mapping[str, str] = {
 }
 """Item classes by method, and of answers by their kind."""
 _SUBMITTED = frozenset({"submitted"})
+_DRAFT = frozenset({"draft"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,14 @@ def send(world: World, notice: Notice, *, copy: bool, into: Folder | None = None
     folder = into or world.store.folder(canonical((notice.by or notice.sender).address), Role.SENT)
     kept = world.store.deposit(folder.account, octets, folder=folder.uid, read=True, item_class=_class(notice))
     return world.store.set_flags(kept.uid, _SUBMITTED)
+
+
+def keep_draft(world: World, notice: Notice, into: Folder | None = None) -> Item:
+    """A notice that waits to be sent: in the Drafts of who writes it, or in `into`."""
+    folder = into or world.store.folder(canonical((notice.by or notice.sender).address), Role.DRAFTS)
+    return world.store.deposit(
+        folder.account, compose(world, notice), folder=folder.uid, read=True, item_class=_class(notice), flags=_DRAFT
+    )
 
 
 def _class(notice: Notice) -> str:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.calendar.appointments import ATTENDEE_LISTS, attendees_of, is_meeting
-from postroom_simulator.ews.calendar.assistant import cancelled_subject, organizes, sequence_of
+from postroom_simulator.ews.calendar.assistant import RECEIVED, cancelled_subject, organizes, sequence_of
 from postroom_simulator.ews.calendar.ical_write import SENT_BY
-from postroom_simulator.ews.calendar.notices import Notice, send
+from postroom_simulator.ews.calendar.notices import Notice, keep_draft, send
 from postroom_simulator.ews.calendar.occurrences import ORIGINAL_TIMES
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.mail import mailbox
@@ -19,7 +19,7 @@ from postroom_simulator.store.interface import Folder, Item, Role
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["answer", "cancel", "forward", "invite", "next_version", "organizer", "tell_changes"]
+__all__ = ["answer", "cancel", "forward", "invite", "next_version", "organizer", "tell_changes", "withdraw"]
 
 Value = dict[str, Any]
 _SENDS = frozenset({"SendOnlyToAll", "SendToAllAndSaveCopy", "SendOnlyToChanged", "SendToChangedAndSaveCopy"})
@@ -156,6 +156,21 @@ def cancel(call: Call, item: Item, mode: str, body: Value | None = None) -> None
     send(call.world, _notice(call, "CANCEL", event, owner, attendees_of(properties), subject, body), copy=_saves(mode))
 
 
+def withdraw(call: Call, item: Item, mode: str) -> None:
+    """An appointment, or one date, is about to be deleted: a meeting's attendees hear that it is cancelled, of an attendee the organizer that it is
+    declined (the documents tell of cancellations alone; that an attendee's deletion is an answer is our choice, after what servers were seen to do).
+    Of a cancelled one nobody needs to hear."""
+    properties = item.properties or {}
+    owner = call.world.directory.get(item.account)
+    if not properties.get(RECEIVED) or not isinstance(owner, Account):
+        cancel(call, item, mode)
+        return
+    told = properties.get("IsCancelled") or call.store.folder_by_uid(item.folder).role is Role.DELETED
+    if mode in _SENDS and not told:
+        date = datetime.fromtimestamp(item.start, UTC) if isinstance(item, Occurrence) else None
+        answer(call, owner, properties, "Decline", date=date, disposition="SendAndSaveCopy" if _saves(mode) else "SendOnly")
+
+
 def forward(call: Call, item: Item, owner: Account, properties: Mapping[str, Any], message: Value, *, copy: bool) -> None:
     """Invite others to a meeting, whoever organizes it; they answer to its organizer. `owner`: in whose name."""
     event = _event(call, item, owner, properties)
@@ -183,14 +198,14 @@ def answer(
     body: Value | None = None,
     proposed: tuple[datetime, datetime] | None = None,
     date: datetime | None = None,
-    copy: bool,
+    disposition: str,
     into: Folder | None = None,
-) -> None:
+) -> Item | None:
     """Tell the organizer: Accept, Tentative or Decline; with other times it is a counter proposal. `date`: the original start of the one date
-    that it is about."""
+    that it is about. `disposition`: a MessageDispositionType; what is kept of the answer is given back: of SaveOnly a draft of it, sent by nobody."""
     box = (properties.get("Organizer") or {}).get("Mailbox") or {}
     if "@" not in box.get("EmailAddress", ""):
-        return
+        return None
     names = (
         "UID",
         "Start",
@@ -214,6 +229,7 @@ def answer(
     if by is not None:
         attendee[SENT_BY] = by.address
     method = "REPLY" if proposed is None else "COUNTER"
-    send(
-        call.world, Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee, by=by), copy=copy, into=into
-    )
+    notice = Notice(method, (event,), owner, (box,), subject, body=body, attendee=attendee, by=by)
+    if disposition == "SaveOnly":
+        return keep_draft(call.world, notice, into)
+    return send(call.world, notice, copy=disposition == "SendAndSaveCopy", into=into)

@@ -17,6 +17,7 @@ from postroom_simulator.ews.folders import target_folder
 from postroom_simulator.ews.items.finding import check_right
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.leaving import move
 from postroom_simulator.ews.items.meetings import check_delegate, event_of, is_out_of_date, represented
 from postroom_simulator.ews.items.replies import referred
 from postroom_simulator.ews.items.view import item_id
@@ -61,7 +62,7 @@ def _cancel(call: Call, item: Item, value: Value, disposition: str) -> list[tupl
     if isinstance(item, Occurrence):
         drop(call, item, {"@SendMeetingCancellations": "SendToNone"})
         return []
-    gone = call.store.move(item.uid, call.store.folder(item.account, Role.DELETED).uid)
+    gone = move(call, item, call.store.folder(item.account, Role.DELETED))
     return [("CalendarItem", {"ItemId": item_id(gone)})]
 
 
@@ -71,7 +72,8 @@ def _organizes(call: Call, item: Item) -> bool:
 
 
 def carry_out(call: Call, item: Item, element: str, value: Value, disposition: str, into: Folder | None = None) -> list[Item]:
-    """Answer an invitation or an appointment. The appointment as it is then, and the invitation where there was one. Raises EwsError.
+    """Answer an invitation or an appointment. The appointment as it is then, the draft of the answer where it is only kept, and the
+    invitation where there was one. Raises EwsError.
 
     A delegate who may edit the owner's calendar answers for the owner, from the calendar or from a copy of the invitation; the answer names both."""
     owner = represented(call, item)
@@ -88,15 +90,17 @@ def carry_out(call: Call, item: Item, element: str, value: Value, disposition: s
     if properties.get("IsCancelled"):
         raise EwsError(f"ErrorCalendarIsCancelledFor{how}")
     proposed = _proposed(call, value, properties)
-    if disposition != "SaveOnly":
-        date = datetime.fromtimestamp(target.start, UTC) if isinstance(target, Occurrence) else None
-        copy = disposition == "SendAndSaveCopy"
-        organizing.answer(
-            call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, copy=copy, into=into
-        )
+    if element == "ProposeNewTime" and proposed is None:
+        raise EwsError("ErrorRequiredPropertyMissing", "A proposal names other times: ProposedStart, ProposedEnd.")
+    date = datetime.fromtimestamp(target.start, UTC) if isinstance(target, Occurrence) else None
+    response = organizing.answer(
+        call, owner, properties, how, body=value.get("Body"), proposed=proposed, date=date, disposition=disposition, into=into
+    )
     answered = _answered(call, target, properties, how)
+    if response is not None and disposition == "SaveOnly":
+        answered.append(response)
     if message is not None:
-        answered.append(call.store.move(message.uid, call.store.folder(message.account, Role.DELETED).uid))
+        answered.append(move(call, message, call.store.folder(message.account, Role.DELETED)))
     return answered
 
 
@@ -168,7 +172,7 @@ def _answered(call: Call, target: Item, properties: Value, how: str) -> list[Ite
         return [keep(call, target, changed)]
     kept = call.store.set_properties(target.uid, changed)
     if how == "Decline":
-        kept = call.store.move(target.uid, call.store.folder(target.account, Role.DELETED).uid)
+        kept = move(call, kept, call.store.folder(target.account, Role.DELETED))
     return [kept]
 
 

@@ -224,8 +224,8 @@ def changed(call: Call, item: Item, before: Value, after: Value, request: Value)
 
 
 def deleted(call: Call, item: Item, request: Value) -> None:
-    """Send cancellations where the request says so."""
-    organizing.cancel(call, item, request.get("@SendMeetingCancellations", "SendToNone"))
+    """Send cancellations, or a decline, where the request says so."""
+    organizing.withdraw(call, item, request.get("@SendMeetingCancellations", "SendToNone"))
 
 
 # -- MAPI properties

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.archive import kin
+from postroom_simulator.ews.calendar.private import check_seen
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.leaving import move
 from postroom_simulator.ews.items.recovery import RECOVERABLE, purge
 from postroom_simulator.store.interface import Item, Role
 
@@ -14,6 +16,7 @@ __all__ = ["delete", "dispose"]
 
 def delete(call: Call, item: Item, request: Value) -> None:
     """As a DeleteItem request says. Raises EwsError."""
+    check_seen(call, item, item.properties)
     hooks = hooks_of(kind_of(item.item_class).element)
     if isinstance(item, Occurrence):
         hooks.drop(call, item, request)
@@ -28,8 +31,8 @@ def dispose(call: Call, item: Item, how: str) -> None:
     here = call.store.folder_by_uid(item.folder)
     deleted, recoverable = kin(call.store, here, Role.DELETED), kin(call.store, here, Role.DELETIONS)
     if how == "MoveToDeletedItems" and here.uid != deleted.uid:
-        call.store.move(item.uid, deleted.uid)
+        move(call, item, deleted, how)
     elif how != "HardDelete" and here.role not in RECOVERABLE:
-        call.store.move(item.uid, recoverable.uid)
+        move(call, item, recoverable, how)
     else:
-        purge(call, item)
+        purge(call, item, how)

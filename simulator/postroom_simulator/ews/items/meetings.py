@@ -19,6 +19,7 @@ from postroom_simulator.ews.calendar.occurrences import ORIGINAL_TIMES, zone_of
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.keeping import BESIDE, changed_names
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.leaving import move
 from postroom_simulator.ews.permissions import allowed
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.ews.versions import Version
@@ -148,7 +149,7 @@ def deleted(call: Call, item: Item, request: Value) -> None:
     if target is not None and (target.properties or {}).get("IsCancelled"):
         if target.account != canonical(call.account.address):
             check_delegate(call, call.world.directory.account(target.account), "Remove")
-        call.store.move(target.uid, call.store.folder(item.account, Role.DELETED).uid)
+        move(call, target, call.store.folder(item.account, Role.DELETED))
 
 
 # -- made for one answer: what depends on the calendar

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from postroom_simulator.directory import Account
 from postroom_simulator.ews.archive import kin
 from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.items.leaving import erase
 from postroom_simulator.store.interface import ASSOCIATED, Item, Role
 
 if TYPE_CHECKING:
@@ -29,14 +30,14 @@ def _keeps(call: Call, item: Item) -> bool:
     return isinstance(owner, Account) and owner.single_item_recovery and ASSOCIATED not in item.flags
 
 
-def purge(call: Call, item: Item) -> None:
-    """Deleted for good: gone, or among the purges, from where nobody deletes it. Raises EwsError."""
+def purge(call: Call, item: Item, how: str) -> None:
+    """Deleted for good: gone, or among the purges, from where nobody deletes it. `how` is a DisposalType. Raises EwsError."""
     if _keeps(call, item):
         here = call.store.folder_by_uid(item.folder)
         if here.role in _KEPT:
             raise EwsError("ErrorCannotDeleteObject", "What is kept for recovery cannot be deleted.")
         call.store.copy(item.uid, kin(call.store, here, Role.PURGES).uid)
-    call.store.delete([item.uid])
+    erase(call, item, how)
 
 
 def keep_version(call: Call, item: Item, changed: frozenset[str]) -> None:

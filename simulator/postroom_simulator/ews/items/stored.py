@@ -13,9 +13,11 @@ __all__ = ["sendable"]
 
 
 def sendable(call: Call, item: Item) -> New:
-    """Raises EwsError for what is no draft of a message."""
+    """Raises EwsError for what is no draft of a message, or of an answer to an invitation; of the latter only as it was kept: what it says to calendars
+    is in its octets."""
     kind = kind_of(item.item_class)
-    if kind.element != "Message" or "draft" not in item.flags:
+    fits = kind.element == "Message" or (kind.element == "MeetingResponse" and item.properties is None)
+    if not fits or "draft" not in item.flags:
         raise EwsError("ErrorInvalidItemForOperationSendItem")
     if item.properties is None:
         beside = {name: one for name, one in (item.beside or {}).items() if one is not None}

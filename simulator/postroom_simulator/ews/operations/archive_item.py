@@ -9,6 +9,7 @@ from postroom_simulator.ews.folders import target_folder
 from postroom_simulator.ews.items.finding import check_right, find_reference
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.leaving import move
 
 
 def handle(call: Call, request: Value) -> Value:
@@ -31,7 +32,7 @@ def handle(call: Call, request: Value) -> Value:
                 raise EwsError("ErrorInvalidOperation", "Items go into the archive of their own mailbox.")
             if isinstance(item, Occurrence) or kind_of(item.item_class).folder_class != "IPF.Note":
                 raise EwsError("ErrorInvalidItemForOperationArchiveItem")
-            call.store.move(item.uid, path_in_archive(call, source).uid)
+            move(call, item, path_in_archive(call, source))
         return {"Items": []}
 
     return answer(call, request["ItemIds"], one, Items=[])

@@ -6,6 +6,7 @@ from postroom_simulator.ews.call import Call, Value, answer
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.finding import check_right, find_reference
 from postroom_simulator.ews.items.kinds import kind_of
+from postroom_simulator.ews.items.leaving import move
 from postroom_simulator.ews.items.view import item_id, properties_of
 from postroom_simulator.junk import block, unblock
 from postroom_simulator.store.interface import Role
@@ -26,6 +27,6 @@ def handle(call: Call, request: Value) -> Value:
             if not request["@MoveItem"]:
                 return {}
             target = call.store.folder(item.account, Role.JUNK if junk else Role.INBOX)
-            return {"MovedItemId": item_id(call.store.move(item.uid, target.uid))}
+            return {"MovedItemId": item_id(move(call, item, target))}
 
     return answer(call, request["ItemIds"], one)

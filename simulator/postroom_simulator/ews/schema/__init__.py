@@ -23,7 +23,8 @@ Notation, a line each:
 
 Order and types are those of the published schema of Exchange 2016 (services' types and messages; also in MS-OXWSCDATA and the MS-OXWS
 documents that it gathers). Versions are those at which the schema of Exchange 2013, the EWS Managed API or exchangelib know an element; where
-all are silent, the first.
+all are silent, the first. One addition is ours: ProposeNewTime is an item of CreateItem with the times that the answers have (the published schema has
+it among the response objects of an item alone, where clients answer with ProposedStart and ProposedEnd; ews reference 8 has it in both places).
 """
 
 from __future__ import annotations
