@@ -1,7 +1,5 @@
 """What the tests of configuration share: a valid file, a provider of our own, names that never import anything."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 from dataclasses import dataclass

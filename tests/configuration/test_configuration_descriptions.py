@@ -85,7 +85,7 @@ def test_json_schema() -> None:
 @dataclass(frozen=True)
 class Narrower:
     url: str = element("FeedUrl", length=10)
-    token: Secret = element("FeedToken", secret=True)  # noqa: RUF009
+    token: Secret = element("FeedToken", secret=True)
     pause: int = element("Pause", default=500, minimum=200, maximum=5000)
     share: int = element("Share", default=1)
 

@@ -329,8 +329,8 @@ def test_declarations_that_are_wrong_are_refused_with_everything() -> None:
     class Wrong:
         plain: str
         secret: str = element("Password", secret=True, default="")
-        hidden: Secret = element("Hidden", default=Secret(""))  # noqa: RUF009
-        known: Secret = element("Known", secret=True, identity=True, default=Secret(""))  # noqa: RUF009
+        hidden: Secret = element("Hidden", default=Secret(""))
+        known: Secret = element("Known", secret=True, identity=True, default=Secret(""))
         odd: bytes = element("Odd", default=b"")
         many: tuple[int, ...] = element("Many", default=())
         bad: int = element("not a name", default=1)

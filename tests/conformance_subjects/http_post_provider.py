@@ -1,7 +1,5 @@
 """Outgoing mail handed over by HTTP: one POST a message, the envelope in header fields. On `PollingProvider`, nothing of SendProvider."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 import base64

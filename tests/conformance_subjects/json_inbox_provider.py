@@ -3,8 +3,6 @@
 No base class of Postroom but `PollingProvider`; HTTP by `http.client` over the run's connection.
 """
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 import base64

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """Email with its parties, attachments and hashes (server-side-sync reference 1.8, 4.6)."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """TraceLog: the alerts (server-side-sync reference 1.9)."""
 
 from __future__ import annotations

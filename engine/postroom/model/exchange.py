@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """What pairs records and attributes with Exchange (server-side-sync reference 1.4, 1.9)."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """Mailbox, MailboxTrackingFolder, MailboxStatistics (server-side-sync reference 1.2, 1.3, 1.9)."""
 
 from __future__ import annotations

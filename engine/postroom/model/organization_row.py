@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """Organization: the row that holds the email settings (server-side-sync reference 1.5)."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """SystemUser, Queue, QueueItem, UserSettings: the columns that synchronization reads (server-side-sync reference 1.7).
 
 Columns that the reference does not list but that a user, a queue or a queue item cannot do without (names, owners, states) are

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF009 -- the field functions give dataclass fields
 """EmailServerProfile: how a server is reached and with which credentials (server-side-sync reference 1.1)."""
 
 from __future__ import annotations

@@ -6,8 +6,6 @@ with Scene() as scene, RouterStage(scene, folder) as stage:
     stage.router(stage.feed(ada)).run_due()
 """
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence

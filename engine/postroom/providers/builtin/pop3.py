@@ -1,7 +1,5 @@
 """Mail from a POP3 server (RFC 1939, RFC 2449, RFC 2595), left there or deleted once it is stored."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 import hashlib

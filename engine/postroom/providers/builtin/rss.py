@@ -5,8 +5,6 @@ for a mailbox. What was dealt with is told by the seen set and, when that was lo
 count as new, and the validators (RFC 9110 §13.1) save looking at what did not change. They are kept only when nothing was left undone.
 """
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 import hashlib

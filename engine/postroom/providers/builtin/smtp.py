@@ -1,7 +1,5 @@
 """Mail out through an SMTP server (RFC 5321), one transaction an email, several a connection."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 from collections.abc import Sequence

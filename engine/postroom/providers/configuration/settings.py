@@ -1,7 +1,5 @@
 """What every router file has: the system's settings, and those that all providers share (email-router-providers 7)."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 from dataclasses import dataclass

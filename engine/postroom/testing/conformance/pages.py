@@ -36,7 +36,7 @@ def checks_page() -> str:
         f"{len(mutants)} deliberately wrong providers and frameworks, each of which must fail its own check.",
         "",
         "```python",
-        "class TestRss(ProviderSuite):          # in the author's test suite: one test for each check",
+        "class TestRss(ProviderSuite):  # in the author's test suite: one test for each check",
         "    provider = RssProvider",
         "```",
         "",

@@ -1,7 +1,5 @@
 """Providers and frameworks whose configuration is wrong."""
 
-# ruff: noqa: RUF009 - element() is dataclasses.field()
-
 from __future__ import annotations
 
 import hashlib
