@@ -20,6 +20,7 @@ from postroom.cli import (
     profile,
     provider,
     record,
+    router,
     serve,
     settings,
     sync,
@@ -44,6 +45,7 @@ serve.register(app)
 faults.register(app)
 features.register(app)
 provider.register(app)
+router.register(app)
 for administration in (org, profile, people, mailbox, record, sync, mail, email, alerts, settings):
     administration.register(app)
 
@@ -61,13 +63,15 @@ ADMINISTRATION = frozenset(
     {"org", "profile", "user", "queue", "mailbox", "record", "sync", "mail", "email", "alerts", "settings"}
 )
 
+ANSWERS_IN_JSON = ADMINISTRATION | {"provider", "router"}
+
 
 def main() -> None:
     """The console script. Known errors end with one clear line and exit code 2, not with a traceback."""
     from postroom.errors import PostroomError
 
     try:
-        if "--json" in sys.argv and sys.argv[1] in ADMINISTRATION:
+        if "--json" in sys.argv and sys.argv[1] in ANSWERS_IN_JSON:
             sys.exit(_answered_in_json())
         app()
     except PostroomError as error:

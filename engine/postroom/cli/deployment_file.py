@@ -2,6 +2,7 @@
 
     key_file = "postroom.key"
     ca_file = "ca.pem"                      # optional: trust these certificates too
+    router_database = "sqlite:///router.sqlite3"    # optional, this is the default: what the Email Router remembers
 
     [organizations."Alder"]
     database = "sqlite:///Alder.sqlite3"
@@ -31,7 +32,8 @@ from postroom.model.deployment import DeploymentSettings
 __all__ = ["FILE_NAME", "DeploymentFile", "DeploymentFileError", "setting_name", "with_line", "without_line"]
 
 FILE_NAME = "postroom.toml"
-_TOP = ("key_file", "ca_file", "organizations", "settings")
+ROUTER_DATABASE = "sqlite:///router.sqlite3"
+_TOP = ("key_file", "ca_file", "router_database", "organizations", "settings")
 _HEAD = """\
 # A Postroom deployment: its organizations and what holds for all of them. See docs/administration.md.
 # The key file keeps the stored passwords readable: back it up, apart from the databases.
@@ -50,13 +52,14 @@ class DeploymentFileError(PostroomError):
 
 @dataclass(frozen=True, slots=True)
 class DeploymentFile:
-    """What the file says. `organizations`: name -> database address, relative SQLite paths made absolute."""
+    """What the file says. `organizations`: name -> database address; that of the Email Router beside them. Relative SQLite paths are made absolute."""
 
     path: Path
     key_file: Path
     ca_file: Path | None = None
     organizations: Mapping[str, str] = field(default_factory=dict)
     settings: DeploymentSettings = field(default_factory=DeploymentSettings)
+    router_database: str = ""
 
     @classmethod
     def read(cls, path: Path) -> DeploymentFile:
@@ -71,6 +74,9 @@ class DeploymentFile:
             for name in ("key_file", "ca_file")
             if not isinstance(document.get(name, ""), str)
         ]
+        router_database = document.get("router_database", ROUTER_DATABASE)
+        if not isinstance(router_database, str) or "://" not in router_database:
+            problems.append(f'{path}: router_database is an address, for example "{ROUTER_DATABASE}"')
         organizations = _organizations(path, document.get("organizations", {}), problems)
         settings = _settings(path, document.get("settings", {}), problems)
         if problems:
@@ -83,6 +89,7 @@ class DeploymentFile:
             folder / ca_file if ca_file else None,
             organizations,
             settings,
+            _absolute(path, router_database),
         )
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from postroom.cli import provider_state
 from postroom.cli.desk import Failed, UsageProblem, reporting
 from postroom.cli.provider_new import Kind
 from postroom.cli.texts import counted
@@ -324,4 +325,5 @@ def register(app: typer.Typer) -> None:
     config.command()(elements)
     config.command()(schema)
     group.add_typer(config, name="config")
+    provider_state.register(group)
     app.add_typer(group, name="provider", rich_help_panel="Custom providers")

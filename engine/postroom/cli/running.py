@@ -19,7 +19,7 @@ from postroom.cli.desk import Desk, Failed
 if TYPE_CHECKING:
     from postroom.channels.server_side_sync import ServerSideSync
 
-__all__ = ["engine", "stoppable"]
+__all__ = ["engine", "stoppable", "trust"]
 
 T = TypeVar("T")
 THREADS = 4
@@ -33,7 +33,7 @@ def engine(desk: Desk, *, threads: int = THREADS, **told: Any) -> Iterator[Serve
     from postroom.providers.connectors import SocketConnector
     from postroom.runtime.executors import PoolExecutor
 
-    connector = SocketConnector(_trust(desk.file.ca_file))
+    connector = SocketConnector(trust(desk.file.ca_file))
     sync = ServerSideSync(desk.organization, connector, executor=PoolExecutor(threads), **told)
     try:
         yield sync
@@ -41,7 +41,7 @@ def engine(desk: Desk, *, threads: int = THREADS, **told: Any) -> Iterator[Serve
         sync.close()
 
 
-def _trust(ca_file: Path | None) -> Callable[[], ssl.SSLContext]:
+def trust(ca_file: Path | None) -> Callable[[], ssl.SSLContext]:
     """What this machine trusts, and the deployment's own certificates."""
 
     def make() -> ssl.SSLContext:

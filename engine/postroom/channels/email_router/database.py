@@ -55,7 +55,7 @@ class InstanceRow:
     state_size    characters of the state
     holder        whose run goes on; "" when none does
     held          why it is held; "" when it is not
-    threshold     nothing older is wanted, for providers whose state has no cursor
+    threshold     nothing older is wanted: a watermark of its incoming mail, and where the first cursor of its state begins
     """
 
     identity: str
@@ -117,6 +117,10 @@ _FAILED = Prepared(
     .where(_THIS)
     .values(endedon=sa.bindparam("p_now"), lasterror=sa.bindparam("p_error"), lasterroron=sa.bindparam("p_now"))
 )
+_HOLD = Prepared(
+    instance.update().where(_THIS).values(heldreason=sa.bindparam("p_reason"), heldon=sa.bindparam("p_now"))
+)
+_THRESHOLD = Prepared(sa.select(instance.c.threshold, instance.c.generation).where(_THIS))
 _STATE = Prepared(
     sa.select(
         state_value.c.generation,
@@ -188,9 +192,11 @@ class RouterDatabase(BaseStore[BaseTransaction]):
         mailbox: str = "",
         seconds: float = LEASE_SECONDS,
         force: bool = False,
+        held: str = "",
     ) -> Fence | None:
         """A run of this instance begins, and every earlier one of the same holder is void. None while another holder's run goes on and its
-        lease has not expired; `force` takes it anyway. An instance with a tombstone is back. Raises StateError when it is held."""
+        lease has not expired; `force` takes it anyway. An instance with a tombstone is back. `held`: an instance that is not known yet is held for
+        this reason from the first moment on; this run has a fence all the same. Raises StateError when it was held before."""
         check_text(identity, "identity")
         told = {"name": name, "organization": organization, "mailbox": mailbox}
         with self.transaction() as tx:
@@ -203,7 +209,11 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             if fence is None:
                 return None
             self._known(tx, identity, spec, told, fresh=row is None)
-            return fence
+            if row is None and held:
+                tx.execute(_HOLD, {"p_identity": identity, "p_reason": _bounded(held), "p_now": to_micros(now)})
+        if row is None and held:
+            self.note(identity, "lost", held)
+        return fence
 
     def _known(
         self,
@@ -351,7 +361,7 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             now = to_micros(tx.now())
             if row is None:
                 tx.execute(_ADD, _BLANK | {"identity": identity, "firstseenon": now})
-            tx.execute(instance.update().where(instance.c.identity == identity).values(heldreason=_bounded(reason), heldon=now))
+            tx.execute(_HOLD, {"p_identity": identity, "p_reason": _bounded(reason), "p_now": now})
             tx.execute(_REVOKE, {"p_identity": identity})
         if row is None or row[0] != _bounded(reason):
             self.note(identity, kind, reason)
@@ -367,7 +377,8 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             )
 
     def restart(self, identity: str, spec: ProviderSpec[Any, S], state: S, reason: str) -> None:
-        """Go on with this state, whatever is kept: somebody's explicit decision. Holds no longer; raises StateError without a reason."""
+        """Go on with this state, whatever is kept: somebody's explicit decision, to which an imported threshold gives way. Holds no longer; raises
+        StateError without a reason."""
         from postroom.providers.state import canonical
 
         if not reason.strip():
@@ -381,17 +392,24 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             generation = max(int(known[2]), _number(row[0]) if row is not None else 0) + 1
             tx.execute(_REVOKE, {"p_identity": identity})
             self._write(tx, identity, spec.state_version, text, generation, _bounded(reason))
+            tx.execute(instance.update().where(instance.c.identity == identity).values(threshold=None))
         self.release(identity)
         self.note(identity, "restarted", reason)
 
-    def note(self, identity: str, kind: str, detail: str) -> None:
-        """Raise an alert."""
+    def note(self, identity: str, kind: str, detail: str, *, quiet: bool = False) -> None:
+        """Raise an alert; `quiet`: nobody is told of it now."""
         with self.transaction() as tx:
             now = tx.now()
             row = {"identity": identity, "kind": kind, "detail": _bounded(detail), "raisedon": to_micros(now)}
             tx.execute(alert.insert(), row)
-        if self._alerted is not None:
+        if self._alerted is not None and not quiet:
             self._alerted(Alert(identity, kind, _bounded(detail), now))
+
+    def clear(self, identity: str, kind: str) -> bool:
+        """Alerts of one kind are over. False: there were none."""
+        with self.transaction() as tx:
+            mine = (alert.c.identity == identity, alert.c.kind == kind, alert.c.clearedon.is_(None))
+            return bool(tx.execute(alert.update().where(*mine).values(clearedon=to_micros(tx.now()))).rowcount)
 
     def alerts(self, identity: str | None = None, *, cleared: bool = False) -> list[Alert]:
         """What was raised, oldest first; `cleared`: also what is over."""
@@ -471,6 +489,25 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             if threshold is not None:
                 values["threshold"] = to_micros(threshold)
             tx.execute(instance.update().where(instance.c.identity == identity).values(**values))
+
+    def knows(self, identity: str) -> bool:
+        """Whether it was ever begun, adopted or held here, and not purged since."""
+        with self.reading() as tx:
+            return tx.execute(_LOOK, {"p_identity": identity}).first() is not None
+
+    def threshold(self, identity: str) -> tuple[datetime | None, int]:
+        """Nothing older is wanted by this instance (None: nothing was said), and how often its state was committed."""
+        with self.reading() as tx:
+            row = tx.execute(_THRESHOLD, {"p_identity": identity}).first()
+        return (None, 0) if row is None else (_moment(row[0]), int(row[1]))
+
+    def thresholds(self) -> dict[str, datetime]:
+        """identity -> nothing older is wanted, of those that have no tombstone and of which it is known."""
+        asked = sa.select(instance.c.identity, instance.c.threshold).where(
+            instance.c.threshold.is_not(None), instance.c.tombstonedon.is_(None)
+        )
+        with self.reading() as tx:
+            return {str(row[0]): from_micros(row[1]) for row in tx.execute(asked)}
 
     def kept_text(self, identity: str) -> str:
         """The state as it is kept, JSON, unexamined; "" when there is none."""
