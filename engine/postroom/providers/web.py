@@ -2,7 +2,7 @@
 
     answer = fetch(ctx.net, Url.parse(config.url), timeout=ctx.timeout, limit=4 << 20)
 
-Each request has a connection of its own. Nothing is followed, sent or kept that was not asked for.
+Each request has a connection of its own, unless a `Client` keeps one for several. Nothing is followed, sent or kept that was not asked for.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from postroom.model.secret import Secret
 from postroom.providers.contract import Connection, Connector
 from postroom.providers.lines import printable
 
-__all__ = ["Answer", "Login", "Url", "fetch", "request"]
+__all__ = ["Answer", "Client", "Login", "Url", "fetch", "request"]
 
 HEAD_OCTETS = 256 * 1024
 """Octets of status line and header fields together (ours)."""
@@ -42,6 +42,7 @@ LONGEST_WAIT = timedelta(days=1)
 """What a server may ask for with Retry-After (ours); more counts as this."""
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\]")
 _MOVED = frozenset({301, 302, 303, 307, 308})
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,19 +139,58 @@ class _Bounded(io.BufferedIOBase):
 
 
 class _Line:
-    """A connection in the shape that `http.client` wants of a socket."""
+    """A connection in the shape that `http.client` wants of a socket. `kept`: an answer came over it already."""
 
-    def __init__(self, connection: Connection, limit: int) -> None:
+    def __init__(self, connection: Connection, place: tuple[bool, str, int]) -> None:
+        self.place = place
+        self.kept = False
         self._connection = connection
-        self._file = _Bounded(connection.makefile("rb"), limit)
+        self._reader = connection.makefile("rb")
+        self._file = _Bounded(self._reader, 0)
         self.sendall = connection.sendall
+
+    def allow(self, limit: int) -> None:
+        """So many octets of the next answer."""
+        self._file = _Bounded(self._reader, limit)
 
     def makefile(self, mode: str = "rb", buffering: int = -1) -> _Bounded:  # noqa: ARG002 - the shape of socket.makefile
         return self._file
 
+    def close(self) -> None:
+        with suppress(ProviderError, OSError):
+            self._connection.close()
+
+
+class Client:
+    """One connection for many requests, kept as long as the server keeps it (RFC 9112 §9.3). For one run, in one thread; to be closed at its end.
+
+    A kept connection that the server has ended meanwhile is replaced once, for requests that may be repeated (RFC 9110 §9.2.2)."""
+
+    def __init__(self, net: Connector) -> None:
+        self._net = net
+        self._line: _Line | None = None
+
+    @property
+    def connected(self) -> bool:
+        return self._line is not None
+
+    def close(self) -> None:
+        """Idempotent, never raises."""
+        line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+    def line(self, url: Url, timeout: float) -> _Line:
+        place = url.tls, url.host, url.port
+        if self._line is not None and self._line.place != place:
+            self.close()
+        if self._line is None:
+            self._line = _Line(self._net.connect(url.host, url.port, timeout=timeout, tls=url.tls), place)
+        return self._line
+
 
 def request(
-    net: Connector,
+    net: Connector | Client,
     url: Url,
     *,
     timeout: float,
@@ -160,40 +200,72 @@ def request(
     body: bytes | None = None,
     sending: Callable[[], None] | None = None,
 ) -> Answer:
-    """One request and its answer, whatever its status. `sending` is called when only the body is left to be sent: whoever sends mail marks it
-    there as being submitted. Raises ConnectionFailed, ServerTimeout, TlsError, ProtocolError; an answer whose body has
-    more than `limit` octets, or fewer than announced, is none."""
-    connection = net.connect(url.host, url.port, timeout=timeout, tls=url.tls)
+    """One request and its answer, whatever its status; over a connection of its own, or a `Client`'s. `sending` is called when only the body is
+    left to be sent: whoever sends mail marks it there as being submitted. Raises ConnectionFailed, ServerTimeout, TlsError, ProtocolError; an
+    answer whose body has more than `limit` octets, or fewer than announced, is none."""
+    keep = isinstance(net, Client)
+    client = net if isinstance(net, Client) else Client(net)
+    fields = [("Host", url.authority), ("Connection", "keep-alive" if keep else "close"), ("User-Agent", "Postroom"), *headers]
+    ended = False
     try:
-        # An answer may be chunked octet by octet: six octets for each. What is framed is bounded too.
-        line: Any = _Line(connection, HEAD_OCTETS + 6 * limit)
-        client = http.client.HTTPConnection(url.authority)
-        client.sock = line
+        while True:
+            line = client.line(url, timeout)
+            try:
+                answer, ended = _exchanged(line, url, method, fields, body, limit, sending)
+                return answer
+            except ConnectionFailed:
+                if not line.kept or method not in _REPEATABLE:
+                    raise
+                client.close()
+    except BaseException:
+        ended = True
+        raise
+    finally:
+        if ended or not keep:
+            client.close()
+
+
+def _exchanged(
+    line: _Line,
+    url: Url,
+    method: str,
+    fields: Iterable[tuple[str, str]],
+    body: bytes | None,
+    limit: int,
+    sending: Callable[[], None] | None,
+) -> tuple[Answer, bool]:
+    """The answer, and whether the server ends the connection with it."""
+    line.allow(HEAD_OCTETS + 6 * limit)  # chunked octet by octet it has six octets for each: what is framed is bounded too
+    socket: Any = line
+    sender = http.client.HTTPConnection(url.authority)
+    sender.sock = socket
+    try:
         try:
-            client.putrequest(method, url.target, skip_host=True, skip_accept_encoding=True)
-            for name, value in (("Host", url.authority), ("Connection", "close"), ("User-Agent", "Postroom"), *headers):
-                client.putheader(name, value)
+            sender.putrequest(method, url.target, skip_host=True, skip_accept_encoding=True)
+            for name, value in fields:
+                sender.putheader(name, value)
             if body is not None:
-                client.putheader("Content-Length", str(len(body)))
+                sender.putheader("Content-Length", str(len(body)))
         except (ValueError, UnicodeError):
             raise ConfigError("a header field of the request holds what none may hold") from None
-        client.endheaders()
+        sender.endheaders()
         if sending is not None:
             sending()
         if body is not None:
-            client.send(body)
-        return _answer(http.client.HTTPResponse(line, method=method), limit)
+            sender.send(body)
+        response = http.client.HTTPResponse(socket, method=method)
+        answer = _answer(response, limit)
     except http.client.RemoteDisconnected as error:
         raise ConnectionFailed(f"{url.authority}: the connection was lost") from error
     except http.client.IncompleteRead as error:
+        line.kept = False  # an answer had begun: whoever repeats that decides
         raise ConnectionFailed(f"{url.authority}: the connection was lost in the middle of an answer") from error
     except http.client.HTTPException as error:
         raise ProtocolError(f"{url.authority}: what the server says is no HTTP ({type(error).__name__})") from error
     except ValueError as error:  # a Content-Length or a chunk that is no number
         raise ProtocolError(f"{url.authority}: what the server says is no HTTP") from error
-    finally:
-        with suppress(ProviderError, OSError):
-            connection.close()
+    line.kept = True
+    return answer, bool(response.will_close)
 
 
 def _answer(response: http.client.HTTPResponse, limit: int) -> Answer:
@@ -211,7 +283,7 @@ def _answer(response: http.client.HTTPResponse, limit: int) -> Answer:
 
 
 def fetch(
-    net: Connector,
+    net: Connector | Client,
     url: Url,
     *,
     timeout: float,
