@@ -40,6 +40,8 @@ COMBINATIONS = "Rules on the combination"
 _HEADING = re.compile(r"#{2,3} (?P<number>\d+(?:\.\d+)*)\.? ")
 _ITEM = re.compile(r"\s*(?:-|\d+\.) (?P<text>.*)")
 _BULLET = re.compile(r"\s*- (?P<text>.*)")
+_SAID = re.compile(r'"[^"]{1,120}"|\betc\. \(')
+"""Full stops that end no sentence."""
 _MARKS = re.compile(r"(?:\[[DOBKIMR]\](?:/| ?and )?)+")
 _QUOTED = re.compile(r'(?P<section>(?:ews )?\d+(?:\.\d+)*) "(?P<quote>.+)"')
 
@@ -122,9 +124,9 @@ def ews_rows(text: str) -> Iterator[Row]:
             cells = [plain(cell) for cell in block.strip().strip("|").split("|")]
             yield Row(f"ews {section}", plain(block), number, cells[0])
             continue
-        for sentence in clauses(block, ends="."):
+        for sentence in clauses(_SAID.sub(lambda said: said[0].replace(". ", ".\N{NO-BREAK SPACE}"), block), ends="."):
             words = plain(sentence)
-            if re.search(r"[^\W\d_]", _MARKS.sub("", words)):
+            if re.search(r"[^\W\d_]", _MARKS.sub("", words)) and not re.search(r"[^]]:$", words):
                 yield Row(f"ews {section}", words, number)
 
 

@@ -15,7 +15,7 @@ from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.fields import Extended, Field, Path
 from postroom_simulator.ews.folder_properties import extended_value, folder_extended
 from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, parse_id, write_id
-from postroom_simulator.store.interface import Folder, Role
+from postroom_simulator.store.interface import UNNAMED, Folder, Role
 
 __all__ = [
     "DISTINGUISHED",
@@ -29,7 +29,7 @@ __all__ = [
     "target_folder",
 ]
 
-DISTINGUISHED: Mapping[str, Role] = MappingProxyType({role.value: role for role in Role if role is not Role.NONE})
+DISTINGUISHED: Mapping[str, Role] = MappingProxyType({role.value: role for role in Role if role not in UNNAMED})
 """The well-known names that this server has folders for."""
 ROLES = {role: name for name, role in DISTINGUISHED.items()}
 

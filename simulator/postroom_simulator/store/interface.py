@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 __all__ = [
     "ASSOCIATED",
+    "UNNAMED",
     "Changes",
     "Folder",
     "Happening",
@@ -58,6 +59,10 @@ class Role(StrEnum):
     PEOPLE_CONNECT = "peopleconnect"
     MY_CONTACTS = "mycontacts"
     DIRECTORY = "directory"
+    COMMON_VIEWS = "Common Views"
+    VIEWS = "Views"
+    DEFERRED = "Deferred Action"
+    SCHEDULE = "Schedule"
     ARCHIVE_ROOT = "archiveroot"
     ARCHIVE_TOP = "archivemsgfolderroot"
     ARCHIVE_INBOX = "archiveinbox"
@@ -68,6 +73,9 @@ class Role(StrEnum):
     ARCHIVE_PURGES = "archiverecoverableitemspurges"
     NONE = ""
 
+
+UNNAMED = frozenset({Role.COMMON_VIEWS, Role.VIEWS, Role.DEFERRED, Role.SCHEDULE, Role.NONE})
+"""Roles that no protocol has a name for: clients find these folders by their display names."""
 
 ASSOCIATED = "associated"
 """The flag of an item that belongs to its folder's settings: it is not counted or listed with the others."""

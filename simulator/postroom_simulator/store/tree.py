@@ -47,6 +47,10 @@ FURTHER: dict[Role, tuple[Role, str, str]] = {
     Role.PEOPLE_CONNECT: (Role.CONTACTS, "PeopleConnect", "IPF.Contact.PeopleConnect"),
     Role.MY_CONTACTS: (Role.SEARCH, "MyContacts", "IPF.Contact"),
     Role.DIRECTORY: (Role.ROOT, "Directory", ""),
+    Role.COMMON_VIEWS: (Role.ROOT, "Common Views", ""),
+    Role.VIEWS: (Role.ROOT, "Views", ""),
+    Role.DEFERRED: (Role.ROOT, "Deferred Action", ""),
+    Role.SCHEDULE: (Role.ROOT, "Schedule", ""),
 }
 """Folders that are made when somebody first asks for them: role of the parent, name, class."""
 
