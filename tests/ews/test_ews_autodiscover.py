@@ -238,6 +238,26 @@ def test_a_server_that_cannot_answer_now(world: World, code: str) -> None:
     assert found(domains.body, "ErrorCode") == ["NoError", code]
 
 
+def test_an_archive_is_announced(world: World) -> None:
+    """MS-OXDSCLI, MS-OXWSADISC: a mailbox beside the own one, of type Archive."""
+    before = ask(world, pox(ANN)).body
+    assert found(before, "AlternativeMailbox") == []
+    refused = ask(world, soap([ANN], ["AlternateMailboxes"]), SOAP).body
+    assert found(refused, "ErrorCode") == ["NoError", "NoError", "SettingIsNotAvailable"]
+    world.store.open_archive(ANN)
+    by_pox = ask(world, pox(ANN)).body
+    by_soap = ask(world, soap([ANN, "bob@sim.test"], ["AlternateMailboxes"]), SOAP).body
+    (told,) = etree.fromstring(by_pox).iter("{*}AlternativeMailbox")
+    (again,) = etree.fromstring(by_soap).iter("{*}AlternateMailbox")
+    shown = {etree.QName(one).localname: one.text for one in told}
+    assert shown == {etree.QName(one).localname: one.text for one in again}
+    assert list(shown) == ["Type", "DisplayName", "LegacyDN", "Server"]
+    assert (shown["Type"], shown["Server"]) == ("Archive", "mail.sim.test")
+    assert (shown["LegacyDN"] or "").startswith(found(by_pox, "LegacyDN")[0] + "/guid=")
+    assert etree.QName(told.getparent()).localname == "Account"
+    assert found(by_soap, "ErrorCode") == ["NoError", "NoError", "NoError", "SettingIsNotAvailable"]
+
+
 def test_settings_without_a_value_and_settings_that_nobody_knows(world: World) -> None:
     """Section 17: InvalidSetting."""
     answer = ask(world, soap([ANN], ["ExternalPhotosUrl", "MobileMailboxPolicy", "FavouriteColour"]), path=SOAP)

@@ -245,6 +245,24 @@ def test_requests_that_are_none(world: World, ann: Asker, bob: Asker) -> None:
     assert [ann.code(pull()) for _ in range(3)] == ["NoError", "NoError", "ErrorExceededSubscriptionCount"]
 
 
+def test_all_folders_are_those_of_the_mailbox(world: World, ann: Asker) -> None:
+    """An archive is a mailbox of its own: what happens there alone is not told; what goes there is."""
+    world.store.open_archive(ANN)
+    opened = ann.one(pull())
+    inside = world.store.create_folder(world.store.folder(ANN, Role.ARCHIVE_TOP).uid, "Old", "IPF.Note")
+    item = world.place(ANN, mail("old"), folder=inside.uid)
+    world.store.delete([item.uid])
+    world.store.delete_folder(inside.uid)
+    (found,) = ann.messages(get_events(opened["SubscriptionId"], opened["Watermark"]))
+    assert [element for element, _ in found["Notification"][""]] == ["StatusEvent"]
+    named_one = ann.one(pull(named("archivemsgfolderroot")))
+    other = world.place(ANN, mail("new"))
+    world.store.move(other.uid, world.store.folder(ANN, Role.ARCHIVE_TOP).uid)
+    for one in (opened, named_one):
+        (found,) = ann.messages(get_events(one["SubscriptionId"], one["Watermark"]))
+        assert "MovedEvent" in [element for element, _ in found["Notification"][""]]
+
+
 def test_the_watermark_may_be_in_either_namespace(world: World, ann: Asker) -> None:
     puller = Puller(ann, pull(kinds=("NewMailEvent",)))
     world.deliver("x@out.test", [ANN], mail("hello"))

@@ -221,3 +221,45 @@ def test_nothing_of_a_world_shows_in_another() -> None:
         one.add_account(ANN, "pw")
         two.add_account(BOB, "pw")
         assert resolve(Office(one), "bob").codes == ["ErrorNameResolutionNoResults"]
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "surname"),
+    [
+        ("Dora Maria Elm", ["Dora Maria"], ["Elm"]),
+        ("Elm, Dora", ["Dora"], ["Elm"]),
+        ("Dora", [], []),
+        ("", [], []),
+    ],
+)
+def test_parts_of_a_name_that_nobody_said(office: Office, name: str, given: list[str], surname: list[str]) -> None:
+    """Directory clients look for people by them (our choice)."""
+    office.world.add_account("dora@sim.test", "pw", name=name)
+    found = resolve(office, "dora", full="true")
+    assert (found.all("Contact/GivenName"), found.all("Contact/Surname")) == (given, surname)
+
+
+def test_what_a_profile_says_of_a_name_is_all_there_is(office: Office) -> None:
+    office.world.add_account("dora@sim.test", "pw", name="Dora Elm")
+    office.world.directory.account("dora@sim.test").profile = Profile(surname="Oak")
+    found = resolve(office, "oak", full="true")
+    assert (found.all("Contact/GivenName"), found.all("Contact/Surname")) == ([], ["Oak"])
+
+
+def test_rooms_and_groups_have_no_surname(office: Office) -> None:
+    office.world.add_account("room@sim.test", "pw", name="Room Seven").is_room = True
+    office.world.add_group("team@sim.test", [ANN], name="The Team")
+    assert resolve(office, "room", full="true").all("Contact/Surname") == []
+    assert resolve(office, "team@sim.test", full="true").all("Contact/Surname") == []
+
+
+@pytest.mark.parametrize("shape", ["IdOnly", "Default", "AllProperties"])
+def test_shapes_of_contacts(office: Office, shape: str) -> None:
+    office.contact(BOBBY + "<t:JobTitle>baker</t:JobTitle>")
+    found = resolve(office, "bobby", full="true", more=f'SearchScope="Contacts" ContactDataShape="{shape}"')
+    assert found.codes == ["NoError"]
+    assert found.all("Contact/ItemId@Id") == found.all("Mailbox/ItemId@Id")
+    assert found.all("Contact/JobTitle") == ([] if shape == "IdOnly" else ["baker"])
+    someone = resolve(office, "carl", full="true", more=f'SearchScope="ActiveDirectory" ContactDataShape="{shape}"')
+    assert someone.one("Contact/DisplayName") == "Carl Cedar"
+    assert someone.all("Contact/Surname") == ([] if shape == "IdOnly" else ["Cedar"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from lxml import etree
 
@@ -76,6 +77,15 @@ class _Person:
     def dn(self) -> str:
         local = self.account.address.partition("@")[0]
         return f"/o=Postroom/ou=Exchange Administrative Group (FYDIBOHF23SPDLT)/cn=Recipients/cn={local}"
+
+    @property
+    def has_archive(self) -> bool:
+        return self.exchange.service.world.store.has_archive(canonical(self.account.address))
+
+    @property
+    def archive_guid(self) -> UUID:
+        """The same for one address in every world."""
+        return uuid5(NAMESPACE_URL, f"archive:{canonical(self.account.address)}")
 
     @property
     def schemas(self) -> str:
@@ -223,7 +233,20 @@ def _pox_account(person: _Person) -> str:
         f"<AutoDiscoverSMTPAddress>{address}</AutoDiscoverSMTPAddress>"
         "<DeploymentId>00000000-0000-0000-0000-000000000000</DeploymentId></User>"
     )
-    return f"{user}<Account><AccountType>email</AccountType><Action>settings</Action>{protocols}</Account>"
+    archive = f"<AlternativeMailbox>{_archive(person)}</AlternativeMailbox>" if person.has_archive else ""
+    return f"{user}<Account><AccountType>email</AccountType><Action>settings</Action>{protocols}{archive}</Account>"
+
+
+def _archive(person: _Person) -> str:
+    """What is told of somebody's archive, by POX (MS-OXDSCLI, AlternativeMailbox) and by SOAP (AlternateMailbox) alike."""
+    name = f"In-Place Archive - {person.account.name or person.account.address}"
+    told = {
+        "Type": "Archive",
+        "DisplayName": name,
+        "LegacyDN": f"{person.dn}/guid={person.archive_guid}",
+        "Server": person.host,
+    }
+    return "".join(f"<{element}>{legal_text(text)}</{element}>" for element, text in told.items())
 
 
 def _packed(person: _Person) -> str:
@@ -293,7 +316,17 @@ def _user(exchange: Exchange, address: str, wanted: list[str]) -> str:
     if person is None:
         return _response("User", "InvalidUser", f"Invalid user: '{address[:200]}'", None, {}, [])
     found = {name: SETTINGS[name](person) for name in wanted if name in SETTINGS}
-    return _response("User", "NoError", "No error.", None, found, [name for name in wanted if name not in SETTINGS])
+    more = _alternates(person) if "AlternateMailboxes" in wanted else ""
+    missing = [name for name in wanted if name not in SETTINGS and not (more and name == "AlternateMailboxes")]
+    return _response("User", "NoError", "No error.", None, found, missing, more)
+
+
+def _alternates(person: _Person) -> str:
+    """The AlternateMailboxCollectionSetting; "" for who has no other mailbox."""
+    if not person.has_archive:
+        return ""
+    inner = f"<AlternateMailboxes><AlternateMailbox>{_archive(person)}</AlternateMailbox></AlternateMailboxes>"
+    return f'<UserSetting i:type="AlternateMailboxCollectionSetting"><Name>AlternateMailboxes</Name>{inner}</UserSetting>'
 
 
 def _domain(exchange: Exchange, domain: str, wanted: list[str]) -> str:
@@ -316,8 +349,10 @@ def _domain(exchange: Exchange, domain: str, wanted: list[str]) -> str:
     return _response("Domain", "NoError", "No error.", None, found, [name for name in wanted if name not in known])
 
 
-def _response(kind: str, code: str, text: str, target: str | None, found: Mapping[str, str], missing: list[str]) -> str:
-    """One UserResponse or DomainResponse (MS-OXWSADISC 2.2.4)."""
+def _response(
+    kind: str, code: str, text: str, target: str | None, found: Mapping[str, str], missing: list[str], more: str = ""
+) -> str:
+    """One UserResponse or DomainResponse (MS-OXWSADISC 2.2.4). `more`: settings that are no texts."""
     redirect = '<RedirectTarget i:nil="true"/>' if target is None else f"<RedirectTarget>{legal_text(target)}</RedirectTarget>"
     errors = "".join(
         f"<{kind}SettingError><ErrorCode>{'SettingIsNotAvailable' if name in KNOWN else 'InvalidSetting'}</ErrorCode>"
@@ -331,7 +366,7 @@ def _response(kind: str, code: str, text: str, target: str | None, found: Mappin
     )
     return (
         f"<{kind}Response><ErrorCode>{code}</ErrorCode><ErrorMessage>{legal_text(text)}</ErrorMessage>{redirect}"
-        f"<{kind}SettingErrors>{errors}</{kind}SettingErrors><{kind}Settings>{settings}</{kind}Settings></{kind}Response>"
+        f"<{kind}SettingErrors>{errors}</{kind}SettingErrors><{kind}Settings>{settings}{more}</{kind}Settings></{kind}Response>"
     )
 
 

@@ -32,12 +32,14 @@ Value = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """element: of the notification. places: uids of the folders that it concerns. value: of the element's type, without Watermark."""
+    """element: of the notification. places: uids of the folders that it concerns. value: of the element's type, without Watermark. archived: all of
+    the folders are in an archive, which whoever wants to know of all folders of a mailbox is not told of."""
 
     number: int
     element: str
     places: tuple[int, ...]
     value: Value
+    archived: bool = False
 
 
 class Log:

@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import canonical
+from postroom_simulator.ews.archive import in_archive
 from postroom_simulator.ews.call import Call, success
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.notifications.events import Event, Log, events_of, parse_watermark, write_watermark
-from postroom_simulator.store.interface import Happening
+from postroom_simulator.store.interface import Folder, Happening
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.service import EwsService
     from postroom_simulator.ews.stream import Stream
+    from postroom_simulator.store.interface import MailStore
     from postroom_simulator.world import World
 
 __all__ = ["PAGE", "Subscription", "Subscriptions", "message_of", "notification"]
@@ -49,7 +51,9 @@ class Subscription:
     told: int = field(default=0, repr=False)
 
     def wants(self, event: Event) -> bool:
-        return event.element in self.elements and (self.folders is None or any(place in self.folders for place in event.places))
+        if event.element not in self.elements:
+            return False
+        return not event.archived if self.folders is None else any(place in self.folders for place in event.places)
 
 
 class Subscriptions:
@@ -153,7 +157,9 @@ class Subscriptions:
             return
         for _, element, places, value in events_of(store, happening, self.world.clock.now()):
             self._number += 1
-            event = Event(self._number, element, places, value)
+            event = Event(
+                self._number, element, places, value, all(_is_archived(store, happening.folder, one) for one in places)
+            )
             for _, log in logs:
                 log.add(event)
         self._tell({account for account, _ in logs})
@@ -197,6 +203,13 @@ class Subscriptions:
                 if len(found) > PAGE:
                     break
         return found[:PAGE] if one.stream is not None else found
+
+
+def _is_archived(store: MailStore, folder: Folder, place: int) -> bool:
+    """`folder`: what happened in; it may be gone. With the store's lock held."""
+    if not store.has_archive(folder.account):
+        return False
+    return in_archive(store, folder if place == folder.uid else store.folder_by_uid(place))
 
 
 def notification(one: Subscription, events: list[Event], previous: str = "", *, more: bool = False, newest: int = 0) -> Value:

@@ -147,7 +147,7 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 3,
                 "2013",
                 response="GetPersonaResponseMessage",
-                missing="ParentFolderId, ItemLinkId and AdditionalProperties are read and change nothing",
+                missing="ParentFolderId and ItemLinkId are read and change nothing",
             ),
             _row("FindConversation", "find_conversation", 3, "2010_SP1"),
             _row("GetConversationItems", "get_conversation_items", 3, "2013"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from postroom_simulator.directory import canonical
+from postroom_simulator.ews.archive import in_archive
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
-from postroom_simulator.ews.fields import Field
+from postroom_simulator.ews.fields import Field, Path
 from postroom_simulator.ews.folders import folder_element, target_folder
 from postroom_simulator.ews.people.filtering import matches, ordered
 from postroom_simulator.ews.people.names import matcher
-from postroom_simulator.ews.people.personas import ALL, DEFAULT, of_contacts, of_directory, shaped
+from postroom_simulator.ews.people.personas import ALL, DEFAULT, of_contacts, of_directory, shaped, with_properties
 from postroom_simulator.ews.shapes import paths_of
 from postroom_simulator.store.interface import Role
 
@@ -20,11 +21,14 @@ def handle(call: Call, request: Value) -> Value:
     try:
         found = _find(call, request)
         page, offset = _page(found, request["IndexedPageItemView"])
-        names = _names(request.get("PersonaShape") or {"BaseShape": "Default"})
+        shape = request.get("PersonaShape") or {"BaseShape": "Default"}
+        paths = paths_of(shape.get("AdditionalProperties"))
+        names = _names(shape["BaseShape"], paths)
+        shown = [shaped(with_properties(call, one, paths), names) for one in page]
     except EwsError as error:
         return failure(error, People={}, TotalNumberOfPeopleInView=0, FirstMatchingRowIndex=0, FirstLoadedRowIndex=0)
     return success(
-        People={"Persona": [shaped(one, names) for one in page]},
+        People={"Persona": shown},
         TotalNumberOfPeopleInView=len(found),
         FirstMatchingRowIndex=offset,
         FirstLoadedRowIndex=offset,
@@ -60,8 +64,9 @@ def _everybody(call: Call, request: Value) -> Iterable[Value]:
 
 
 def _of_all_contacts(call: Call, account: str) -> Iterable[Value]:
+    """Of the mailbox; an archive is another."""
     for folder in call.store.folders(account):
-        if folder_element(folder) == "ContactsFolder":
+        if folder_element(folder) == "ContactsFolder" and not in_archive(call.store, folder):
             yield from of_contacts(call, folder)
 
 
@@ -82,8 +87,8 @@ def _page(found: list[Value], view: Value) -> tuple[list[Value], int]:
     return found[offset : offset + most], offset
 
 
-def _names(shape: Value) -> frozenset[str] | None:
-    if shape["BaseShape"] == ALL:
+def _names(base: str, paths: Iterable[Path]) -> frozenset[str] | None:
+    if base == ALL:
         return None
-    asked = {path.element for path in paths_of(shape.get("AdditionalProperties")) if isinstance(path, Field)}
-    return frozenset(asked | set(DEFAULT if shape["BaseShape"] == "Default" else ()))
+    asked = {path.element for path in paths if isinstance(path, Field)}
+    return frozenset(asked | {"ExtendedProperties"} | set(DEFAULT if base == "Default" else ()))

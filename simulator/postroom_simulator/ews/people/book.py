@@ -10,7 +10,7 @@ from postroom_simulator.directory import Account, Directory, Group, canonical
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
 
-__all__ = ["Entry", "account_of", "contact_value", "display_name", "entries", "mailbox_value"]
+__all__ = ["Entry", "account_of", "contact_value", "display_name", "entries", "mailbox_value", "parts_of_name"]
 
 Entry = Account | Group
 
@@ -30,6 +30,19 @@ def display_name(entry: Entry) -> str:
     return entry.name or entry.address.rpartition("@")[0]
 
 
+def parts_of_name(entry: Entry) -> tuple[str, str]:
+    """Given name and surname. Where the profile has neither, those of the name that a person is shown by: the last word is the surname, or what is
+    before a comma (our choice; LDAP clients of DavMail look for people by them). Rooms and groups have none."""
+    profile = entry.profile
+    if profile.given_name or profile.surname or not isinstance(entry, Account) or entry.is_room:
+        return profile.given_name, profile.surname
+    last, comma, first = (part.strip() for part in entry.name.partition(","))
+    if comma:
+        return first, last
+    given, _, surname = last.rpartition(" ")
+    return given.strip(), surname if given else ""
+
+
 def mailbox_value(entry: Entry) -> Value:
     """An EmailAddressType."""
     kind = "Mailbox" if isinstance(entry, Account) else "PublicDL"
@@ -43,11 +56,12 @@ def contact_value(call: Call, entry: Entry, shape: str) -> Value:
     if shape == "IdOnly":
         return {"DisplayName": display_name(entry)}
     profile = entry.profile
+    given, surname = parts_of_name(entry)
     value: Value = {
         "DisplayName": display_name(entry),
-        "GivenName": profile.given_name,
+        "GivenName": given,
         "Initials": profile.initials,
-        "Surname": profile.surname,
+        "Surname": surname,
         "CompanyName": profile.company,
         "EmailAddresses": {"Entry": _addresses(entry)},
         "PhysicalAddresses": _postal(entry),

@@ -8,7 +8,7 @@ from postroom_simulator.directory import Account, Directory, canonical
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.items.kinds import kind_of
 from postroom_simulator.ews.items.view import item_id, properties_of
-from postroom_simulator.ews.people.book import Entry, display_name, entries
+from postroom_simulator.ews.people.book import Entry, display_name, entries, parts_of_name
 from postroom_simulator.store.interface import Folder, Item
 
 __all__ = ["LIMIT", "Matcher", "in_contacts", "in_directory", "matcher"]
@@ -62,7 +62,7 @@ def in_directory(directory: Directory, typed: str) -> list[Entry]:
 
 
 def _names(entry: Entry) -> tuple[str, ...]:
-    return display_name(entry), f"{entry.profile.given_name} {entry.profile.surname}", entry.address.rpartition("@")[0]
+    return display_name(entry), " ".join(parts_of_name(entry)), entry.address.rpartition("@")[0]
 
 
 def _addresses(entry: Entry) -> tuple[str, ...]:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from types import MappingProxyType
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from postroom_simulator.directory import Account, canonical
 from postroom_simulator.errors import StoreError
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.errors import EwsError
+from postroom_simulator.ews.fields import Extended, Path
 from postroom_simulator.ews.folders import folder_id
 from postroom_simulator.ews.ids import Id, Kind, change_key, mailbox_number, parse_id, write_id
 from postroom_simulator.ews.items.kinds import kind_of
-from postroom_simulator.ews.items.view import item_id, properties_of
-from postroom_simulator.ews.people.book import Entry, display_name, entries, mailbox_value
+from postroom_simulator.ews.items.view import item_id, item_value, properties_of
+from postroom_simulator.ews.people.book import Entry, contact_value, entries, mailbox_value
+from postroom_simulator.ews.people.describing import described
+from postroom_simulator.ews.shapes import Shape
 from postroom_simulator.store.interface import ASSOCIATED, Folder, Item
 
-__all__ = ["ALL", "DEFAULT", "find_persona", "of_contacts", "of_directory", "persona_by_address", "shaped"]
+__all__ = ["ALL", "DEFAULT", "find_persona", "of_contacts", "of_directory", "persona_by_address", "shaped", "with_properties"]
 
 DEFAULT = (
     "PersonaId",
@@ -42,52 +43,6 @@ DEFAULT = (
 """What the Default shape holds (our choice of the plain ones)."""
 ALL = "AllProperties"
 
-_PHONES: Mapping[str, str] = MappingProxyType(
-    {
-        "BusinessPhone": "BusinessPhoneNumbers",
-        "BusinessPhone2": "BusinessPhoneNumbers2",
-        "HomePhone": "HomePhones",
-        "HomePhone2": "HomePhones2",
-        "MobilePhone": "MobilePhones",
-        "AssistantPhone": "AssistantPhoneNumbers",
-        "Callback": "CallbackPhones",
-        "CarPhone": "CarPhones",
-        "HomeFax": "HomeFaxes",
-        "CompanyMainPhone": "OrganizationMainPhones",
-        "OtherFax": "OtherFaxes",
-        "OtherTelephone": "OtherTelephones",
-        "Pager": "Pagers",
-        "RadioPhone": "RadioPhones",
-        "Telex": "TelexNumbers",
-        "TtyTddPhone": "TTYTDDPhoneNumbers",
-        "BusinessFax": "WorkFaxes",
-    }
-)
-"""Kinds of number of a contact, and the element of a persona that has them."""
-_PHONE_TYPES = MappingProxyType({"BusinessPhone": "Business", "MobilePhone": "Mobile", "HomePhone": "Home"})
-_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "DisplayName": ("DisplayName", "DisplayNames"),
-        "FileAs": ("FileAs", "FileAses"),
-        "GivenName": ("GivenName", "GivenNames"),
-        "MiddleName": ("MiddleName", "MiddleNames"),
-        "Surname": ("Surname", "Surnames"),
-        "Generation": ("Generation", "Generations"),
-        "Nickname": ("Nickname", "Nicknames"),
-        "JobTitle": ("Title", "Titles"),
-        "Department": ("Department", "Departments"),
-        "CompanyName": ("CompanyName", "CompanyNames"),
-        "Initials": ("", "Initials"),
-        "Manager": ("", "Managers"),
-        "AssistantName": ("", "AssistantNames"),
-        "Profession": ("", "Professions"),
-        "SpouseName": ("", "SpouseNames"),
-        "OfficeLocation": ("Location", "OfficeLocations"),
-        "BusinessHomePage": ("", "BusinessHomePages"),
-    }
-)
-"""Elements of a contact; the persona's one that has the text, and the one that has it with its attributions."""
-
 
 def of_contacts(call: Call, folder: Folder) -> Iterator[Value]:
     """The personas of a contacts folder, with everything there is of them."""
@@ -98,7 +53,7 @@ def of_contacts(call: Call, folder: Folder) -> Iterator[Value]:
 
 def of_directory(call: Call) -> Iterator[Value]:
     for entry in entries(call.world.directory):
-        yield _of_entry(entry)
+        yield _of_entry(call, entry)
 
 
 def _of_item(call: Call, item: Item) -> Value:
@@ -118,67 +73,18 @@ def _of_item(call: Call, item: Item) -> Value:
     ]
     source = {"Id": "0", "SourceId": item_id(item), "DisplayName": "Contacts", "IsWritable": True}
     source |= {"IsQuickContact": False, "IsHidden": False, "FolderId": folder_id(call.store.folder_by_uid(item.folder))}
-    return value | _described(known, boxes, source)
+    return value | described(known, boxes, source)
 
 
-def _of_entry(entry: Entry) -> Value:
-    profile = entry.profile
+def _of_entry(call: Call, entry: Entry) -> Value:
     text = write_id(Id(Kind.PERSONA, mailbox_number(canonical(entry.address)), 0))
-    known = {
-        "DisplayName": display_name(entry),
-        "GivenName": profile.given_name,
-        "Surname": profile.surname,
-        "JobTitle": profile.title,
-        "Department": profile.department,
-        "CompanyName": profile.company,
-        "OfficeLocation": profile.office,
-        "PhoneNumbers": {"Entry": [{"@Key": kind, "": number} for kind, number in profile.phones.items()]},
-        "PhysicalAddresses": {"Entry": [{"@Key": "Business", "City": profile.city}] if profile.city else []},
-    }
+    known = contact_value(call, entry, "Default")
+    if entry.profile.notes:
+        known["Body"] = {"@BodyType": "Text", "": entry.profile.notes}
     identity = {"@Id": text}
     value: Value = {"PersonaId": identity, "PersonaType": "Person" if isinstance(entry, Account) else "DistributionList"}
     source = {"Id": "0", "SourceId": identity, "DisplayName": "Global Address List", "IsWritable": False}
-    return value | _described(known, [mailbox_value(entry)], source | {"IsQuickContact": False, "IsHidden": False})
-
-
-def _described(known: Mapping[str, Any], boxes: list[Value], source: Value) -> Value:
-    """What follows from elements of a contact. `source`: the one attribution."""
-    value: Value = {"Attributions": {"Attribution": [source]}, "RelevanceScore": 2**31 - 1}
-    attributed = {"Attributions": {"Attribution": [source["Id"]]}}
-    for element, (plain, several) in _TEXTS.items():
-        text = known.get(element)
-        if text:
-            value[several] = {"StringAttributedValue": [{"Value": text, **attributed}]}
-            if plain:
-                value[plain] = text
-    first, last, shown = (str(known.get(name) or "") for name in ("GivenName", "Surname", "DisplayName"))
-    value["DisplayNameFirstLast"] = " ".join(filter(None, (first, last))) or shown or None
-    value["DisplayNameLastFirst"] = ", ".join(filter(None, (last, first))) or shown or None
-    if boxes:
-        value["EmailAddress"], value["EmailAddresses"] = boxes[0], {"Address": boxes}
-        for number, box in enumerate(boxes[:3], 1):
-            value[f"Emails{number}"] = {"EmailAddressAttributedValue": [{"Value": box, **attributed}]}
-    value |= _phones(known, attributed)
-    for address in (known.get("PhysicalAddresses") or {}).get("Entry", ()):
-        name = {"Home": "HomeCity", "Business": "WorkCity"}.get(address["@Key"])
-        if name and address.get("City"):
-            value[name] = address["City"]
-    for number, entry in enumerate((known.get("ImAddresses") or {}).get("Entry", ())[:3], 1):
-        value.setdefault("ImAddress", entry[""])
-        value[f"ImAddresses{number if number > 1 else ''}"] = {"StringAttributedValue": [{"Value": entry[""], **attributed}]}
-    return {name: one for name, one in value.items() if one is not None}
-
-
-def _phones(known: Mapping[str, Any], attributed: Value) -> Value:
-    value: Value = {}
-    for entry in (known.get("PhoneNumbers") or {}).get("Entry", ()):
-        kind = entry["@Key"]
-        if not entry.get("") or kind not in _PHONES:
-            continue
-        number = {"Number": entry[""], "Type": _PHONE_TYPES.get(kind, "Other")}
-        value.setdefault("PhoneNumber", number)
-        value[_PHONES[kind]] = {"PhoneNumberAttributedValue": [{"Value": number, **attributed}]}
-    return value
+    return value | described(known, [mailbox_value(entry)], source | {"IsQuickContact": False, "IsHidden": False})
 
 
 def shaped(persona: Value, names: frozenset[str] | None) -> Value:
@@ -186,6 +92,19 @@ def shaped(persona: Value, names: frozenset[str] | None) -> Value:
     if names is None:
         return persona
     return {name: one for name, one in persona.items() if name in names or name == "PersonaId"}
+
+
+def with_properties(call: Call, persona: Value, paths: Iterable[Path]) -> Value:
+    """With the extended properties that are named; of somebody of the directory there are none."""
+    wanted = [path for path in paths if isinstance(path, Extended)]
+    source = persona["Attributions"]["Attribution"][0]
+    if not wanted or not source["IsWritable"]:
+        return persona
+    item = call.store.item(parse_id(source["SourceId"]["@Id"]).uid)
+    shown = item_value(call, item, Shape(paths=tuple(wanted)))[1].get("ExtendedProperty") or ()
+    attributed = {"Attributions": {"Attribution": [source["Id"]]}}
+    found = [{"Value": one, **attributed} for one in shown]
+    return persona | {"ExtendedProperties": {"ExtendedPropertyAttributedValue": found}} if found else persona
 
 
 def find_persona(call: Call, reference: Value) -> Value:
@@ -196,7 +115,7 @@ def find_persona(call: Call, reference: Value) -> Value:
     if not parsed.uid:
         for entry in entries(call.world.directory):
             if mailbox_number(canonical(entry.address)) == parsed.mailbox:
-                return _of_entry(entry)
+                return _of_entry(call, entry)
         raise EwsError("ErrorItemNotFound")
     try:
         item = call.store.item(parsed.uid)
@@ -212,4 +131,4 @@ def persona_by_address(call: Call, address: str) -> Value:
     found = call.world.directory.get(address)
     if found is None or found.profile.hidden:
         raise EwsError("ErrorItemNotFound")
-    return _of_entry(found)
+    return _of_entry(call, found)
