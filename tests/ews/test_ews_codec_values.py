@@ -201,3 +201,26 @@ def test_the_four_spellings_of_a_boolean(text: str, value: bool) -> None:
 @pytest.mark.parametrize(("value", "text"), [(50.0, "50"), (0.0, "0"), (33.5, "33.5"), (1e22, "1e+22")])
 def test_whole_numbers_have_no_point(value: float, text: str) -> None:
     assert f">{text}<" in codec.write("PercentComplete", "double", value, Version.EXCHANGE_2016)
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        'before<x xmlns="urn:x"/>between<y xmlns="urn:y">&lt;</y>behind',
+        '<x xmlns="urn:x">y<z a="1"/>w</x>&amp;',
+        "a &amp; b",
+    ],
+)
+def test_xml_of_other_namespaces_is_read_whole(inside: str) -> None:
+    """With the text between its elements."""
+    text = codec.write("X", "GetServiceConfigurationType", configuration(inside), max(Version), "m")
+    assert codec.read_as(parsed(text), "GetServiceConfigurationType") == configuration(inside)
+
+
+def test_of_comments_in_xml_of_other_namespaces_nothing_is_left() -> None:
+    text = codec.write("X", "GetServiceConfigurationType", configuration("a<!-- c -->b<?p i?>c"), max(Version), "m")
+    assert codec.read_as(parsed(text), "GetServiceConfigurationType") == configuration("abc")
+
+
+def configuration(inside: str) -> dict[str, Any]:
+    return {"RequestedConfiguration": {"ConfigurationName": ["MailTips"]}, "ConfigurationRequestDetails": inside}

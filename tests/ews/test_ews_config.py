@@ -200,6 +200,29 @@ def test_nobody_searches_other_mailboxes(office: Office) -> None:
     assert office.ask("GetSearchableMailboxes").codes == ["ErrorAccessDenied"]
 
 
+def test_who_has_the_role_searches_mailboxes(office: Office) -> None:
+    """MS-OXWSEDISC: the role, the filter, the members of groups."""
+    office.world.ews.roles["Ann@sim.test"] = {"MailboxSearch"}
+    office.world.add_group("inner@sim.test", ["bob@sim.test"])
+    office.world.add_group("team@sim.test", ["ann@sim.test", "inner@sim.test", "x@out.test"], name="Team")
+    found = office.ask("GetSearchableMailboxes")
+    addresses = ["ann@sim.test", "bob@sim.test", "carl@sim.test", "inner@sim.test", "team@sim.test"]
+    assert (found.codes, found.all("PrimarySmtpAddress")) == (["NoError"], addresses)
+    assert found.all("IsMembershipGroup") == ["false"] * 3 + ["true"] * 2
+    assert len(set(found.all("Guid"))) == 5
+    team = office.ask("GetSearchableMailboxes", "<m:SearchFilter>Team</m:SearchFilter>")
+    assert team.all("DisplayName") == ["Team"]
+    members = "<m:SearchFilter>Team</m:SearchFilter><m:ExpandGroupMembership>true</m:ExpandGroupMembership>"
+    assert office.ask("GetSearchableMailboxes", members).all("PrimarySmtpAddress") == addresses[:2]
+    assert office.ask("GetSearchableMailboxes", "<m:SearchFilter>zzz</m:SearchFilter>").all("SearchableMailbox") == []
+    assert office.ask("GetSearchableMailboxes", who="bob@sim.test").codes == ["ErrorAccessDenied"]
+
+
+def test_apps_that_are_installed(office: Office) -> None:
+    office.world.ews.app_manifests.append(b"<OfficeApp/>")
+    assert office.ask("GetAppManifests").all("Manifest") == ["PE9mZmljZUFwcC8+"]
+
+
 def test_there_are_no_apps(office: Office) -> None:
     found = office.ask("GetAppManifests")
     assert (found.codes, found.all("Manifest")) == (["NoError"], [])

@@ -8,6 +8,7 @@ import pytest
 from people_scene import ANN, BOB, CARL, Answer, Office
 
 from postroom_simulator.actors import OofReply, OutOfOffice
+from postroom_simulator.actors.values import Audience
 from postroom_simulator.people import Profile
 
 ZOE = (
@@ -244,6 +245,25 @@ def test_who_is_away(office: Office) -> None:
     assert found.one("ReplyBody/Message") == "gone"
     assert len(found.all("OutOfOffice/Duration")) == 1
     assert found.all("MailboxFull") == []
+
+
+@pytest.mark.parametrize(
+    ("audience", "sender", "text"),
+    [
+        ("All", ANN, "gone"), ("None", ANN, "gone"), ("All", "x@out.test", "closed"), ("None", "x@out.test", ""),
+        ("Known", "x@out.test", ""), ("Known", "zoe@yew.test", "closed"),
+    ],
+)  # fmt: skip
+def test_who_would_send_is_told_what_they_would_be_answered(office: Office, audience: Audience, sender: str, text: str) -> None:
+    """SendingAs: people outside are answered as the mailbox's owner wants it."""
+    office.contact(ZOE, who=BOB)
+    replies = {"internal": OofReply("gone", "en"), "external": OofReply("closed", "en")}
+    office.world.directory.account(BOB).actors.append(OutOfOffice("Enabled", audience, **replies))
+    asked = (
+        f"<m:SendingAs><t:EmailAddress>{sender}</t:EmailAddress></m:SendingAs><m:Recipients><t:Mailbox><t:EmailAddress>{BOB}"
+        "</t:EmailAddress></t:Mailbox></m:Recipients><m:MailTipsRequested>OutOfOfficeMessage</m:MailTipsRequested>"
+    )
+    assert office.ask("GetMailTips", asked).one("OutOfOffice/ReplyBody/Message") == text
 
 
 def test_what_the_directory_says(office: Office) -> None:

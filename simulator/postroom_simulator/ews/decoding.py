@@ -253,10 +253,13 @@ def _check_pattern(text: str, restriction: str) -> None:
 
 
 def _outer(element: etree._Element) -> str:
-    """An element as text, with those declarations of namespaces that it uses."""
+    """An element as text, with those declarations of namespaces that it uses, and the text behind it; of comments and the like that text alone."""
+    behind = legal_text(element.tail or "")
+    if isinstance(element, (etree._Comment, etree._ProcessingInstruction, etree._Entity)):
+        return behind
     alone = copy.deepcopy(element)
     etree.cleanup_namespaces(alone)
-    return str(etree.tostring(alone, encoding="unicode"))
+    return str(etree.tostring(alone, encoding="unicode", with_tail=False)) + behind
 
 
 _DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -30,6 +29,7 @@ __all__ = [
     "impersonated",
     "login_name",
     "of_application",
+    "roles_of",
     "sid_of",
 ]
 
@@ -351,7 +351,7 @@ def acting_as(
     unknown = [one for one in roles if one not in ROLES]
     if unknown:
         raise Fault("ErrorInvalidManagementRoleHeader", f"There is no role {unknown[0][:60]!r}.")
-    granted = _by_address(service.roles, principal)
+    granted = roles_of(service, principal)
     if any(one not in granted for one in roles):
         raise Fault("ErrorAccessDenied", "The account does not have the role.")
     if security is not None:
@@ -359,8 +359,10 @@ def acting_as(
     return impersonated(service.world, principal, wanted) if wanted is not None else principal
 
 
-def _by_address(granted: Mapping[str, set[str]], account: Account) -> set[str]:
-    return {one for address, names in granted.items() if canonical(address) == canonical(account.address) for one in names}
+def roles_of(service: EwsService, account: Account) -> set[str]:
+    """The roles that were granted to it."""
+    granted = service.roles.items()
+    return {one for address, names in granted if canonical(address) == canonical(account.address) for one in names}
 
 
 def _serialized(service: EwsService, principal: Account, sid: str, address: str) -> Account:

@@ -53,6 +53,7 @@ class EwsService:
     serializers     addresses that may hand in a SerializedSecurityContext
     roles           by address: the roles that a ManagementRole header of theirs may name
     managed_folders  names of folders that the organization has set up (CreateManagedFolder), with what is said of each
+    app_manifests   of the apps that everybody has installed (XML documents, handed out as they are)
     push_hosts      hosts beside loopback to which push notifications may go
     post_notification  posts a notification to a URL and gives the answer's body; raises OSError
     """
@@ -65,6 +66,7 @@ class EwsService:
     serializers: set[str] = field(default_factory=set)
     roles: dict[str, set[str]] = field(default_factory=dict)
     managed_folders: dict[str, str] = field(default_factory=dict)
+    app_manifests: list[bytes] = field(default_factory=list)
     push_hosts: set[str] = field(default_factory=set)
     post_notification: Callable[[str, bytes], bytes] = field(default=post, repr=False)
     subscriptions: Subscriptions = field(init=False, repr=False)

@@ -1,9 +1,9 @@
-"""GetAppManifests (ews reference 4): no app is installed."""
+"""GetAppManifests (ews reference 4): the manifests of what an administrator has installed for everybody."""
 
 from __future__ import annotations
 
 from postroom_simulator.ews.call import Call, Value, success
 
 
-def handle(_: Call, __: Value) -> Value:
-    return success(Manifests={})
+def handle(call: Call, _: Value) -> Value:
+    return success(Manifests={"Manifest": list(call.service.app_manifests)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from postroom_simulator.actors.courier import knows
 from postroom_simulator.directory import Account, Group, canonical
 from postroom_simulator.ews.call import Call, Value
 from postroom_simulator.ews.people.absence import settings_of
@@ -13,8 +14,8 @@ LIMIT = 50
 """Recipients that one request asks about (MailTipsConfiguration tells it)."""
 
 
-def tips_for(call: Call, recipient: Value, asked: frozenset[str]) -> Value:
-    """A MailTips value. `asked`: values of MailTipTypes; "All" for all."""
+def tips_for(call: Call, sender: str, recipient: Value, asked: frozenset[str]) -> Value:
+    """A MailTips value. `sender`: address of who would send; `asked`: values of MailTipTypes; "All" for all."""
     address = recipient.get("EmailAddress", "")
     found = call.world.directory.resolve(address)
     value: Value = {
@@ -23,7 +24,7 @@ def tips_for(call: Call, recipient: Value, asked: frozenset[str]) -> Value:
     }
     for name, maker in _MAKERS.items():
         if name in asked or "All" in asked:
-            value |= maker(call, address, found)
+            value |= _absence(call, sender, found) if maker is _absence else maker(call, address, found)
     return value
 
 
@@ -32,16 +33,17 @@ def _unknown(recipient: Value) -> Value:
     return {"Name": recipient.get("Name") or address, "EmailAddress": address, "RoutingType": "SMTP"}
 
 
-def _absence(call: Call, _: str, found: Entry | None) -> Value:
+def _absence(call: Call, sender: str, found: Entry | None) -> Value:
+    """What the sender would be answered: people outside hear what is meant for them, where they are answered at all."""
     if not isinstance(found, Account):
         return {}
     settings = settings_of(found)
-    away = settings.away(call.now())
-    reply: Value = (
-        {"@xml:lang": settings.internal.language or None, "Message": settings.internal.text} if away else {"Message": ""}
-    )
-    tip: Value = {"ReplyBody": reply}
-    if away and settings.state == "Scheduled":
+    inside = call.world.directory.is_local(sender.rpartition("@")[2])
+    known = not inside and knows(call.world, found, sender)
+    reply = settings.reply(inside=inside, known=known) if settings.away(call.now()) else None
+    said: Value = {"@xml:lang": reply.language or None, "Message": reply.text} if reply is not None else {"Message": ""}
+    tip: Value = {"ReplyBody": said}
+    if reply is not None and settings.state == "Scheduled":
         tip["Duration"] = {"StartTime": settings.start, "EndTime": settings.end}
     return {"OutOfOffice": tip}
 
