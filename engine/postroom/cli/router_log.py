@@ -70,8 +70,9 @@ class RunLog:
                 self.runs.append(run)
 
     def told(self, event: RouterEvent) -> None:
-        """From any thread."""
-        if event.event.startswith(_QUIET):
+        """From any thread. What the line of a run says is not said again."""
+        skipped = event.event == "instance.not_served" and "mailbox" not in event.values
+        if event.event.startswith(_QUIET) or "run" in event.values or skipped:
             return
         told = {
             "at": event.at,
