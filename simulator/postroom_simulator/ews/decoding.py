@@ -230,7 +230,8 @@ def _simple(text: str, kind: str, element: etree._Element, restriction: str = ""
         if kind in ("string", "duration", "time"):
             return text
         if kind == "any":
-            return legal_text(text) + "".join(_outer(one) for one in element)
+            parts: Any = element.xpath("text()|*")  # without comments
+            return "".join(legal_text(one) if isinstance(one, str) else _outer(one) for one in parts)
         text = text.strip()
         if kind == "boolean":
             return _TRUTH[text.lower()]
@@ -253,13 +254,10 @@ def _check_pattern(text: str, restriction: str) -> None:
 
 
 def _outer(element: etree._Element) -> str:
-    """An element as text, with those declarations of namespaces that it uses, and the text behind it; of comments and the like that text alone."""
-    behind = legal_text(element.tail or "")
-    if isinstance(element, (etree._Comment, etree._ProcessingInstruction, etree._Entity)):
-        return behind
+    """An element as text, with those declarations of namespaces that it uses."""
     alone = copy.deepcopy(element)
     etree.cleanup_namespaces(alone)
-    return str(etree.tostring(alone, encoding="unicode", with_tail=False)) + behind
+    return str(etree.tostring(alone, encoding="unicode", with_tail=False))
 
 
 _DOUBLE = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN")
