@@ -36,5 +36,8 @@ Feature: One router serves several organizations
     And a second router with the same file and a memory of its own
     When the router runs
     And the second router runs
+    Then the second router says of "news" that "what it remembers is not in the router's database"
+    And the feed "news" ran 1 time
+    When somebody resumes "news" of the second router
     Then the feed "news" ran 2 times
     And the organization has the emails "Hello"

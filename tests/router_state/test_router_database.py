@@ -181,7 +181,7 @@ class TestFences:
 class TestDamage:
     def test_the_generation_before_is_used(self, database: RouterDatabase) -> None:
         told: list[Alert] = []
-        database._alerted = told.append
+        database.listen(told.append)
         committed(database, 1, 2)
         spoil(database, value="{}")
         cell = database.state(ME, SPEC, begun(database))

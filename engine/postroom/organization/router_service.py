@@ -7,12 +7,14 @@ so does server-side synchronization, whose own lease is the mailbox's.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from postroom.errors import StaleRun
 from postroom.model import EmailStatus, Lookup, Mailbox, OutgoingDeliveryMethod, RecordState
 from postroom.organization import alerts, outbox
 from postroom.organization.policies import settings_in
@@ -22,14 +24,27 @@ from postroom.rules.locking import may_break
 from postroom.rules.outgoing_state import Mark
 from postroom.rules.router_serving import channel_obstacles, explain_routed
 from postroom.store import TABLES, Fence, Transaction, leases, ledger
+from postroom.store.memory import SqlStateCell
 from postroom.store.prepared import Prepared
-from postroom.store.rows import to_micros
-from postroom.store.tables import lease
+from postroom.store.rows import from_micros, to_micros
+from postroom.store.tables import lease, state_value
 
 if TYPE_CHECKING:
     from postroom.organization.organization import Organization
 
-__all__ = ["Begun", "begin", "channel", "close_alerts", "find_mailbox", "lease_name", "mailboxes_of", "senders", "waiting"]
+__all__ = [
+    "Begun",
+    "begin",
+    "channel",
+    "close_alerts",
+    "find_mailbox",
+    "lease_name",
+    "mailboxes_of",
+    "note_served",
+    "senders",
+    "served_since",
+    "waiting",
+]
 
 _m, _e, _l = TABLES["mailbox"], TABLES["email"], ledger.outgoing_ledger
 _now, _before = (sa.bindparam(name, type_=sa.BigInteger()) for name in ("p_now", "p_before"))
@@ -145,6 +160,39 @@ def begin(
 def _holder(tx: Transaction, instance: str, now: datetime) -> str:
     row = tx.execute(_HELD, {"p_instance": instance, "p_now": to_micros(now)}).first()
     return "" if row is None else str(row[0])
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """What is kept of an instance that serves a mailbox: who ran it first, and when."""
+
+    holder: str
+    since: str
+
+
+_SERVED = Prepared(sa.select(state_value.c.committedon).where(state_value.c.instance == sa.bindparam("p_instance")))
+
+
+def _mark_name(mailbox_id: str, identity: str) -> str:
+    return f"{mailbox_id}/router/{identity}"
+
+
+def served_since(organization: Organization, mailbox_id: str, identity: str) -> datetime | None:
+    """When this instance of a router served the mailbox for the first time; None: it never did."""
+    with organization.store.reading() as tx:
+        row = tx.execute(_SERVED, {"p_instance": _mark_name(mailbox_id, identity)}).first()
+    return None if row is None else from_micros(row[0])
+
+
+def note_served(organization: Organization, mailbox_id: str, identity: str, holder: str) -> None:
+    """From now on the organization knows that this instance serves the mailbox: a router that knows nothing of it has lost its memory. Once; it goes with
+    the mailbox."""
+    if served_since(organization, mailbox_id, identity) is not None:
+        return
+    mark = _Served(holder, organization.clock.now().isoformat())
+    cell = SqlStateCell(organization.store, _mark_name(mailbox_id, identity), _Served("", ""))
+    with suppress(StaleRun):  # somebody else has just noted it
+        cell.commit(mark)
 
 
 # -- who has something to send ----------------------------------------------------------------------------------------

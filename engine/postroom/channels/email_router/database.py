@@ -117,9 +117,7 @@ _FAILED = Prepared(
     .where(_THIS)
     .values(endedon=sa.bindparam("p_now"), lasterror=sa.bindparam("p_error"), lasterroron=sa.bindparam("p_now"))
 )
-_HOLD = Prepared(
-    instance.update().where(_THIS).values(heldreason=sa.bindparam("p_reason"), heldon=sa.bindparam("p_now"))
-)
+_HOLD = Prepared(instance.update().where(_THIS).values(heldreason=sa.bindparam("p_reason"), heldon=sa.bindparam("p_now")))
 _THRESHOLD = Prepared(sa.select(instance.c.threshold, instance.c.generation).where(_THIS))
 _STATE = Prepared(
     sa.select(
@@ -177,7 +175,12 @@ class RouterDatabase(BaseStore[BaseTransaction]):
         _not_cut_to_nothing(url, must_exist=must_exist)
         super().__init__(open_database(url, ROUTER), clock=clock)
         self._limit = limit
-        self._alerted = alerted
+        self._listeners: list[Callable[[Alert], None]] = [] if alerted is None else [alerted]
+
+    def listen(self, listener: Callable[[Alert], None]) -> Callable[[], None]:
+        """Be told of each alert as it is raised, until what is given back is called."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     # -- runs
 
@@ -402,8 +405,8 @@ class RouterDatabase(BaseStore[BaseTransaction]):
             now = tx.now()
             row = {"identity": identity, "kind": kind, "detail": _bounded(detail), "raisedon": to_micros(now)}
             tx.execute(alert.insert(), row)
-        if self._alerted is not None and not quiet:
-            self._alerted(Alert(identity, kind, _bounded(detail), now))
+        for listener in () if quiet else tuple(self._listeners):
+            listener(Alert(identity, kind, _bounded(detail), now))
 
     def clear(self, identity: str, kind: str) -> bool:
         """Alerts of one kind are over. False: there were none."""

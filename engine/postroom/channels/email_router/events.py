@@ -45,6 +45,7 @@ EVENTS: Mapping[str, tuple[LogDetail, int, str]] = {
     "instance.added": (LogDetail.MAILBOX, logging.INFO, "an instance is scheduled"),
     "instance.changed": (LogDetail.MAILBOX, logging.INFO, "its configuration changed: it starts anew, with its state"),
     "instance.removed": (LogDetail.MAILBOX, logging.INFO, "it is not in the file any more: its state is kept as a tombstone"),
+    "instance.forgotten": (LogDetail.MAILBOX, logging.INFO, "the time of its tombstone is over: what it remembered is gone"),
     "instance.stopped": (
         LogDetail.ERRORS,
         logging.ERROR,
@@ -145,21 +146,22 @@ class EventLog:
         self._file: TextIO | None = None
         self._lock = threading.Lock()
 
-    def configure(self, detail: LogDetail, path: str) -> None:
-        """`LogLevel` and `LogFile`. A file that cannot be opened is told, and nothing is traced."""
+    def configure(self, detail: LogDetail, path: str) -> str:
+        """`LogLevel` and `LogFile`. A file that cannot be opened is told, and nothing is traced; gives what is wrong with it, "" where nothing is."""
         problem = ""
         with self._lock:
             self._detail = detail
             if path != self._path:
                 self._close_file()
                 self._path = path
-                if path:
-                    try:
-                        self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 - as long as the router
-                    except (OSError, ValueError) as error:
-                        problem = getattr(error, "strerror", None) or "not a path"
+            if path and self._file is None:
+                try:
+                    self._file = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 - as long as the router
+                except (OSError, ValueError) as error:
+                    problem = getattr(error, "strerror", None) or "not a path"
         if problem:
             self.tell("router.log_file", text=problem, file=path)
+        return f"{path}: {problem}" if problem else ""
 
     @property
     def latest(self) -> list[RouterEvent]:

@@ -27,7 +27,7 @@ from postroom.providers.contract import (
 from postroom.rules.router_fairness import turns
 from postroom.store import Fence
 
-__all__ = ["ExpiringGateway", "Senders", "SendersGateway", "deployment_for", "end_quietly"]
+__all__ = ["BoundedGateway", "Senders", "SendersGateway", "deployment_for", "end_quietly"]
 
 _MONTH = 86_400 * 30
 
@@ -51,14 +51,21 @@ def end_quietly(organization: Organization, fence: Fence) -> None:
         return
 
 
-class ExpiringGateway:
-    """A gateway that lets nothing in which is older than `MessageExpiry`: such mail is ignored and stays at the source."""
+class BoundedGateway:
+    """A gateway that lets nothing in which is older than `MessageExpiry`, or received before the instance's threshold: such mail is ignored and stays
+    at the source. Received times are told in whole seconds; a message of the threshold's own second is let in."""
 
-    def __init__(self, inner: EmailGateway, expiry: timedelta, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, inner: EmailGateway, expiry: timedelta | None, threshold: datetime | None, now: Callable[[], datetime]
+    ) -> None:
         self._inner, self._expiry, self._now = inner, expiry, now
+        self._threshold = None if threshold is None else threshold.replace(microsecond=0)
 
     def check_incoming(self, offer: IncomingOffer) -> Verdict:
-        if offer.received_on < self._now() - self._expiry:
+        if self._threshold is not None and offer.received_on < self._threshold:
+            detail = f"received before {self._threshold:%Y-%m-%d %H:%M:%S} UTC (the router's threshold)"
+            return Verdict(False, ReasonCode.BEFORE_WATERMARK, detail)
+        if self._expiry is not None and offer.received_on < self._now() - self._expiry:
             return Verdict(False, ReasonCode.BEFORE_WATERMARK, f"older than {self._expiry} (MessageExpiry)")
         return self._inner.check_incoming(offer)
 

@@ -68,6 +68,7 @@ class Instance:
     asked_at    when, as a point of `clock.monotonic()`
     last_turn   the mailbox that had the last turn (senders)
     in_a_row    runs that followed each other at once
+    marked      the organization knows that this instance serves its mailbox
     """
 
     place: Place
@@ -90,6 +91,7 @@ class Instance:
     in_a_row: int = 0
     alerted: bool = True
     leaving: bool = False
+    marked: bool = False
     running_since: datetime | None = None
 
     @property

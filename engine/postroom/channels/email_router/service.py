@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from postroom.channels.email_router.database import Alert, RouterDatabase
+from postroom.channels.email_router.database import ERROR_LENGTH, Alert, RouterDatabase
 from postroom.channels.email_router.events import EventLog, Redactor, RouterEvent
 from postroom.channels.email_router.instances import Instance, InstanceStatus
 from postroom.channels.email_router.outcomes import Outcomes
@@ -27,7 +27,7 @@ from postroom.organization import Organization
 from postroom.providers.configuration.problems import Problem
 from postroom.providers.configuration.router_file import ProviderEntry, RouterFile
 from postroom.providers.configuration.settings import Isolation
-from postroom.providers.contract import Connector, Provider, RunOutcome
+from postroom.providers.contract import Connector, Direction, Provider, RunOutcome
 from postroom.providers.process import ProcessProvider, isolated
 from postroom.providers.registry import Registry
 from postroom.rules.router_fairness import share
@@ -45,6 +45,10 @@ ISOLATED_GRACE = 5.0
 """Seconds that a process has to end when it is asked to. Ours."""
 CLOSING_SECONDS = 60.0
 """What closing one provider may take. Ours."""
+PURGE_SECONDS = 86_400.0
+"""Between two looks for tombstones whose time is over. Ours."""
+ITSELF = ""
+"""The identity under which the router's database keeps the alerts of the router itself."""
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class _Times:
 
     look: float = 0.0
     refresh: float = 0.0
+    purge: float = 0.0
 
 
 class EmailRouter:
@@ -63,6 +68,7 @@ class EmailRouter:
         router.run()             a loop of ticks until `stop` is called
         router.reload()          read the file again now (each ConfigRefreshPeriod it is done anyway)
         router.instances()       how each instance is
+        router.problems()        what is wrong with the router itself
         router.resume(identity)  let an instance go on that was stopped, held, broken or overrun
         router.stop()            from any thread: start nothing more; what runs ends after the message that it is at
         router.close()           end what runs, close each provider once
@@ -110,7 +116,8 @@ class EmailRouter:
         self._source = None if isinstance(file, RouterFile) else FileSource(file, self._providers)
         self.file, problems = (file, []) if isinstance(file, RouterFile) else self._first_file()
         self._own_memory = isinstance(database, str)
-        self.memory = RouterDatabase(database, clock, alerted=self._alerted) if isinstance(database, str) else database
+        self.memory = RouterDatabase(database, clock) if isinstance(database, str) else database
+        self._deaf = self.memory.listen(self._alerted)
         self._grace = grace
         inline = self.memory.one_thread or any(one.store.one_thread for one in self.organizations.values())
         self._executor: Executor = executor or (InlineExecutor() if inline else PoolExecutor(self.file.system.max_threads))
@@ -131,6 +138,7 @@ class EmailRouter:
         if self._stopping or self._closed:
             return []
         self._refresh()
+        self._forget_tombstones()
         return self.runtime.run_until_idle()
 
     def tick(self) -> list[JobReport]:
@@ -145,6 +153,7 @@ class EmailRouter:
             self._times.look = now + self.file.system.scheduling_period.seconds
             if not self._stopping:
                 self._refresh()
+                self._forget_tombstones()
         return self.runtime.tick()
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -174,15 +183,23 @@ class EmailRouter:
         """By identity, the beginning of one, or name. Raises ConfigError when none or several are meant."""
         return self._find(identity).status(self._find(identity).key in {key for key, _ in self.runtime.running()})
 
-    def resume(self, identity: str, *, state: Any = None, reason: str = "") -> InstanceStatus:
+    def problems(self) -> tuple[Alert, ...]:
+        """What is wrong with the router itself, and not over yet: a file that was refused (kind "reload_refused"), a trace that cannot be written
+        ("log_file"). They lie in its database too, under no identity."""
+        return tuple(self.memory.alerts(ITSELF))
+
+    def resume(self, identity: str, *, state: Any = None, reason: str = "", since: datetime | None = None) -> InstanceStatus:
         """Somebody has looked: the instance runs at once. A held one goes on with the state that there is, or from `state`, for which a `reason` is
-        needed; one whose run never ended gets another, and nothing of the old run counts. Raises ConfigError, StateError."""
+        needed; `since`: mail received earlier is not taken in. One whose run never ended gets another, and nothing of the old run counts. Raises
+        ConfigError, StateError."""
         instance = self._find(identity)
         place = instance.place
         if state is not None and place.entry is not None:
             self.memory.restart(place.key, place.entry.provider, state, reason)
         elif instance.state is InstanceState.HELD:
             self.memory.release(place.key)
+        if since is not None and place.entry is not None:
+            self.memory.adopt(place.key, place.entry.provider, threshold=since, name=place.name)
         if self.runtime.let_go(place.key, place.operation):
             self.memory.revoke(place.key)
             instance.forget_provider()
@@ -207,8 +224,10 @@ class EmailRouter:
             if found is None:
                 text = "; ".join(str(problem) for problem in problems if problem.error)
                 self.events.tell("router.reload_refused", text=text, problems=len(problems))
+                self._trouble("reload_refused", text)
                 return ReloadReport(unchanged=tuple(self._instances), problems=tuple(problems), refused=True)
             file = found
+        self._trouble("reload_refused", "")
         self._warn(problems)
         if file is None or file == self.file:
             return ReloadReport(unchanged=tuple(self._instances), problems=tuple(problems))
@@ -252,6 +271,7 @@ class EmailRouter:
                 with suppress(StoreError):
                     self.memory.revoke(instance.key)
                 self.events.tell("instance.not_closed", instance.key, instance.place.name)
+        self._deaf()
         if self._own_memory:
             self.memory.close()
         self.events.tell("router.closed")
@@ -268,9 +288,11 @@ class EmailRouter:
 
     def _start(self, problems: list[Problem]) -> None:
         system = self.file.system
-        self.events.configure(system.detail, system.log_file)
+        self._trouble("log_file", self.events.configure(system.detail, system.log_file))
+        self._trouble("reload_refused", "")
         now = self.clock.monotonic()
-        self._times = _Times(now, now + system.config_refresh_period.seconds)
+        self._times = _Times(now, now + system.config_refresh_period.seconds, now)
+        self._take_over_thresholds()
         for place in places(self.file, list(self.organizations)):
             self._add(place)
         self._count_parties()
@@ -289,6 +311,41 @@ class EmailRouter:
                     self.memory.tombstone(identity)
                     self.events.tell("instance.removed", identity)
 
+    def _take_over_thresholds(self) -> None:
+        """An import knows entries; one that serves several has an instance for each of them, and each begins where the entry stood."""
+        with suppress(StoreError):
+            known = self.memory.thresholds()
+            for place in places(self.file, list(self.organizations)) if known else ():
+                entry = place.entry
+                if entry is None or entry.direction is Direction.OUTBOUND or place.key == entry.identity:
+                    continue
+                if entry.identity in known and not self.memory.knows(place.key):
+                    told = {"name": place.name, "organization": place.organization}
+                    self.memory.adopt(place.key, entry.provider, threshold=known[entry.identity], **told)
+
+    def _forget_tombstones(self) -> None:
+        """Once a day, and at the start."""
+        now = self.clock.monotonic()
+        if now < self._times.purge:
+            return
+        self._times.purge = now + PURGE_SECONDS
+        try:
+            gone = self.memory.purge()
+        except StoreError as error:
+            self.events.tell("run.failed", text=f"tombstones were not looked at: {error}")
+            return
+        for identity in gone:
+            self.events.tell("instance.forgotten", identity)
+
+    def _trouble(self, kind: str, text: str) -> None:
+        """An alert of the router itself, once for each text; "" ends it."""
+        with suppress(StoreError):
+            before = [one.detail for one in self.memory.alerts(ITSELF) if one.kind == kind]
+            if before != ([text[:ERROR_LENGTH]] if text else []):
+                self.memory.clear(ITSELF, kind)
+                if text:
+                    self.memory.note(ITSELF, kind, text, quiet=True)
+
     def _warn(self, problems: list[Problem]) -> None:
         for problem in problems:
             if not problem.error:
@@ -305,7 +362,7 @@ class EmailRouter:
     def _apply_system(self) -> None:
         """Settings of the service, at once; the longest time of a run from its next start on."""
         system = self.file.system
-        self.events.configure(system.detail, system.log_file)
+        self._trouble("log_file", self.events.configure(system.detail, system.log_file))
         now = self.clock.monotonic()
         self._times.refresh = min(self._times.refresh, now + system.config_refresh_period.seconds)
         self._times.look = min(self._times.look, now + system.scheduling_period.seconds)

@@ -38,6 +38,7 @@ __all__ = [
     "export_system_state",
     "import_system_state",
     "read_system_state",
+    "with_threshold",
 ]
 
 ROOT = "SystemState"
@@ -147,7 +148,7 @@ def _imported(db: RouterDatabase, one: KeptState, entries: Iterable[ProviderEntr
 
 def _taken_over(db: RouterDatabase, one: KeptState, entry: ProviderEntry) -> Imported:
     identity, spec = entry.identity, entry.provider
-    state = None if one.threshold is None else _with_threshold(initial(spec.state), one.threshold)
+    state = None if one.threshold is None else with_threshold(initial(spec.state), one.threshold)
     if state is None:
         db.adopt(identity, spec, last_error=one.last_error, threshold=one.threshold, mailbox=one.address)
         detail = "nothing older is taken in" if one.threshold else "the file has no threshold for it: a first run"
@@ -162,7 +163,7 @@ def _taken_over(db: RouterDatabase, one: KeptState, entry: ProviderEntry) -> Imp
     return Imported(one.key, one.address, identity, "cursor", "it goes on at its threshold")
 
 
-def _with_threshold(state: Any, threshold: datetime) -> Any | None:
+def with_threshold(state: Any, threshold: datetime) -> Any | None:
     """The state with its first cursor at the threshold; None when it has no cursor."""
     if not is_dataclass(state):
         return None

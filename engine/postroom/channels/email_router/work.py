@@ -9,12 +9,15 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from postroom.channels.email_router.events import secrets_of
-from postroom.channels.email_router.gateways import ExpiringGateway, Senders, SendersGateway, deployment_for, end_quietly
+from postroom.channels.email_router.gateways import BoundedGateway, Senders, SendersGateway, deployment_for, end_quietly
 from postroom.channels.email_router.instances import Instance, plain
-from postroom.errors import ConfigError, PostroomError, RecordNotFound
+from postroom.channels.email_router.memory import RouterStateCell
+from postroom.channels.email_router.state_files import with_threshold
+from postroom.errors import ConfigError, PostroomError, RecordNotFound, StateError
 from postroom.model import Lookup
 from postroom.organization import SYSTEM, GatewayBinding, Operation, Organization, router_service
 from postroom.providers.contract import Direction, EmailGateway, Provider, ProviderEnv, RunContext, RunOutcome
@@ -62,6 +65,8 @@ class Work:
         self.overlap = ""
         self.trace = ""
         self.mailbox_id = ""
+        self.lost = ""
+        self.threshold: datetime | None = None
         self.judged: Any = None
         self.senders: Senders | None = None
         self.senders_gateway: SendersGateway | None = None
@@ -76,6 +81,7 @@ class Work:
             raise NotServed(reasons)
         self._know_mailboxes()
         router, instance, place = self.router, self.instance, self.place
+        self.lost = self._lost()
         fence = router.memory.begin(
             place.key,
             self.entry.provider,
@@ -84,6 +90,7 @@ class Work:
             organization=place.organization,
             mailbox=instance.address,
             seconds=router.lease_seconds,
+            held=self.lost,
         )
         if fence is None:
             self.overlap = "another process has the instance"
@@ -92,6 +99,7 @@ class Work:
             if self.entry.direction is Direction.INBOUND and not self._take_mailbox():
                 self.router.memory.end(fence)
                 return None
+            self._leave_a_mark()
         except BaseException:
             self.router.memory.end(fence)
             raise
@@ -99,6 +107,28 @@ class Work:
             delay = self.entry.settings.sending_status_delay.delta
             self.senders = Senders(self.organization, self.router.holder, delay)
         return fence
+
+    def _lost(self) -> str:
+        """Why it must not begin: the organization knows that this instance served the mailbox, and the router's database knows nothing of it, so what it
+        remembered is lost, or elsewhere."""
+        mailboxes = self.instance.mailboxes
+        if self.instance.marked or self.entry.direction is Direction.OUTBOUND or not mailboxes:
+            return ""
+        if self.router.memory.knows(self.place.key):
+            return ""
+        since = router_service.served_since(self.organization, mailboxes[0], self.place.key)
+        if since is None:
+            return ""
+        return (
+            f"it has served this mailbox since {since:%Y-%m-%d %H:%M} UTC, and what it remembers is not in the router's database: restore that,"
+            " or say from when on it goes on"
+        )
+
+    def _leave_a_mark(self) -> None:
+        """In the organization, once for each start of the router, while its mailbox is ours."""
+        if self.entry.direction is Direction.INBOUND and not self.instance.marked:
+            router_service.note_served(self.organization, self.mailbox_id, self.place.key, self.router.holder)
+            self.instance.marked = True
 
     def _know_mailboxes(self) -> None:
         """Whom it serves: asked for when it is new, and again each `ConfigUpdatePeriod`."""
@@ -219,13 +249,15 @@ class Work:
         return instance.provider
 
     def _context(self, run: JobRun) -> RunContext[Any]:
-        settings, memory, spec = self.entry.settings, self.router.memory, self.entry.provider
+        settings, memory = self.entry.settings, self.router.memory
+        if self.lost:
+            raise StateError(self.lost)
         incoming = self.entry.direction is Direction.INBOUND
         batch = settings.batch_size * settings.request_batch_size
         return RunContext(
             run_id=run.run_id,
             instance=self.place.key,
-            state=memory.state(self.place.key, spec, run.fence, secrets=self.secrets),
+            state=self._state(run.fence),
             seen=memory.seen(self.place.key, run.fence),
             gateway=self._gateway(),
             net=run.connector(self.router.connector),
@@ -237,6 +269,17 @@ class Work:
             cancelled=run.cancelled,
             alert=self._alert,
         )
+
+    def _state(self, fence: Fence | None) -> RouterStateCell[Any]:
+        """What it remembers. The first cursor of a state that was never committed begins at the instance's threshold."""
+        memory, key, spec = self.router.memory, self.place.key, self.entry.provider
+        cell = memory.state(key, spec, fence, secrets=self.secrets)
+        if self.entry.direction is Direction.INBOUND:
+            self.threshold, generation = memory.threshold(key)
+            begun = with_threshold(cell.value, self.threshold) if self.threshold is not None and not generation else None
+            if begun is not None:
+                cell.commit(begun)
+        return cell
 
     def _alert(self, key: str, text: str, /) -> None:
         """What a provider wants people to know: an alert of the instance, once for each key."""
@@ -255,8 +298,9 @@ class Work:
         binding = GatewayBinding(self.mailbox_id, self.mailbox_id, self._mailbox_fence, Operation.INCOMING)
         deployment = deployment_for(self.organization.deployment.settings, settings)
         gateway: EmailGateway = self.organization.gateway(binding, deployment)
-        if settings.message_expiry is not None:
-            return ExpiringGateway(gateway, settings.message_expiry.delta, self.router.clock.now)
+        expiry = settings.message_expiry.delta if settings.message_expiry is not None else None
+        if expiry is not None or self.threshold is not None:
+            return BoundedGateway(gateway, expiry, self.threshold, self.router.clock.now)
         return gateway
 
     def _log(self, event: str, text: str = "", /, **values: Any) -> None:
