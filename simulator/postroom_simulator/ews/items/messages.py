@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.directory import Account
@@ -9,14 +11,16 @@ from postroom_simulator.ews.items.compose import new_message_id
 from postroom_simulator.ews.items.mail import mailbox
 from postroom_simulator.ews.items.reports import MIRRORS, facts_of
 from postroom_simulator.ews.items.threads import new_index, topic_of
+from postroom_simulator.ews.items.voting import voting
 from postroom_simulator.store.interface import Item
 
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["MIRRORS", "derive", "prepare", "respond"]
+__all__ = ["LATE", "MIRRORS", "derive", "prepare", "respond"]
 
 Value = dict[str, Any]
+LATE: Mapping[str, Callable[..., Any]] = MappingProxyType({"VotingInformation": voting})
 
 
 def prepare(call: Call, properties: Value, _: bool) -> Value:

@@ -18,6 +18,7 @@ from postroom_simulator.ews.ids import Kind as IdKind
 from postroom_simulator.ews.items import mapi
 from postroom_simulator.ews.items.attaching import listed
 from postroom_simulator.ews.items.bodies import body_in, normalized_body, preview_of, text_body, unique_body
+from postroom_simulator.ews.items.entities import entities
 from postroom_simulator.ews.items.extended import path_of_property, property_value
 from postroom_simulator.ews.items.hooks import Occurrence, hooks_of
 from postroom_simulator.ews.items.html import has_external_images, image_urls
@@ -33,7 +34,7 @@ __all__ = ["item_id", "item_value", "properties_of"]
 
 HEAVY = frozenset(
     {"MimeContent", "Body", "Attachments", "ToRecipients", "CcRecipients", "BccRecipients", "ReplyTo", "InternetMessageHeaders", "ResponseObjects", "TextBody",
-     "NormalizedBody", "UniqueBody"}
+     "NormalizedBody", "UniqueBody", "EntityExtractionResult"}
 )  # fmt: skip
 """What FindItem never gives (ews reference 9)."""
 BY_NAME = frozenset(
@@ -249,11 +250,12 @@ LATE: Mapping[str, Late] = MappingProxyType(
         "WebClientEditFormQueryString": lambda _, item, __, ___: _url(item, "Open") if "draft" in item.flags else None,
         "HasBlockedImages": lambda _, __, value, shape: _blocks(value, shape),
         "BlockStatus": lambda _, __, value, shape: _blocks(value, shape),
+        "EntityExtractionResult": lambda _, __, value, ___: entities(value),
         "Flag": lambda _, __, value, ___: value.get("Flag") or {"FlagStatus": "NotFlagged"},
     }
 )
 """Elements that are made for one answer."""
-_BODIES = frozenset({"Body", "TextBody", "UniqueBody", "NormalizedBody"})
+_BODIES = frozenset({"Body", "TextBody", "UniqueBody", "NormalizedBody", "EntityExtractionResult"})
 
 
 def item_value(call: Call, item: Item, shape: Shape) -> tuple[str, Value]:

@@ -75,8 +75,8 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
                 "GetItem",
                 "get_item",
                 0,
-                missing="EntityExtractionResult, RightsManagementLicenseData, VotingInformation, ApprovalRequestData and what is said of clutter"
-                " have no values",
+                missing="RightsManagementLicenseData, ApprovalRequestData and what is said of clutter have no values; EntityExtractionResult has no"
+                " contacts and suggests nothing",
             ),
             _row("SyncFolderHierarchy", "sync_folder_hierarchy", 0),
             _row("ResolveNames", "resolve_names", 0),
