@@ -415,13 +415,9 @@ def _given(spec: ProviderSpec[Any, Any], value: str) -> Any:
 
 
 def _moved_to(spec: ProviderSpec[Any, Any], before: Any, to: str) -> Any:
-    from postroom.cli.inputs import moment
     from postroom.providers.state import initial
 
-    try:
-        point = None if to.casefold() == "beginning" else moment(to)
-    except ValueError as wrong:
-        raise UsageProblem(f"--to: {wrong}") from None
+    point = None if to.casefold() == "beginning" else _moment("--to", to)
     new = _with_cursors(initial(spec.state) if before is None else before, point)
     if new is None:
         raise UsageProblem(
@@ -483,18 +479,29 @@ def _in_short(state: Any) -> str:
 
 def resume(
     identity: ID,
+    since: Annotated[
+        str,
+        typer.Option(
+            "--since",
+            metavar="MOMENT",
+            help="Mail received earlier stays at the source, from now on: 2026-03-01, or 2026-03-01T09:30Z.",
+        ),
+    ] = "",
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why: it is kept with the instance's alerts.")] = "",
+    provider: ProviderName = "",
     database: Database = "",
     deployment: Deployment = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let an instance go on that is held or stopped, from the state that there is. A router that runs does so within its SchedulingPeriod.
+    """Let an instance go on that is held or stopped, from the state that there is. A router that runs hears of it within five seconds.
 
-    What was wrong with a state is still wrong: then `postroom provider state rewind` says where it begins.
+    What was wrong with a state is still wrong: then `postroom provider state rewind` says where it begins. An instance whose memory was lost is held too; say
+    --since where old mail must not be taken in again.
 
     ```
     postroom provider state resume 3f9a
     postroom provider state resume "Sales inbox" --reason "the account has its new password"
+    postroom provider state resume "Sales inbox" --since 2026-03-01
     ```
     """
     with reporting(as_json), desk_for(deployment, as_json=as_json) as desk, opened(desk, database) as db:
@@ -504,12 +511,25 @@ def resume(
             raise PostroomError(f"{known_as(row)} is not in the router's configuration any more; put it back there")
         if state == "running":
             raise PostroomError(f"{known_as(row)} is not held or stopped: it runs just now ({row.holder})")
+        if since:
+            spec, point = _spec(provider or row.provider), _moment("--since", since)
+            db.adopt(row.identity, spec, threshold=point, last_error=row.last_error, name=row.name)
         if state == "held":
             db.release(row.identity)
         db.clear(row.identity, STOPPED)
         db.note(row.identity, RESUME, reason or "asked for by hand", quiet=True)
         was = f"was {state}: {why}" if why else f"was {state}"
         desk.done(f"{known_as(row)} goes on ({was})", done="resumed", identity=row.identity, name=row.name, was=state, why=why)
+
+
+def _moment(option: str, text: str) -> datetime:
+    """Raises UsageProblem."""
+    from postroom.cli.inputs import moment
+
+    try:
+        return moment(text)
+    except ValueError as wrong:
+        raise UsageProblem(f"{option}: {wrong}") from None
 
 
 def purge(

@@ -15,7 +15,7 @@ from postroom.cli.texts import counted
 
 if TYPE_CHECKING:
     from postroom.channels.email_router import EmailRouter
-    from postroom.channels.email_router.database import InstanceRow
+    from postroom.channels.email_router.database import Alert, InstanceRow
     from postroom.channels.email_router.placing import Place
     from postroom.cli.router_log import RunLog, Tending
 
@@ -141,14 +141,16 @@ def status(
     ```
     """
     with reporting(as_json), desk_for(deployment, as_json=as_json) as desk:
-        items = _of_file(desk, file, database) if file is not None else _of_database(desk, database)
+        items, problems = _of_file(desk, file, database) if file is not None else _of_database(desk, database)
         if as_json:
-            desk.document({"items": items})
+            desk.document({"items": items, "problems": problems})
             return
         from postroom.cli.show import table
 
         headings = ("id", "name", "provider", "organization", "mailbox", "state", "last run", "due from", "why")
         table(headings, [_status_columns(one) for one in items], nothing="no instances")
+        for one in problems:
+            desk.say(f"the router itself: {one.kind.replace('_', ' ')} ({one.raised_on:%Y-%m-%d %H:%M:%S} UTC): {one.detail}")
 
 
 def _status_columns(one: dict[str, Any]) -> tuple[Any, ...]:
@@ -158,10 +160,10 @@ def _status_columns(one: dict[str, Any]) -> tuple[Any, ...]:
     return one["short"], one["name"], one["provider"], one["organization"], one["mailbox"], one["state"], ran, due, why
 
 
-def _of_database(desk: Desk, database: str) -> list[dict[str, Any]]:
+def _of_database(desk: Desk, database: str) -> tuple[list[dict[str, Any]], list[Alert]]:
     with opened(desk, database) as db:
         notes = stopped_notes(db)
-        return [_item(row, *state_of(row, notes)) for row in db.rows()]
+        return [_item(row, *state_of(row, notes)) for row in db.rows()], db.alerts("")
 
 
 def _item(row: InstanceRow, state: str, why: str, next_due: Any = None) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def _item(row: InstanceRow, state: str, why: str, next_due: Any = None) -> dict[
     }
 
 
-def _of_file(desk: Desk, file: Path, database: str) -> list[dict[str, Any]]:
+def _of_file(desk: Desk, file: Path, database: str) -> tuple[list[dict[str, Any]], list[Alert]]:
     from postroom.channels.email_router.placing import places
     from postroom.cli.router_database import file_path
     from postroom.cli.router_places import obstacles, open_organizations, read_file
@@ -194,14 +196,16 @@ def _of_file(desk: Desk, file: Path, database: str) -> list[dict[str, Any]]:
     path = file_path(url)
     rows: dict[str, InstanceRow] = {}
     notes: dict[str, str] = {}
+    problems: list[Alert] = []
     if path is None or path.exists():
         with opened(desk, database) as db:
             rows, notes = {row.identity: row for row in db.rows()}, stopped_notes(db)
+            problems = db.alerts("")
     items = []
     for place in places(read, list(organizations)):
         row = rows.pop(place.key, None)
         items.append(_placed(place, row, notes, obstacles(place, organizations)))
-    return items + [_item(row, *state_of(row, notes)) for row in rows.values()]
+    return items + [_item(row, *state_of(row, notes)) for row in rows.values()], problems
 
 
 def _placed(place: Place, row: InstanceRow | None, notes: dict[str, str], obstacle: str) -> dict[str, Any]:
