@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import shlex
+import sys
 import threading
 import traceback
 from collections.abc import Iterable, Mapping
@@ -121,6 +122,22 @@ def _unfit(kind: type, name: str, number: int) -> str:
     return ""
 
 
+class _Import(threading.Thread):
+    """Foreign code at work that may never end. What it gives, or raises, is kept."""
+
+    def __init__(self, target: EntryPoint | str) -> None:
+        super().__init__(name="postroom-import", daemon=True)
+        self._meant = target
+        self.found: Any = None
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        try:
+            self.found = _loaded_from(self._meant)
+        except BaseException as error:  # sys.exit() too: it is raised where somebody waits for it
+            self.error = error
+
+
 @dataclass(slots=True)
 class Registry:
     """Names and classes. `find` is the way in; nothing is imported before a name is used.
@@ -132,6 +149,7 @@ class Registry:
     prefer: Mapping[str, str] = field(default_factory=dict)
     _known: dict[str, type[Provider] | BrokenProvider] = field(default_factory=dict)
     _lazy: dict[str, list[_Offer]] = field(default_factory=dict)
+    _endless: dict[str, _Import] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     @classmethod
@@ -188,38 +206,42 @@ class Registry:
             rows.append(ListedProvider(name, source, kind, aliases, tuple(one.source for one in others if chosen is not None)))
         return rows
 
-    def look(self, name: str) -> type[Provider] | BrokenProvider | None:
-        """What stands behind a name, loaded; None when nothing does."""
+    def look(self, name: str, *, within: float | None = None) -> type[Provider] | BrokenProvider | None:
+        """What stands behind a name, loaded; None when nothing does. `within`: seconds that an import may take, in a thread of its own; one that takes longer
+        makes the name broken until it ends."""
         with self._lock:
             name = self.aliases.get(name, name)
             if name not in self._known and name in self._lazy:
-                self._known[name] = self._loaded(name)
+                loaded = self._loaded(name, within)
+                if name in self._endless:
+                    return loaded
+                self._known[name] = loaded
             return self._known.get(name)
 
-    def find(self, name: str) -> type[Provider]:
+    def find(self, name: str, *, within: float | None = None) -> type[Provider]:
         """The provider of a name, an alias or a class path `package.module:Class`; `process:COMMAND`, a program in any language; `isolated:NAME`,
-        a provider in a Python process of its own. Raises ConfigError, naming the nearest name."""
-        found = self.look(name)
+        a provider in a Python process of its own. `within` as in `look`. Raises ConfigError, naming the nearest name."""
+        found = self.look(name, within=within)
         if found is None and name.startswith(("process:", "isolated:")):
-            found = self._known[name] = self._in_a_process(name)
+            found = self._known[name] = self._in_a_process(name, within)
         if isinstance(found, BrokenProvider):
             raise found.refuse()
         if found is not None:
             return found
         if ":" in name:
-            loaded = self._load(name, "class path", name)
+            loaded = self._load(name, "class path", name, within)
             if isinstance(loaded, BrokenProvider):
                 raise loaded.refuse()
             return loaded
         near = get_close_matches(name, [*self.names(), *self.aliases], n=1)
         raise ConfigError(f"no provider is called {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
-    def _in_a_process(self, name: str) -> type[Provider]:
+    def _in_a_process(self, name: str, within: float | None) -> type[Provider]:
         from postroom.providers.process import foreign, isolated
 
         how, _, what = name.partition(":")
         if how == "isolated":
-            return isolated(self.find(what))
+            return isolated(self.find(what, within=within))
         try:
             command = shlex.split(what)
         except ValueError as wrong:
@@ -237,20 +259,41 @@ class Registry:
             return None, offers
         return chosen[0], [one for one in offers if one is not chosen[0]]
 
-    def _loaded(self, name: str) -> type[Provider] | BrokenProvider:
+    def _loaded(self, name: str, within: float | None) -> type[Provider] | BrokenProvider:
         chosen, others = self._chosen(name)
         if chosen is None:
             sources = ", ".join(one.source for one in others)
             return BrokenProvider(name, sources, "several packages use this name: say which one is meant, or uninstall one")
-        return self._load(name, chosen.source, chosen.target)
+        return self._load(name, chosen.source, chosen.target, within)
 
-    def _load(self, name: str, source: str, target: EntryPoint | str) -> type[Provider] | BrokenProvider:
+    def _load(self, name: str, source: str, target: EntryPoint | str, within: float | None) -> type[Provider] | BrokenProvider:
         try:
-            return verify(target.load() if isinstance(target, EntryPoint) else _imported(target), str(name))
+            return verify(self._imported(name, target, within), str(name))
         except ConfigError as error:
             return BrokenProvider(name, source, str(error))
         except (Exception, SystemExit) as error:  # an import runs foreign code: whatever it does belongs to that package alone
             return BrokenProvider(name, source, f"{type(error).__name__}: {error}", traceback.format_exc())
+
+    def _imported(self, name: str, target: EntryPoint | str, within: float | None) -> Any:
+        """Raises whatever the import raises; ConfigError for one that does not end in time. Nobody waits for that one again."""
+        module = target.module if isinstance(target, EntryPoint) else target.partition(":")[0]
+        if within is None or (module in sys.modules and name not in self._endless):
+            return _loaded_from(target)
+        working = self._endless.get(name)
+        if working is None:
+            working = self._endless[name] = _Import(target)
+            working.start()
+            working.join(within)  # true seconds: no clock of ours stands behind foreign code
+        if working.is_alive():
+            raise ConfigError(f"its import did not end within {within:g} seconds")
+        del self._endless[name]
+        if working.error is not None:
+            raise working.error
+        return working.found
+
+
+def _loaded_from(target: EntryPoint | str) -> Any:
+    return target.load() if isinstance(target, EntryPoint) else _imported(target)
 
 
 def _imported(path: str) -> Any:

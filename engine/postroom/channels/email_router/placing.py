@@ -14,7 +14,7 @@ from typing import Any
 from postroom.errors import ConfigError
 from postroom.model import Lookup
 from postroom.providers.configuration.declaration import declaration
-from postroom.providers.configuration.router_file import ProviderEntry, Resolve, RouterFile, from_registry
+from postroom.providers.configuration.router_file import IMPORT_SECONDS, ProviderEntry, Resolve, RouterFile, from_registry
 from postroom.providers.contract import Direction, Provider, ProviderSpec
 from postroom.providers.registry import Registry
 from postroom.rules.operation import Operation
@@ -119,9 +119,10 @@ def _account(entry: ProviderEntry) -> str:
 class Providers:
     """The classes behind a file's names. What an import raises stays with that provider, `sys.exit()` included."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
-        self._resolve: Resolve = from_registry(registry)
+    def __init__(self, registry: Registry, within: float = IMPORT_SECONDS) -> None:
+        """`within`: true seconds that an import may take; the entry of one that takes longer is broken."""
+        self._registry, self._within = registry, within
+        self._resolve: Resolve = from_registry(registry, within)
 
     def resolve(self, class_name: str, assembly: str) -> ProviderSpec[Any, Any]:
         """For `configuration.read`. Raises ConfigError."""
@@ -133,8 +134,8 @@ class Providers:
     def find(self, entry: ProviderEntry) -> type[Provider]:
         """The class of an entry that was read. Raises ConfigError."""
         settings = entry.settings
-        known = self._registry.look(settings.class_name)
+        known = self._registry.look(settings.class_name, within=self._within)
         name = settings.class_name
         if known is None and settings.assembly and ":" not in name:
             name = f"{settings.assembly}:{name}"
-        return self._registry.find(name)
+        return self._registry.find(name, within=self._within)

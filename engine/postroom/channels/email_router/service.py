@@ -25,7 +25,7 @@ from postroom.clock import Clock
 from postroom.errors import ConfigError, StoreError
 from postroom.organization import Organization
 from postroom.providers.configuration.problems import Problem
-from postroom.providers.configuration.router_file import ProviderEntry, RouterFile
+from postroom.providers.configuration.router_file import IMPORT_SECONDS, ProviderEntry, RouterFile
 from postroom.providers.configuration.settings import Isolation
 from postroom.providers.contract import Connector, Direction, Provider, RunOutcome
 from postroom.providers.process import ProcessProvider, isolated
@@ -82,6 +82,7 @@ class EmailRouter:
     random         chance for the jitter of waiting times
     grace          seconds that a run has to end after its deadline, or when the router is closed
     patience       seconds that the longest wait after failures takes
+    import_seconds true seconds that importing a provider may take; its entry is broken when it takes longer, and the others run
 
     All methods but `stop` belong to one thread.
     """
@@ -103,6 +104,7 @@ class EmailRouter:
         random: chance.Random | None = None,
         grace: float = 30.0,
         patience: float = 3600.0,
+        import_seconds: float = IMPORT_SECONDS,
     ) -> None:
         self.organizations = dict(organizations)
         self.connector, self.clock = connector, clock
@@ -112,7 +114,7 @@ class EmailRouter:
         self.patience = patience
         self.random = random or chance.Random()
         self._isolate = isolate
-        self._providers = Providers(registry or Registry.default())
+        self._providers = Providers(registry or Registry.default(), import_seconds)
         self._source = None if isinstance(file, RouterFile) else FileSource(file, self._providers)
         self.file, problems = (file, []) if isinstance(file, RouterFile) else self._first_file()
         self._own_memory = isinstance(database, str)

@@ -31,7 +31,18 @@ from postroom.providers.configuration.writing import document, element_of, redac
 from postroom.providers.contract import Direction, ProviderSpec
 from postroom.providers.registry import Registry
 
-__all__ = ["BrokenEntry", "ProviderEntry", "Resolve", "RouterFile", "from_registry", "not_applied", "read", "validate", "write"]
+__all__ = [
+    "IMPORT_SECONDS",
+    "BrokenEntry",
+    "ProviderEntry",
+    "Resolve",
+    "RouterFile",
+    "from_registry",
+    "not_applied",
+    "read",
+    "validate",
+    "write",
+]
 
 Resolve = Callable[[str, str], ProviderSpec[Any, Any]]
 """(ProviderClassName, ProviderAssembly) -> what the provider declares. Raises ConfigError."""
@@ -42,6 +53,8 @@ NOT_APPLIED = {
     "EWSRetrieveMessageCount": "it does not speak to Exchange",
 }
 """Shared elements that only a provider which declares them itself can apply: why not, in words. A warning of `validate`."""
+IMPORT_SECONDS = 30.0
+"""What importing one provider may take before its entry counts as broken. Ours."""
 ROOT, SYSTEM, PROVIDER, OVERRIDES = "Configuration", "SystemConfiguration", "ProviderConfiguration", "ProviderOverrides"
 
 
@@ -99,16 +112,16 @@ class RouterFile:
         return Layers({one.name: one for one in self.overrides}, self.system.precedence)
 
 
-def from_registry(registry: Registry) -> Resolve:
-    """Names, aliases and class paths by the registry; else `ProviderAssembly` is the module of the class."""
+def from_registry(registry: Registry, within: float = IMPORT_SECONDS) -> Resolve:
+    """Names, aliases and class paths by the registry; else `ProviderAssembly` is the module of the class. `within`: seconds that an import may take."""
 
     def resolve(class_name: str, assembly: str) -> ProviderSpec[Any, Any]:
         try:
-            return registry.find(class_name).spec
+            return registry.find(class_name, within=within).spec
         except ConfigError:
-            if not assembly or ":" in class_name or registry.look(class_name) is not None:
+            if not assembly or ":" in class_name or registry.look(class_name, within=within) is not None:
                 raise
-            return registry.find(f"{assembly}:{class_name}").spec
+            return registry.find(f"{assembly}:{class_name}", within=within).spec
 
     return resolve
 
