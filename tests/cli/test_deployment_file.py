@@ -118,3 +118,21 @@ def test_a_line_is_found_again_whatever_the_table_is_called(name: str, value: in
     text = with_line(with_line(TEXT, table, "n", "0"), table, "n", str(value))
     assert tomllib.loads(text)["organizations"][name]["n"] == value
     assert "n" not in tomllib.loads(without_line(text, table, "n"))["organizations"][name]
+
+
+def test_the_routers_database_lies_beside_the_file_unless_it_says_otherwise(tmp_path: Path) -> None:
+    assert written(tmp_path).router_database == f"sqlite:///{tmp_path}/router.sqlite3"
+    assert written(tmp_path, f'router_database = "sqlite:///state/r.db"\n{TEXT}').router_database == (
+        f"sqlite:///{tmp_path}/state/r.db"
+    )
+    address = "postgresql+psycopg://host/router"
+    file = written(tmp_path, f'router_database = "{address}"  # elsewhere\n{TEXT}')
+    assert file.router_database == address
+    assert file.with_settings({"lease_seconds": 90}).router_database == address
+    assert "# elsewhere" in file.path.read_text()
+
+
+@pytest.mark.parametrize("value", ["5", '"router.sqlite3"', "[]"])
+def test_a_routers_database_that_is_no_address_is_said(tmp_path: Path, value: str) -> None:
+    with pytest.raises(DeploymentFileError, match="router_database is an address"):
+        written(tmp_path, f"router_database = {value}\n{TEXT}")
