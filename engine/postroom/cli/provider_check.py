@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def _subject(asked: Asked) -> Subject:
         raise UsageProblem("--suite and --scenario both say how the provider is tried: use one")
     if asked.suite:
         subject = _suite(asked.suite, asked.name)
-        subject.named = f"--suite {asked.suite}"
+        subject.named = f"--suite {shlex.quote(asked.suite)}"
     elif asked.scenario is not None:
         from postroom.testing.conformance.scenario import read_scenario
 
@@ -103,10 +104,10 @@ def _subject(asked: Asked) -> Subject:
             subject = read_scenario(asked.scenario, asked.name, registry_here())
         except ValueError as wrong:
             raise UsageProblem(str(wrong)) from None
-        subject.named = f"{asked.name} --scenario {asked.scenario}".strip()
+        subject.named = f"{shlex.quote(asked.name) if asked.name else ''} --scenario {shlex.quote(str(asked.scenario))}".strip()
     elif asked.name:
         subject = subject_for(registry_here().find(asked.name))
-        subject.named = asked.name
+        subject.named = shlex.quote(asked.name)
     else:
         raise UsageProblem("say which provider: NAME, --suite FILE or --scenario FILE")
     return subject

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,38 +16,31 @@ from postroom.testing.conformance.table import Need
 
 __all__ = ["PROBES", "Facts"]
 
-MakeBench = Callable[[], Bench]
+MakeBench = Callable[[], AbstractContextManager[Bench]]
 Probe = Callable[[MakeBench], bool]
 
 
 def _checks(make: MakeBench) -> bool:
     """A self-test that looks at anything notices a network that is gone, or opens a connection."""
-    bench = make()
-    try:
+    with make() as bench:
         instance = bench.instance()
         bench.world.network.fail(Trouble.REFUSED)
         ran = instance.try_check()
         return isinstance(ran.error, ProviderError) or bool(bench.world.network.dials)
-    finally:
-        bench.close()
 
 
 def _stateful(make: MakeBench) -> bool:
     """Something is remembered between runs."""
-    bench = make()
-    try:
+    with make() as bench:
         bench.seed(2)
         instance = bench.instance()
         instance.try_run()
         return bool(instance.store.cell.commits or instance.store.seen.entries)
-    finally:
-        bench.close()
 
 
 def _deletes(make: MakeBench) -> bool:
     """What was stored is gone at the source."""
-    bench = make()
-    try:
+    with make() as bench:
         if not bench.inbound:
             return False
         elements = bench.subject.deleting(bench.world) or {}
@@ -55,14 +49,11 @@ def _deletes(make: MakeBench) -> bool:
         instance.try_run()
         left = bench.subject.remaining(bench.world)
         return left is not None and len(left) < 2 and len(bench.done()) > 0
-    finally:
-        bench.close()
 
 
 def _unwraps(make: MakeBench) -> bool:
     """A message that holds another one as an attachment arrives as that other one."""
-    bench = make()
-    try:
+    with make() as bench:
         if not bench.inbound:
             return False
         inner, outer = bench.messages(2)
@@ -72,19 +63,14 @@ def _unwraps(make: MakeBench) -> bool:
         instance = bench.instance(bench.subject.unwrapping(bench.world) or {})
         instance.try_run()
         return any(offer.message.message_id == inner.message_id for offer in bench.gateway.offers)
-    finally:
-        bench.close()
 
 
 def _own_transport(make: MakeBench) -> bool:
     """Sockets that did not come from `ctx.net`."""
-    bench = make()
-    try:
+    with make() as bench:
         bench.seed(1)
         bench.instance().try_run()
         return bench.guard is not None and bench.guard.own_transport
-    finally:
-        bench.close()
 
 
 def _as_attachment(octets: bytes) -> Any:
@@ -126,9 +112,8 @@ class Facts:
         return self._found[capability]
 
     def _look(self) -> None:
-        bench = self.make()
-        subject, world = bench.subject, bench.world
-        try:
+        with self.make() as bench:
+            subject, world = bench.subject, bench.world
             found: dict[Need | Capability, bool | None] = {Need.INBOUND: bench.inbound, Need.OUTBOUND: not bench.inbound}
             self._found.update(found)
             try:
@@ -146,5 +131,3 @@ class Facts:
                     self._found[need] = hook(world) is not None
                 except Exception:  # an author's hook: whoever needs it will say what is wrong with it
                     self._found[need] = True
-        finally:
-            bench.close()

@@ -25,6 +25,7 @@ WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 CHANGES = frozenset({"os.mkdir", "os.remove", "os.rename", "os.rmdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree"})
 PROCESSES = frozenset({"subprocess.Popen", "os.fork", "os.forkpty", "os.exec", "os.posix_spawn", "os.system", "pty.spawn"})
 CONNECTS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+RESOLVES = frozenset({"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr", "socket.getnameinfo"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,11 @@ class Violation:
     what: str
     where: str
     foreign: bool = True
+
+    @property
+    def told(self) -> str:
+        did = {"connect": "connected to", "resolve": "looked up", "write": "wrote", "process": "started"}
+        return f"{did[self.what]} {self.where}"
 
 
 _active: list[Guard] = []
@@ -57,7 +63,8 @@ def unseen() -> Iterator[None]:
 
 @dataclass(slots=True)
 class Guard:
-    """While active (`with guard.watching():`) it notes what goes on, and refuses connections that leave the machine.
+    """While active (`with guard.watching():`) it notes what goes on, and refuses what leaves the machine: connections, datagrams, look-ups of
+    names, and processes, which nobody could watch. The host of providers that are processes themselves may start those.
 
     granted  asked for the folder where writing is allowed, None while there is none
     """
@@ -104,12 +111,12 @@ class Guard:
             self._opened(arguments)
         elif event in CONNECTS:
             self._connects(arguments[1] if len(arguments) > 1 else None)
-        elif event == "socket.getaddrinfo":
+        elif event in RESOLVES:
             self._resolves(arguments[0])
         elif event in CHANGES:
             self._writes(arguments[0])
         elif event in PROCESSES:
-            self.violations.append(Violation("process", str(arguments[0])[:200] if arguments else event))
+            self._starts(event, arguments[0] if arguments else None)
 
     def _opened(self, arguments: tuple[Any, ...]) -> None:
         path, mode, flags = (*arguments, None, None, None)[:3]
@@ -123,7 +130,7 @@ class Guard:
         text = os.fsdecode(path)
         if text == os.devnull or "__pycache__" in text:
             return
-        if _by_the_simulator():
+        if _called_from(SIMULATOR):  # certificates go through files
             return
         place = os.path.abspath(text)  # noqa: PTH100 - a hook of the interpreter: as little as possible
         granted = self.granted()
@@ -137,7 +144,17 @@ class Guard:
         if not loopback:
             raise ConnectionRefusedError(f"the kit lets nobody connect to {host}: connections go through ctx.net")
 
+    def _starts(self, event: str, program: Any) -> None:
+        if _called_from(HOST):
+            return
+        words = os.fsdecode(program).split() if isinstance(program, str | bytes | os.PathLike) else []
+        name = os.path.basename(words[0]) if words else event  # noqa: PTH119
+        self.violations.append(Violation("process", name[:200]))
+        raise PermissionError(f"the kit lets nobody start a process ({name}): nothing could be seen of what it does")
+
     def _resolves(self, host: Any) -> None:
+        if isinstance(host, tuple) and host:  # getnameinfo has an address
+            host = host[0]
         name = os.fsdecode(host) if isinstance(host, str | bytes) else ""
         if name and not _is_loopback(name):
             self.violations.append(Violation("resolve", name))
@@ -152,11 +169,15 @@ class Guard:
         return any(one.what in ("connect", "resolve") for one in self.violations)
 
 
-def _by_the_simulator() -> bool:
-    """Whether the simulated servers do it (certificates go through files), inside a call of the provider."""
+SIMULATOR = f"{os.sep}postroom_simulator{os.sep}"
+HOST = f"{os.sep}postroom{os.sep}providers{os.sep}process.py"
+
+
+def _called_from(part: str) -> bool:
+    """Whether a function of such a file has led to this, inside a call of the provider."""
     frame = sys._getframe(2)  # noqa: SLF001 - the documented way to look at one's callers
     while True:
-        if f"{os.sep}postroom_simulator{os.sep}" in frame.f_code.co_filename:
+        if part in frame.f_code.co_filename:
             return True
         if frame.f_back is None:
             return False

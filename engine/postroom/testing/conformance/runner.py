@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -32,6 +33,10 @@ KIT_VERSION = "1.0.0"
 SECOND_RUN, FOREIGN_HOSTS, FOREIGN_WRITES, STRAY_THREADS, SETTINGS = "LIF-12", "SEC-01", "SEC-02", "CON-07", "CON-08"
 """Rules against which every scenario is watched."""
 SETTLING_RUNS = 12
+PROBE_SECONDS = 5.0
+"""Of real time for finding out one thing about a provider."""
+HUNG_CHECKS = 3
+"""So many checks without an end, and the others are not tried: a provider that blocks would cost half an hour."""
 
 
 @dataclass
@@ -45,12 +50,13 @@ class Kit:
     today: date | None = None
     progress: Callable[[CheckResult], None] = lambda _: None
     observations: list[Observation] = field(default_factory=list)
+    hung: list[str] = field(default_factory=list)
     _facts: Facts | None = None
     _clock: SystemClock = field(default_factory=SystemClock)
 
     def __post_init__(self) -> None:
         self.today = self.today or self._clock.now().date()
-        self._facts = Facts(self._bench)
+        self._facts = Facts(self._probing)
 
     @property
     def facts(self) -> Facts:
@@ -59,6 +65,20 @@ class Kit:
 
     def _bench(self) -> Bench:
         return Bench(self.subject, self.seed, framework=self.framework)
+
+    @contextlib.contextmanager
+    def _probing(self) -> Iterator[Bench]:
+        """A bench to find something out with, watched as those of the checks are: what it sees is found again by the checks, what it
+        refuses must be refused here too."""
+        before, guard = Snapshot.take(), Guard()
+        try:
+            with guard.watching(), contextlib.closing(self._bench()) as bench, limited(PROBE_SECONDS):
+                bench.guard = guard
+                guard.granted = lambda: bench.world.folder if bench.world.has_folder else None
+                yield bench
+        finally:
+            if Snapshot.take().settings_changed(before):
+                before.restore()
 
     # -- one check
 
@@ -96,6 +116,9 @@ class Kit:
         return None
 
     def _tried(self, check: Check) -> CheckResult:
+        if len(self.hung) >= HUNG_CHECKS:
+            told = f"not tried: {', '.join(self.hung)} did not end either"
+            return CheckResult(check, Result.FAIL, "", "an end", told)
         before = Snapshot.take()
         guard = Guard()
         observed: list[Observation] = []
@@ -110,6 +133,8 @@ class Kit:
                     if result.result is Result.PASS:
                         observed += _second_run(bench, check)
             except Hang as hang:
+                if not str(hang):
+                    self.hung.append(check.id)
                 told = str(hang) or f"still at work after {check.seconds:g} s of real time, and was ended"
                 result = CheckResult(check, Result.FAIL, "", "an end", told)
             finally:
@@ -137,8 +162,8 @@ class Kit:
         return CheckResult(check, Result.PASS)
 
     def _leftovers(self, check: Check, guard: Guard, before: Snapshot) -> list[Observation]:
-        found = [Observation(FOREIGN_HOSTS, check.id, f"{v.what} {v.where}") for v in guard.foreign("connect", "resolve")]
-        found += [Observation(FOREIGN_WRITES, check.id, f"wrote {v.where}") for v in guard.foreign("write")]
+        found = [Observation(FOREIGN_HOSTS, check.id, v.told) for v in dict.fromkeys(guard.foreign("connect", "resolve"))]
+        found += [Observation(FOREIGN_WRITES, check.id, v.told) for v in dict.fromkeys(guard.foreign("write", "process"))]
         after = Snapshot.take()
         if changed := after.settings_changed(before):
             found.append(Observation(SETTINGS, check.id, f"changed {', '.join(changed)}"))

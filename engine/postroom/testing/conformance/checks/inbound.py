@@ -12,7 +12,7 @@ from postroom.model.verdict import ReasonCode
 from postroom.providers.contract import Capability, Disposition
 from postroom.testing.conformance.bench import Bench
 from postroom.testing.conformance.checks.scenes import carried, deleting, judge, token_of
-from postroom.testing.conformance.failures import CheckFailed, one_line
+from postroom.testing.conformance.failures import CheckFailed, NotApplicable, one_line
 from postroom.testing.conformance.table import Level, Need, Profile, check
 
 __all__: list[str] = []
@@ -474,3 +474,34 @@ def backlog_progress(bench: Bench) -> None:
         )
         done = now
     bench.expect_each_once(seeded)
+
+
+@check(
+    "INB-16",
+    "source_untouched_unless_asked",
+    Level.MUST,
+    Profile.INBOUND,
+    needs=[Need.INBOUND, Capability.DELETE, Need.REMAINING],
+    rule="nothing is removed at the source unless the configuration asks for it",
+    mutant="deletes without being asked",
+)
+def source_untouched_unless_asked(bench: Bench) -> None:
+    """Whoever leaves `DeleteEmails` out keeps the mail where it is: other programs read it there. Tried with what `config` gives and `deleting`
+    would change."""
+    asked = deleting(bench)
+    ordinary = bench.subject.config(bench.world)
+    if all(ordinary.get(name) == text for name, text in asked.items()):
+        raise NotApplicable("its ordinary configuration asks for it: config gives what deleting gives")
+    seeded = bench.seed(4)
+    judge(bench, seeded[1], ReasonCode.NO_RECIPIENT_MATCH)
+    instance = bench.instance()
+    instance.run_all()
+    instance.run_all()
+    bench.expect_each_once([seeded[0], *seeded[2:]])
+    kept = bench.remaining()
+    gone = [message.number for message in seeded if message.token not in kept]
+    bench.expect(
+        not gone,
+        expected=f"all {len(seeded)} messages still at the source",
+        observed=f"messages {gone} are gone, and nobody asked for it",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import inspect
 import sys
@@ -237,7 +238,7 @@ def capability_truth(bench: Bench) -> None:
     """Capabilities select checks: one that is not declared hides its checks, one that is declared and absent promises too much."""
     from postroom.testing.conformance.facts import PROBES, Facts
 
-    facts = Facts(bench.fresh)
+    facts = Facts(lambda: contextlib.closing(bench.fresh()))
     declared = bench.spec.capabilities
     wrong = []
     for capability in PROBES:

@@ -41,7 +41,7 @@ def only_configured_hosts(bench: Bench) -> None:
     texts = _texts(instance.texts.values())
     foreign = sorted({dial.host for dial in bench.world.network.dials if not any(dial.host in text for text in texts)})
     bench.expect(not foreign, expected="connections to configured hosts only", observed=f"also to {', '.join(foreign)}")
-    direct = [one.where for one in (bench.guard.foreign("connect", "resolve") if bench.guard else [])]
+    direct = sorted({one.where for one in (bench.guard.foreign("connect", "resolve") if bench.guard else [])})
     bench.expect(not direct, expected="no connection past ctx.net", observed=f"to {', '.join(direct)}")
 
 
@@ -57,7 +57,7 @@ def _texts(values: object) -> list[str]:
     "no_foreign_writes",
     Level.MUST,
     Profile.SECURE,
-    rule="files are written in the granted folder only",
+    rule="files are written in the granted folder only, and no process is started",
     mutant="leaves a temporary file",
     standing=True,
 )
@@ -68,8 +68,12 @@ def no_foreign_writes(bench: Bench) -> None:
     instance.try_check()
     instance.try_run()
     instance.close()
-    written = [one.where for one in (bench.guard.foreign("write", "process") if bench.guard else [])]
-    bench.expect(not written, expected="no file outside the granted folder", observed=f"wrote {', '.join(written[:4])}")
+    done = [one.told for one in (bench.guard.foreign("write", "process") if bench.guard else [])]
+    bench.expect(
+        not done,
+        expected="no file outside the granted folder, and no process",
+        observed=", ".join(list(dict.fromkeys(done))[:4]),
+    )
 
 
 @check(

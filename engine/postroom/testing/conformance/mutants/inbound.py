@@ -169,3 +169,10 @@ class NeverSaysMore(Pop3Provider):
     def close_mailbox(self, ctx: Any) -> None:
         self.tally.more = False
         super().close_mailbox(ctx)
+
+
+@mutant("INB-16", "deletes what is stored without being asked", says="nobody asked for it")
+class DeletesUnasked(Pop3Provider):
+    def __init__(self, config: Any, env: Any) -> None:
+        super().__init__(config, env)
+        self.deletes = True
