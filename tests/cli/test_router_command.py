@@ -260,6 +260,34 @@ def test_a_provider_that_ends_the_process_is_that_providers_answer(stage: Stage,
     assert "1 of 2 failed: Rude" in told
 
 
+def test_memory_that_was_lost_is_not_begun_anew_until_somebody_decides(stage: Stage) -> None:
+    stage.mail("Ten pencils")
+    stage.write(stage.pop3())
+    stage.once()
+    (stage.desk.folder / "router.sqlite3").unlink()
+    stage.mail("Twelve pencils")
+    summary = stage.once(code=1)["summary"]
+    (needing,) = summary["need_attention"]
+    assert needing["state"] == "held"
+    assert "what it remembers is not in the router's database" in needing["why"]
+    assert stage.status("router.xml")["Ada in"]["state"] == "held"
+    assert "a moment expected" in stage.desk.refused("provider", "state", "resume", "Ada in", "--since", "x", code=2)
+    stage.desk.run("provider", "state", "resume", "Ada in", "--since", "2020-01-01")
+    with stage.database() as db:
+        (row,) = db.rows()
+        assert (row.held, str(row.threshold)) == ("", "2020-01-01 00:00:00+00:00")
+    assert stage.once()["summary"]["tracked"] == 1
+    assert stage.subjects() == {"Ten pencils", "Twelve pencils"}
+
+
+def test_what_is_wrong_with_the_router_itself_is_in_the_status(stage: Stage) -> None:
+    stage.write(stage.pop3(), LogFile="/nowhere/at/all.log", LogLevel=2)
+    stage.once()
+    (problem,) = stage.desk.json("router", "status")["problems"]
+    assert problem["kind"] == "log_file"
+    assert "the router itself: log file" in stage.desk.run("router", "status", "router.xml")
+
+
 # -- run, in a process of its own
 
 
