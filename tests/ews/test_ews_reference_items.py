@@ -6,7 +6,7 @@ import base64
 
 import pytest
 from folders_scene import uri
-from items_scene import ANN, MAIL, Items, creating, getting, tag
+from items_scene import ANN, MAIL, Items, creating, extended, getting, tag
 
 from postroom_simulator.ews.schema import type_named
 from postroom_simulator.ews.service import EwsService
@@ -131,6 +131,21 @@ def test_the_state_and_start_of_a_series_by_mapi(items: Items) -> None:
     got = items.listed("calendar", "bob@sim.test")[-1]
     received = items.shown(got, path.format(0x8217, "Integer"), shape="IdOnly", user="bob@sim.test")[1]
     assert received["ExtendedProperty"][0]["Value"] == "3"
+
+
+def test_items_are_found_by_their_url_names(items: Items) -> None:
+    """Section 7: 0x10f3 holds what DavMail stores there, and finds it again by equality; 0x670e is there too."""
+    name = tag("0x10f3", "String")
+    made = items.draft(extended(name, "<t:Value>0123-ab.EML</t:Value>"))
+    items.draft(extended(name, "<t:Value>other.EML</t:Value>"))
+    equal = (
+        f'<Restriction><t:IsEqualTo>{name}<t:FieldURIOrConstant><t:Constant Value="0123-ab.EML"/></t:FieldURIOrConstant></t:IsEqualTo>'
+        "</Restriction>"
+    )
+    ((_, found),) = items.one(find(more=equal, folder="drafts"))["RootFolder"]["Items"]
+    assert found["ItemId"]["@Id"] == made["@Id"]
+    (url,) = items.get(made, tag("0x670e", "String"), shape="IdOnly")["ExtendedProperty"]
+    assert url["Value"].endswith(".EML")
 
 
 # -- section 8
