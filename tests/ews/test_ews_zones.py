@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from postroom_simulator.ews.calendar import zones
+from postroom_simulator.ews.calendar import zone_values, zones
 from postroom_simulator.ews.calendar.zone_rules import Change, RuleZone, YearRule, parse_duration, rules_of, write_duration
 from postroom_simulator.ews.errors import EwsError
 
@@ -90,19 +90,19 @@ def test_definitions_are_read_back(name: str) -> None:
 @pytest.mark.parametrize("name", SOME)
 def test_meeting_time_zones_and_serialized_ones_are_read_back(name: str) -> None:
     zone = zones.zone_named(name)
-    one = zones.from_meeting_zone(zones.meeting_zone(zone, 2027) | {"@TimeZoneName": "my own"})
-    other = zones.from_serializable(zones.serializable(zone, 2027))
+    one = zone_values.from_meeting_zone(zone_values.meeting_zone(zone, 2027) | {"@TimeZoneName": "my own"})
+    other = zone_values.from_serializable(zone_values.serializable(zone, 2027))
     for moment in moments(200, 2027, 1):
         assert one.local(moment) == zone.local(moment)
         assert other.local(moment) == zone.local(moment)
 
 
 def test_biases_point_west() -> None:
-    berlin = zones.serializable(zones.zone_named("W. Europe Standard Time"), 2027)
+    berlin = zone_values.serializable(zones.zone_named("W. Europe Standard Time"), 2027)
     assert berlin["Bias"] == -60
     assert berlin["StandardTime"] == {"Bias": 0, "Time": "03:00:00", "DayOrder": 5, "Month": 10, "DayOfWeek": "Sunday"}
     assert berlin["DaylightTime"] == {"Bias": -60, "Time": "02:00:00", "DayOrder": 5, "Month": 3, "DayOfWeek": "Sunday"}
-    assert zones.meeting_zone(zones.zone_named("Pacific Standard Time"), 2027)["BaseOffset"] == "PT480M"
+    assert zone_values.meeting_zone(zones.zone_named("Pacific Standard Time"), 2027)["BaseOffset"] == "PT480M"
     periods = zones.definition(zones.zone_named("W. Europe Standard Time"), full=True)["Periods"]["Period"]
     assert [(one["@Name"], one["@Bias"]) for one in periods] == [("Standard", "-PT60M"), ("Daylight", "-PT120M")]
 
@@ -113,7 +113,7 @@ def test_dummies_of_exchangelib_mean_no_daylight_saving() -> None:
         "StandardTime": {"Bias": 0, "Time": "00:00:00", "DayOrder": 1, "Month": 1, "DayOfWeek": "Monday"},
         "DaylightTime": {"Bias": 0, "Time": "00:00:00", "DayOrder": 5, "Month": 12, "DayOfWeek": "Sunday"},
     }
-    assert zones.from_serializable(value).local(datetime(2027, 1, 1, tzinfo=UTC)).hour == 9
+    assert zone_values.from_serializable(value).local(datetime(2027, 1, 1, tzinfo=UTC)).hour == 9
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_a_change_pattern_on_any_day_is_refused() -> None:
         "RelativeYearlyRecurrence": {"DaysOfWeek": "Day", "DayOfWeekIndex": "First", "Month": "May"},
     }
     with pytest.raises(EwsError) as caught:
-        zones.from_meeting_zone({"BaseOffset": "PT0M", "Standard": change, "Daylight": change | {"Offset": "-PT60M"}})
+        zone_values.from_meeting_zone({"BaseOffset": "PT0M", "Standard": change, "Daylight": change | {"Offset": "-PT60M"}})
     assert caught.value.code == "ErrorCalendarInvalidDayForTimeChangePattern"
 
 

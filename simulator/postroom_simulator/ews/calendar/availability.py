@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from postroom_simulator.directory import Account, Group, canonical
 from postroom_simulator.ews.calendar.expansion import overlapping
 from postroom_simulator.ews.calendar.private import is_private, may_view_private
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, named, serializable
+from postroom_simulator.ews.calendar.zone_values import serializable
+from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, named
 from postroom_simulator.ews.errors import EwsError
 from postroom_simulator.ews.items.hooks import Occurrence
 from postroom_simulator.ews.permissions import sharing_rights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.ews.calendar.expansion import overlapping
 from postroom_simulator.ews.calendar.occurrences import zone_of
-from postroom_simulator.ews.calendar.zones import meeting_zone
+from postroom_simulator.ews.calendar.zone_values import meeting_zone
 from postroom_simulator.ews.versions import Version
 from postroom_simulator.store.interface import Item, Role
 

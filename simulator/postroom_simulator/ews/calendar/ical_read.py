@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from postroom_simulator.ews.calendar import recurrence
+from postroom_simulator.ews.calendar.ical_rules import Component, series_from, zone_from
 from postroom_simulator.ews.calendar.occurrences import DELETED, EXCEPTIONS, ORIGINAL_TIMES, Dates, seconds
-from postroom_simulator.ews.calendar.recurrence import Pattern, Series
-from postroom_simulator.ews.calendar.zone_rules import Change, YearRule
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, definition, from_rules, named
+from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, definition, named
 from postroom_simulator.ews.errors import EwsError
 
 __all__ = ["Event", "ICalendar", "merged", "read_calendar"]
 
 Value = dict[str, Any]
-Component = Any
-"""One of icalendar's: a mapping from property names to values of many types, lists where a property repeats."""
 TEXT_LIMIT = 8 * 1024 * 1024
 EVENT_LIMIT = 20_000
 """Octets and components of one text that are read (our choice)."""
-_DAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _SENSITIVITY = {"PRIVATE": "Private", "CONFIDENTIAL": "Confidential", "X-PERSONAL": "Personal"}
 _BUSY = {"FREE": "Free", "TENTATIVE": "Tentative", "BUSY": "Busy", "OOF": "OOF", "WORKINGELSEWHERE": "WorkingElsewhere"}
 _RESPONSES = {"ACCEPTED": "Accept", "TENTATIVE": "Tentative", "DECLINED": "Decline"}
@@ -209,7 +205,7 @@ class _Reader:
         component = self._described.get(name)
         if component is None:
             return named(name.rpartition("/")[2]) or self._otherwise
-        return _zone_from(name, component)
+        return zone_from(name, component)
 
     def _moment(self, value: Any, zone: Zone) -> tuple[datetime, bool]:
         """The instant, and whether only a day was said."""
@@ -263,7 +259,7 @@ class _Reader:
         if isinstance(rules, list):
             raise EwsError("ErrorUnsupportedRecurrence", "An event has one RRULE.")
         local = zone.local(properties["Start"])
-        series = _series_from({key.upper(): list(value) for key, value in rules.items()}, local, zone)
+        series = series_from({key.upper(): list(value) for key, value in rules.items()}, local, zone)
         properties["Recurrence"] = recurrence.write(series)
         recurrence.parse(properties["Recurrence"])
         gone = set()
@@ -294,116 +290,6 @@ def _categories(component: Component) -> list[str]:
     for block in given if isinstance(given, list) else [given] if given is not None else []:
         found += [str(one).strip() for one in getattr(block, "cats", [block])]
     return [one for one in dict.fromkeys(found) if one]
-
-
-def _zone_from(name: str, component: Component) -> Zone:
-    """By the last rule of each kind that a VTIMEZONE has."""
-    standard = daylight = None
-    for one in component.subcomponents:
-        if one.name == "STANDARD":
-            standard = one
-        elif one.name == "DAYLIGHT":
-            daylight = one
-    winter = standard["TZOFFSETTO"].td if standard is not None else timedelta(0)
-    if daylight is None or standard is None or not daylight.get("RRULE") or not standard.get("RRULE"):
-        return from_rules(
-            name, ((1, YearRule(winter if standard is not None or daylight is None else daylight["TZOFFSETTO"].td)),)
-        )
-    summer = daylight["TZOFFSETTO"].td
-    return from_rules(name, ((1, YearRule(winter, summer, _change(daylight), _change(standard))),))
-
-
-def _change(component: Component) -> Change:
-    rule, start = component["RRULE"], component["DTSTART"].dt
-    at = timedelta(hours=start.hour, minutes=start.minute, seconds=start.second)
-    month = int(rule.get("BYMONTH", [start.month])[0])
-    day = rule.get("BYDAY")
-    if not day:
-        return Change(month, None, int(rule.get("BYMONTHDAY", [start.day])[0]), at)
-    nth, weekday = _weekday(str(day[0]))
-    return Change(month, weekday, nth if nth in (1, 2, 3, 4) else -1, at)
-
-
-def _weekday(text: str) -> tuple[int, int]:
-    """ "2MO" -> (2, 0); "MO" -> (0, 0)."""
-    return int(text[:-2] or 0), _DAYS.index(text[-2:].upper())
-
-
-def _series_from(rule: Mapping[str, list[Any]], local: datetime, zone: Zone) -> Series:
-    unknown = set(rule) - {"FREQ", "INTERVAL", "COUNT", "UNTIL", "BYDAY", "BYMONTHDAY", "BYMONTH", "BYSETPOS", "WKST"}
-    if unknown or not rule.get("FREQ"):
-        raise EwsError(
-            "ErrorUnsupportedRecurrence", f"Appointments have no {', '.join(sorted(unknown)) or 'rule without FREQ'}."
-        )
-    pattern = _pattern(rule, str(rule["FREQ"][0]).upper(), local.date())
-    if rule.get("COUNT"):
-        return Series(pattern, local.date(), count=min(int(rule["COUNT"][0]), recurrence.MAX_COUNT))
-    if rule.get("UNTIL"):
-        until = rule["UNTIL"][0]
-        if isinstance(until, datetime):
-            until = (zone.local(until) if until.tzinfo is not None else until).date()
-        return Series(pattern, local.date(), end=min(until, recurrence.END_OF_TIME))
-    return Series(pattern, local.date())
-
-
-def _pattern(rule: Mapping[str, list[Any]], frequency: str, start: date) -> Pattern:
-    interval = int((rule.get("INTERVAL") or [1])[0])
-    days = [_weekday(str(one)) for one in rule.get("BYDAY") or ()]
-    months = [int(one) for one in rule.get("BYMONTH") or ()]
-    if interval < 1 or len(months) > 1 or (months and frequency != "YEARLY"):
-        raise _unsupported()
-    if frequency == "DAILY":
-        if not days:
-            return Pattern("daily", interval)
-        if interval > 1:
-            raise _unsupported()
-        frequency = "WEEKLY"
-    if frequency == "WEEKLY":
-        first = _DAYS.index(str((rule.get("WKST") or ["MO"])[0]).upper())
-        return Pattern("weekly", interval, tuple(sorted({day for _, day in days})) or (start.weekday(),), first_day=first)
-    if frequency not in ("MONTHLY", "YEARLY"):
-        raise _unsupported()
-    pattern = _in_month(rule, days, start)
-    month = months[0] if months else start.month
-    if frequency == "MONTHLY":
-        return Pattern(pattern.kind, interval, pattern.days, pattern.nth, pattern.day)
-    if interval > 1:  # every so-many years is every so-many months
-        if month != start.month:
-            raise _unsupported()
-        return Pattern(pattern.kind, interval * 12, pattern.days, pattern.nth, pattern.day)
-    kind = "relative-yearly" if pattern.nth else "yearly"
-    return Pattern(kind, 1, pattern.days, pattern.nth, pattern.day, month)
-
-
-def _in_month(rule: Mapping[str, list[Any]], days: list[tuple[int, int]], start: date) -> Pattern:
-    """Which day of its month."""
-    position = int((rule.get("BYSETPOS") or [0])[0])
-    if days:
-        chosen = tuple(sorted({day for _, day in days}))
-        nth = position or days[0][0]
-        if (
-            nth not in (1, 2, 3, 4, 5, -1)
-            or (len(days) > 1 and not position)
-            or chosen not in _CHOICES
-            or rule.get("BYMONTHDAY")
-        ):
-            raise _unsupported()
-        return Pattern("relative-monthly", 1, chosen, -1 if nth == 5 else nth)
-    numbers = sorted(int(one) for one in rule.get("BYMONTHDAY") or [start.day])
-    if numbers == [-1]:
-        return Pattern("monthly", day=31)
-    if len(numbers) == 1 and 1 <= numbers[0] <= 31:
-        return Pattern("monthly", day=numbers[0])
-    if position == -1 and numbers == list(range(28, numbers[-1] + 1)):
-        return Pattern("monthly", day=numbers[-1])
-    raise _unsupported()
-
-
-_CHOICES = frozenset([*((day,) for day in range(7)), tuple(range(7)), tuple(range(5)), (5, 6)])
-
-
-def _unsupported() -> EwsError:
-    return EwsError("ErrorUnsupportedRecurrence", "Appointments do not recur by such a rule.")
 
 
 # -- people, reminders

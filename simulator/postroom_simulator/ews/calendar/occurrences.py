@@ -13,7 +13,8 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from postroom_simulator.ews.calendar import recurrence
-from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, from_definition, from_meeting_zone
+from postroom_simulator.ews.calendar.zone_values import from_meeting_zone
+from postroom_simulator.ews.calendar.zones import UTC_ZONE, Zone, from_definition
 from postroom_simulator.ews.errors import EwsError
 
 __all__ = ["CHANGED_AT", "DELETED", "EXCEPTIONS", "ORIGINAL_TIMES", "PATTERN_CHANGE", "Date", "Dates", "seconds", "zone_of"]

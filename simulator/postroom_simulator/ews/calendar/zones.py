@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from postroom_simulator.ews.calendar.names import INDEX, INDEX_NAMES, MONTHS
 from postroom_simulator.ews.calendar.zone_rules import (
     DAYS,
     LAST_YEAR,
@@ -29,8 +28,8 @@ from postroom_simulator.ews.errors import EwsError
 if TYPE_CHECKING:
     from postroom_simulator.ews.call import Call
 
-__all__ = ["UTC_ZONE", "Zone", "all_zones", "context_zone", "definition", "from_definition", "from_meeting_zone", "from_rules", "from_serializable", "meeting_zone",
-           "named", "serializable", "zone_named", "zone_or_utc"]  # fmt: skip
+__all__ = ["UTC_ZONE", "Zone", "all_zones", "bounded", "context_zone", "definition", "from_definition", "from_rules",
+           "named", "within", "zone_named", "zone_or_utc"]  # fmt: skip
 
 Value = dict[str, Any]
 
@@ -235,10 +234,11 @@ def _rules_from(value: Mapping[str, Any]) -> tuple[tuple[int, YearRule], ...]:
 
 
 def _bias(period: Mapping[str, Any]) -> timedelta:
-    return _bounded(parse_duration(period["@Bias"]))
+    return bounded(parse_duration(period["@Bias"]))
 
 
-def _bounded(offset: timedelta) -> timedelta:
+def bounded(offset: timedelta) -> timedelta:
+    """Raises ValueError for a day and more."""
     if abs(offset) >= timedelta(days=1):
         raise ValueError("an offset of a day or more")
     return offset
@@ -261,136 +261,16 @@ def _change_from(value: Mapping[str, Any]) -> Change:
     if not (1 <= month <= 12 and timedelta(0) <= at <= timedelta(days=1)):
         raise ValueError("no moment of a year")
     if "Day" in value:
-        return Change(month, None, _within(value["Day"], 1, 31), at)
+        return Change(month, None, within(value["Day"], 1, 31), at)
     nth = value["Occurrence"]
-    return Change(month, DAYS.index(value["DayOfWeek"]), -1 if nth in (-1, 5) else _within(nth, 1, 4), at)
+    return Change(month, DAYS.index(value["DayOfWeek"]), -1 if nth in (-1, 5) else within(nth, 1, 4), at)
 
 
-def _within(number: int, low: int, high: int) -> int:
+def within(number: int, low: int, high: int) -> int:
+    """Raises ValueError beyond the limits, which are inside."""
     if not low <= number <= high:
         raise ValueError(f"{number} is not from {low} to {high}")
     return number
-
-
-# -- MeetingTimeZone (2007)
-
-
-def meeting_zone(zone: Zone, year: int) -> Value:
-    """A TimeZoneType, with the rules of a year."""
-    rule = _rule(zone, year)
-    value: Value = {"@TimeZoneName": zone.id, "BaseOffset": write_duration(-rule.standard)}
-    if rule.changes is None:
-        return value
-    daylight, start, end = rule.changes
-    value["Standard"] = {"@TimeZoneName": "Standard", "Offset": "PT0M", **_yearly(end, year)}
-    value["Daylight"] = {
-        "@TimeZoneName": "Daylight",
-        "Offset": write_duration(rule.standard - daylight),
-        **_yearly(start, year),
-    }
-    return value
-
-
-def _rule(zone: Zone, year: int) -> YearRule:
-    rules = rules_of(zone.tz)
-    return RuleZone("", rules).rule(year)
-
-
-def _yearly(change: Change, year: int) -> Value:
-    total = minutes(change.at) % 1440
-    time = f"{total // 60:02d}:{total % 60:02d}:00"
-    if change.weekday is None:
-        return {"AbsoluteDate": change.in_year(year).date(), "Time": time}
-    pattern = {
-        "DaysOfWeek": DAYS[change.weekday],
-        "DayOfWeekIndex": INDEX_NAMES[change.nth],
-        "Month": MONTHS[change.month - 1],
-    }
-    return {"RelativeYearlyRecurrence": pattern, "Time": time}
-
-
-def from_meeting_zone(value: Mapping[str, Any]) -> Zone:
-    """By name where that is known and nothing else is said, else by its rules. Raises EwsError."""
-    name = str(value.get("@TimeZoneName") or "")
-    found = named(name)
-    if found is not None:
-        return found
-    if "BaseOffset" not in value:
-        raise EwsError("ErrorCalendarInvalidTimeZone", f"The time zone {name[:60]!r} is not known.")
-    try:
-        base = -_bounded(parse_duration(value["BaseOffset"]))
-        standard, daylight = value.get("Standard"), value.get("Daylight")
-        if standard is None or daylight is None:
-            return from_rules(name, ((1, YearRule(base)),))
-        winter = base - parse_duration(standard["Offset"])
-        summer = base - parse_duration(daylight["Offset"])
-        rule = YearRule(_bounded(winter), _bounded(summer), _change_of(daylight), _change_of(standard))
-    except (KeyError, ValueError, IndexError):
-        raise EwsError("ErrorCalendarInvalidTimeZone") from None
-    return from_rules(name, ((1, rule),))
-
-
-def _change_of(value: Mapping[str, Any]) -> Change:
-    at = _clock(value["Time"])
-    if "AbsoluteDate" in value:
-        day = value["AbsoluteDate"]
-        return Change(day.month, None, day.day, at)
-    pattern = value["RelativeYearlyRecurrence"]
-    if pattern["DaysOfWeek"] not in DAYS:
-        raise EwsError("ErrorCalendarInvalidDayForTimeChangePattern")
-    month = MONTHS.index(pattern["Month"]) + 1
-    return Change(month, DAYS.index(pattern["DaysOfWeek"]), INDEX[pattern["DayOfWeekIndex"]], at)
-
-
-def _clock(text: str) -> timedelta:
-    hour, minute, second = [*str(text).strip().partition("Z")[0].partition(".")[0].split(":"), "0", "0"][:3]
-    return timedelta(hours=_within(int(hour), 0, 23), minutes=_within(int(minute), 0, 59), seconds=_within(int(second), 0, 59))
-
-
-# -- SerializableTimeZone (availability)
-
-
-def serializable(zone: Zone, year: int) -> Value:
-    """A SerializableTimeZone, with the rules of a year. A zone without daylight saving has two changes that change nothing."""
-    rule = _rule(zone, year)
-    value: Value = {"Bias": minutes(-rule.standard)}
-    if rule.changes is None:
-        nothing = {"Bias": 0, "Time": "00:00:00", "DayOrder": 0, "Month": 0, "DayOfWeek": "Sunday"}
-        return value | {"StandardTime": nothing, "DaylightTime": nothing}
-    daylight, start, end = rule.changes
-    value["StandardTime"] = {"Bias": 0, **_time_of(end)}
-    value["DaylightTime"] = {"Bias": minutes(rule.standard - daylight), **_time_of(start)}
-    return value
-
-
-def _time_of(change: Change) -> Value:
-    total = minutes(change.at) % 1440
-    day = "Sunday" if change.weekday is None else DAYS[change.weekday]
-    order = 5 if change.nth == -1 else change.nth
-    return {"Time": f"{total // 60:02d}:{total % 60:02d}:00", "DayOrder": order, "Month": change.month, "DayOfWeek": day}
-
-
-def from_serializable(value: Mapping[str, Any]) -> Zone:
-    """Raises EwsError ErrorTimeZone."""
-    try:
-        base = -timedelta(minutes=_within(value["Bias"], -1439, 1439))
-        standard, daylight = value["StandardTime"], value["DaylightTime"]
-        winter = base - timedelta(minutes=_within(standard["Bias"], -1439, 1439))
-        summer = base - timedelta(minutes=_within(daylight["Bias"], -1439, 1439))
-        if winter == summer or not standard["Month"] or not daylight["Month"]:
-            rule = YearRule(winter if standard["Month"] else base)
-        else:
-            rule = YearRule(winter, summer, _serialized(daylight), _serialized(standard))
-    except (KeyError, ValueError, IndexError):
-        raise EwsError("ErrorTimeZone") from None
-    return from_rules("", ((1, rule),))
-
-
-def _serialized(value: Mapping[str, Any]) -> Change:
-    month, order = _within(value["Month"], 1, 12), value["DayOrder"]
-    if value.get("Year") not in (None, "", "0"):  # a day of one year: of every year
-        return Change(month, None, _within(order, 1, 31), _clock(value["Time"]))
-    return Change(month, DAYS.index(value["DayOfWeek"]), -1 if order == 5 else _within(order, 1, 4), _clock(value["Time"]))
 
 
 # -- by rules

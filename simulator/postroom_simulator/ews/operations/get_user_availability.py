@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from postroom_simulator.ews.calendar.availability import MOST_MAILBOXES, Window, free_busy, suggestions, window_of
-from postroom_simulator.ews.calendar.zones import Zone, context_zone, from_serializable
+from postroom_simulator.ews.calendar.zone_values import from_serializable
+from postroom_simulator.ews.calendar.zones import Zone, context_zone
 from postroom_simulator.ews.call import Call, Value, failure, success
 from postroom_simulator.ews.errors import EwsError
 
