@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from postroom.cli.serve_world import MadeUp, Ways, furnish, set_troubles, set_ways, shown_message
+from postroom.cli.serve_world import MadeUp, Ways, furnish, set_pages, set_troubles, set_ways, shown_message
 
 if TYPE_CHECKING:
     from postroom_simulator import World
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 __all__ = ["register", "set_troubles"]
 
 LISTED = ("smtp", "smtps", "pop3", "pop3s", "ews", "ewss")
-URLS = {"ews": "http", "ewss": "https"}
+PAGES = ("http", "https")
+"""Services that listen only where somebody asks for them."""
+URLS = {"ews": "http", "ewss": "https", "http": "http", "https": "https"}
 """Services that clients reach by a URL, and its scheme."""
 JOURNAL_ENTRIES = 100_000
 """What the journal of a server that runs for weeks keeps: the newest entries. Ours."""
@@ -91,6 +93,23 @@ def serve(
         int, typer.Option(min=0, max=65535, metavar="PORT", help="Exchange Web Services over HTTP; 0 likewise.")
     ] = 0,
     ews_tls_port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="The same over HTTPS; 0 likewise.")] = 0,
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Pages over HTTP; 0 likewise. Usual with --publish, else nothing listens."
+        ),
+    ] = None,
+    https_port: Annotated[
+        int | None, typer.Option(min=0, max=65535, metavar="PORT", help="The same over HTTPS; 0 likewise.")
+    ] = None,
+    publish: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--publish",
+            metavar="PATH=FILE",
+            help="A page over HTTP and HTTPS, as /feed=news.xml; the file is looked at in each request. Repeatable.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Where to listen. Anything but loopback lets others on your network in.")
     ] = "127.0.0.1",
@@ -225,6 +244,7 @@ def serve(
             made_up = MadeUp(people, contacts, appointments)
             furnish(world, account or [], import_ or [], made_up, quota, archive or [])
             set_ways(world, ways)
+            set_pages(world, publish or [])
             set_troubles(world, tls_trouble or [])
             for fault in load_faults(faults) if faults is not None else ():
                 world.faults.add(fault)
@@ -238,6 +258,9 @@ def serve(
             written = open_files.enter_context(log.open("a", encoding="utf-8", buffering=1)) if log is not None else None
             tokens = {address: world.tokens.issue(address, lifetime=TOKEN_LIFETIME).access for address in token or []}
             wanted = dict(zip(LISTED, (smtp_port, smtps_port, pop3_port, pop3s_port, ews_port, ews_tls_port), strict=True))
+            for name, port in zip(PAGES, (http_port, https_port), strict=True):
+                if port is not None or publish:
+                    wanted[name] = port or 0
             if host not in LOOPBACK:
                 typer.echo(
                     f"postroom: warning: {host} is not loopback; anyone who reaches this machine can use these servers",
@@ -269,9 +292,9 @@ def _run(
         signal.signal(number, lambda *_: news.put(None))
     if as_json:
         ready: dict[str, Any] = {
-            name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in LISTED
+            name: {"host": servers.addresses[name][0], "port": servers.addresses[name][1]} for name in _listening(servers)
         }
-        for name in URLS:
+        for name in [one for one in URLS if one in ready]:
             ready[name]["url"] = _url(name, servers)
         ready["accounts"] = [account.address for account in world.directory.accounts()]
         ready["seed"] = seed
@@ -294,7 +317,11 @@ def _url(service: str, servers: Servers) -> str:
     """Of the endpoint. The certificate is for localhost too, so that is what loopback is called."""
     host, port = servers.addresses[service]
     name = "localhost" if host in LOOPBACK else f"[{host}]" if ":" in host else host
-    return f"{URLS[service]}://{name}:{port}/EWS/Exchange.asmx"
+    return f"{URLS[service]}://{name}:{port}{'' if service in PAGES else '/EWS/Exchange.asmx'}"
+
+
+def _listening(servers: Servers) -> list[str]:
+    return [name for name in (*LISTED, *PAGES) if name in servers.addresses]
 
 
 def _shown(world: World, entry: Entry, show: Show, *, as_json: bool) -> str | None:
@@ -317,16 +344,18 @@ def _table(world: World, servers: Servers, tokens: dict[str, str], show: Show) -
         "pop3s": "POP3 over TLS",
         "ews": "EWS over HTTP",
         "ewss": "EWS over HTTPS",
+        "http": "pages over HTTP",
+        "https": "pages over HTTPS",
     }
     table = Table(title="Postroom listens", title_justify="left")
     for heading in ("service", "host", "port"):
         table.add_column(heading)
-    for name in LISTED:
+    for name in _listening(servers):
         host, port = servers.addresses[name]
         table.add_row(kinds[name], host, str(port))
     console = Console()
     console.print(table)
-    for name in URLS:
+    for name in [one for one in URLS if one in servers.addresses]:
         console.print(_url(name, servers), highlight=False, soft_wrap=True)
     addresses = [account.address for account in world.directory.accounts()]
     shown = ", ".join(addresses[:10]) + (f" and {len(addresses) - 10} more" if len(addresses) > 10 else "")

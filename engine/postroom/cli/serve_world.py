@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from postroom_simulator import World
     from postroom_simulator.journal import Entry
 
-__all__ = ["MadeUp", "Ways", "furnish", "set_troubles", "set_ways", "shown_message"]
+__all__ = ["MadeUp", "Ways", "furnish", "set_pages", "set_troubles", "set_ways", "shown_message"]
 
 Relay = Literal["anyone", "authenticated", "nobody"]
 
@@ -94,6 +94,15 @@ def furnish(
     if quota is not None:
         for account in world.directory.accounts():
             world.set_quota(account.address, quota)
+
+
+def set_pages(world: World, published: Iterable[str]) -> None:
+    """Raises typer.BadParameter, WorldError."""
+    for text in published:
+        path, found, file = text.partition("=")
+        if not found or not path.startswith("/") or not file:
+            raise typer.BadParameter("give PATH=FILE, for example /feed=news.xml", param_hint="--publish")
+        world.http.publish_file(path, Path(file))
 
 
 def set_ways(world: World, ways: Ways) -> None:

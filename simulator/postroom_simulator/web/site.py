@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import mimetypes
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from postroom_simulator.errors import WorldError
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Handler", "Page", "Received", "Site"]
 
+FEEDS = {".rss": "application/rss+xml", ".atom": "application/atom+xml", ".xml": "application/xml"}
+"""What names of files do not say everywhere alike."""
 Handler = Callable[[Request], Response]
 """Answers a request for a path by itself."""
 
@@ -66,6 +70,7 @@ class Site:
     _pages: dict[str, Page] = field(default_factory=dict)
     _handlers: dict[str, Handler] = field(default_factory=dict)
     _feeds: dict[str, list[Entry]] = field(default_factory=dict)
+    _files: dict[str, Path] = field(default_factory=dict)
     _protected: dict[str, str | None] = field(default_factory=dict)
 
     def url(self, path: str, *, tls: bool = False) -> str:
@@ -98,6 +103,21 @@ class Site:
         self._pages[path] = page
         return page
 
+    def publish_file(self, path: str, file: Path) -> Page:
+        """A file under this path, looked at in each request: what changes on the disk changes here. 404 while it is away. Raises WorldError where it
+        cannot be read now."""
+        self._files[_checked(path)] = file
+        try:
+            return self._read(path)
+        except OSError as error:
+            del self._files[path]
+            raise WorldError(f"{file}: {error.strerror or 'cannot be read'}") from None
+
+    def _read(self, path: str) -> Page:
+        file = self._files[path]
+        guessed = FEEDS.get(file.suffix.lower()) or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        return self.publish(path, file.read_bytes(), content_type=guessed)
+
     def publish_feed(self, path: str, items: Iterable[Any], *, write: Callable[..., bytes] = rss, **options: Any) -> Page:
         """Put items in front of a feed, the last one foremost, as feeds have their newest first. `items`: `feeds.Entry` values, or messages with
         `message_id`, `subject`, `text` and `date`. `write`: `feeds.rss` or `feeds.atom`; `options` as for `publish`."""
@@ -112,6 +132,7 @@ class Site:
     def remove(self, path: str) -> None:
         """404 from now on."""
         self._pages.pop(path, None)
+        self._files.pop(path, None)
         self._handlers.pop(path, None)
 
     def handle(self, path: str, handler: Handler) -> None:
@@ -163,12 +184,20 @@ class Site:
         handler = self._handler(path)
         if handler is not None:
             return handler(request)
-        page = self._pages.get(path)
+        page = self._page(path)
         if page is None:
             return _plain(404)
         if request.method not in ("GET", "HEAD"):
             return Response(405, [("Allow", "GET, HEAD")])
         return _shown(page, request)
+
+    def _page(self, path: str) -> Page | None:
+        if path in self._files:
+            try:
+                return self._read(path)
+            except OSError:
+                return None
+        return self._pages.get(path)
 
     def _handler(self, path: str) -> Handler | None:
         fitting = [one for one in self._handlers if path == one or path.startswith(one.rstrip("/") + "/")]
