@@ -1,4 +1,4 @@
-"""Exchange Web Services: the server's own time against exchangelib's time to read the same answer; calls in memory against sockets.
+"""Exchange Web Services: the server's own time against exchangelib's, memory against sockets, large mailboxes, the start of a world.
 
 A unit is one call. "exchangelib" is the time that it takes for its whole call on an answer that lies ready, so that no server is in it: what our server takes
 of a test is at most half of that. The plain client is requests in this process; over sockets the server is a thread beside it.
@@ -36,6 +36,15 @@ SYNC = (
     '<t:DistinguishedFolderId Id="inbox"/></m:SyncFolderId>{}<m:MaxChangesReturned>512</m:MaxChangesReturned></m:SyncFolderItems>'
 )
 
+GET = (
+    "<m:GetItem><m:ItemShape><t:BaseShape>AllProperties</t:BaseShape></m:ItemShape>"
+    '<m:ItemIds><t:ItemId Id="{}"/></m:ItemIds></m:GetItem>'
+)
+CREATE = (
+    '<m:CreateItem MessageDisposition="SaveOnly"><m:Items><t:Message><t:Subject>made</t:Subject><t:Body BodyType="Text">text</t:Body>'
+    "<t:ToRecipients><t:Mailbox><t:EmailAddress>bob@sim.test</t:EmailAddress></t:Mailbox></t:ToRecipients></t:Message></m:Items></m:CreateItem>"
+)
+
 
 def run(bench: Bench) -> None:
     try:
@@ -46,7 +55,9 @@ def run(bench: Bench) -> None:
     with stocked(bench.pick(1000, 300)) as world:
         against_exchangelib(bench, world)
         memory_against_sockets(bench, world)
+        plain_client(bench, world)
     large(bench)
+    start(bench)
 
 
 @contextmanager
@@ -171,12 +182,17 @@ def against_exchangelib(bench: Bench, world: Any) -> None:
         def create() -> None:
             Message(account=ann, folder=drafts, subject="made", body="text", to_recipients=["bob@sim.test"]).save()
 
+        def synchronise(count: int) -> None:
+            assert len(list(inbox.sync_items(only_fields=["subject"], max_changes_returned=512))) == count
+            inbox.item_sync_state = None
+
         most = bench.pick(1000, 300)
         for what, call, times in (
             ("GetItem", lambda: list(ann.fetch([first])), 20),
             ("FindItem, 100 items", lambda: page(100), 5),
             (f"FindItem, {most:,} items", lambda: page(most), 1),
             ("CreateItem", create, 20),
+            (f"SyncFolderItems, {most:,} items", lambda: synchronise(most), 1),
         ):
             bodies, theirs = recorded(call, times)
             bench.compare(what, served(world, bodies, times), theirs, against="exchangelib", wanted=2.0, repeats=5)
@@ -222,13 +238,72 @@ def memory_against_sockets(bench: Bench, world: Any) -> None:
 # -- large mailboxes
 
 
+def plain_client(bench: Bench, world: Any) -> None:
+    """What a client over a socket waits for each call; of its own it does nothing with the answer."""
+    import re
+
+    import requests
+
+    port = world.listen(ports={"ews": 0}).port("ews")
+    most = bench.pick(1000, 300)
+    found = re.search(rb'<t:ItemId Id="([^"]*)"', world.ews.respond(request(PAGE.format(1))).body)
+    assert found is not None
+    calls = (
+        ("GetItem", GET.format(found[1].decode()), 20),
+        ("FindItem, 100 items", PAGE.format(100), 5),
+        (f"FindItem, {most:,} items", PAGE.format(most), 1),
+        ("CreateItem", CREATE, 20),
+        ("SyncFolderItems, a page", SYNC.format(""), 1),
+    )
+    with requests.Session() as session:
+        session.auth = (ANN, PASSWORD)
+
+        def turn(body: bytes, times: int) -> float:
+            start = time.perf_counter()
+            for _ in range(times):
+                answer = session.post(
+                    f"http://127.0.0.1:{port}/EWS/Exchange.asmx", data=body, headers={"Content-Type": "text/xml"}
+                )
+                if answer.status_code != 200 or b"NoError" not in answer.content:
+                    raise RuntimeError(f"no good answer: {answer.status_code} {answer.content[:300]!r}")
+            return (time.perf_counter() - start) / times
+
+        for what, text, times in calls:
+            body = ENVELOPE.format(text).encode()
+            bench.measure(f"{what}, requests over a socket", lambda body=body, times=times: turn(body, times))  # type: ignore[misc]
+
+
+def start(bench: Bench) -> None:
+    """A world with all three servers on sockets, an account, and their end."""
+    from postroom_simulator import World
+
+    def turn() -> float:
+        begun = time.perf_counter()
+        with World(hostname="start.sim.test") as world:
+            world.add_account(ANN, PASSWORD, name="Ann")
+            world.listen(ports={"pop3": 0, "smtp": 0, "ews": 0})
+        return time.perf_counter() - begun
+
+    bench.measure("a world with POP3, SMTP and EWS on sockets, made and closed", turn, wanted_seconds=0.015, repeats=20)
+
+
 def large(bench: Bench) -> None:
     with stocked(bench.pick(10_000, 2_000)) as world:
         bench.measure(
             f"SyncFolderItems, a page of 512 of {bench.pick(10_000, 2_000):,}", served(world, SYNC.format(""), 3), repeats=3
         )
         whole = sync_all(world)
-        bench.measure(f"SyncFolderItems, all of {bench.pick(10_000, 2_000):,}", whole, repeats=3)
+        some = bench.pick(2_000, 400)
+        with stocked(some) as other:
+            part = sync_all(other)
+            bench.compare(
+                f"SyncFolderItems, all of {bench.pick(10_000, 2_000):,}, for each item",
+                lambda: whole() / bench.pick(10_000, 2_000),
+                lambda: part() / some,
+                against=f"all of {some:,}",
+                wanted=0.5,
+                repeats=3,
+            )
     small, big = bench.pick(1_000, 500), bench.pick(100_000, 10_000)
     with stocked(small) as little, stocked(big) as world:
         bench.compare(
