@@ -37,7 +37,7 @@ class TestShell:
     def test_it_says_what_it_is(self, program: Program) -> None:
         kind = foreign([program("sh"), str(sample("folder.sh"))])
         assert (kind.spec.name, kind.spec.direction) == ("folder", Direction.INBOUND)
-        assert kind.spec.capabilities == {Capability.CHECK}
+        assert kind.spec.capabilities == {Capability.CHECK, Capability.STATEFUL}
         assert verify(kind, "here") is kind
 
     def test_each_message_once(self, one: Running, folder: Path) -> None:

@@ -17,7 +17,7 @@ from postroom.providers.lifecycle import Tally, reraise
 if TYPE_CHECKING:
     from postroom.providers.mailbox import MailboxProvider
 
-__all__ = ["Fetched", "Listed", "MailboxRun", "MailboxState"]
+__all__ = ["Fetched", "Listed", "MailboxRun", "MailboxState", "of_one_message"]
 
 GROUP_MESSAGES = 50
 """Messages asked for at once; nothing is disposed of while answers are outstanding."""
@@ -352,7 +352,7 @@ class MailboxRun:
         try:
             verdict = self.provider.accept_message(self.ctx, offer)
         except Exception as error:
-            reraise(_isolated(self.provider.handle_accept_error(self.ctx, offer, error), offer), error)
+            reraise(of_one_message(self.provider.handle_accept_error(self.ctx, offer, error), offer), error)
         if not verdict.deliver and verdict.reason is ReasonCode.UNKNOWN:
             # Undecided counts as a failure that may be tried again (server-side-sync reference 4.1, 3.5).
             raise MessageError(verdict.detail or "undecided", source_key=offer.source_key)
@@ -362,7 +362,7 @@ class MailboxRun:
         try:
             return self.provider.deliver_message(self.ctx, offer, verdict)
         except Exception as error:
-            reraise(_isolated(self.provider.handle_deliver_error(self.ctx, offer, error), offer), error)
+            reraise(of_one_message(self.provider.handle_deliver_error(self.ctx, offer, error), offer), error)
 
     def _dispose(self) -> None:
         done, self.disposable = self.disposable, []
@@ -398,7 +398,7 @@ def _numbered(key: str, number: int) -> str:
     return key if number == 1 else f"{key} {number}"
 
 
-def _isolated(error: Exception, offer: IncomingOffer) -> Exception:
+def of_one_message(error: Exception, offer: IncomingOffer) -> Exception:
     """What may be held against one message alone: its own errors, the organization's refusals, and errors that nobody foresaw (a
     plug-in's, ours), so that no message can stop those behind it for ever. The store's and the connection's errors end the run."""
     if isinstance(error, OrganizationError) or not isinstance(error, PostroomError):

@@ -11,14 +11,23 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, make_dataclass
+from dataclasses import MISSING, dataclass, field, make_dataclass, replace
 from importlib import resources
 from pathlib import Path
 from types import GenericAlias
 from typing import Any, ClassVar
 
 from postroom.clock import Clock, SystemClock
-from postroom.errors import Cancelled, ConfigError, PostroomError, ProtocolError, ProviderError, ServerTimeout, TransientError
+from postroom.errors import (
+    Cancelled,
+    ConfigError,
+    ConnectionFailed,
+    PostroomError,
+    ProtocolError,
+    ProviderError,
+    ServerTimeout,
+    TransientError,
+)
 from postroom.model.secret import Secret
 from postroom.providers.configuration.declaration import declaration, element
 from postroom.providers.configuration.values import Millis
@@ -82,7 +91,8 @@ class ProcessProvider:
 
     def run(self, ctx: RunContext[Any]) -> RunOutcome:
         """One run. A process that ends in the middle, says nonsense or says nothing is an error of the provider's (TransientError, ProtocolError,
-        ServerTimeout): what it had committed stays."""
+        ServerTimeout): what it had committed stays. A run that was asked to end, and left something, says Cancelled in its outcome: a process need
+        not know of that."""
         request = {
             "call": "run",
             "run_id": ctx.run_id,
@@ -90,9 +100,17 @@ class ProcessProvider:
             "timeout": ctx.timeout,
             "state": self.states.out(ctx.state.value),
         }
-        said = self._conversation(ctx, request, effects=True)
+        try:
+            said = self._conversation(ctx, request, effects=True)
+        except (Cancelled, ConnectionFailed) as error:
+            return RunOutcome(more=True, error=_ended(ctx, error))
         told = said if isinstance(said, Mapping) else {}
-        return outcome_from({**told, "error": self._hidden(told.get("error")), "detail": self._hidden(told.get("detail"))})
+        outcome = outcome_from({**told, "error": self._hidden(told.get("error")), "detail": self._hidden(told.get("detail"))})
+        if isinstance(outcome.error, ConnectionFailed) and ctx.cancelled():
+            return replace(outcome, more=True, error=_ended(ctx, outcome.error))
+        if outcome.error is None and outcome.more and _is_over(ctx):
+            return replace(outcome, error=Cancelled("the run was asked to end"))
+        return outcome
 
     def close(self) -> None:
         """Ask the process to end, and see to it. Idempotent."""
@@ -135,13 +153,11 @@ class ProcessProvider:
 
     def _until_answered(self, ctx: RunContext[Any], pipes: Pipes, answers: Answers, number: int, deadline: float) -> Any:
         """Answer what the process asks for until it answers. Raises what it says went wrong."""
-        stop_at: float | None = None
+        ending = _Ending(ctx, pipes, deadline, self.grace)
         quiet_since = pipes.clock.monotonic()
         while True:
-            now = pipes.clock.monotonic()
-            if stop_at is None and (now >= deadline or ctx.cancelled()):
-                stop_at = now + self.grace
-                pipes.send({"call": "cancel"}, stop_at)
+            ending.look()
+            now, stop_at = pipes.clock.monotonic(), ending.at
             if stop_at is not None and now >= stop_at:
                 if ctx.cancelled():
                     raise Cancelled("the run was asked to end; its process did not, and was ended", code="process-silent")
@@ -153,7 +169,7 @@ class ProcessProvider:
                 continue
             quiet_since = pipes.clock.monotonic()
             if "call" in message:
-                self._answer(pipes, answers, message, stop_at or deadline + self.grace)
+                self._answer(pipes, answers, message, ending)
             elif message.get("id") == number:
                 if "error" in message:
                     raise error_from(self._hidden(message["error"]))
@@ -161,7 +177,7 @@ class ProcessProvider:
             else:
                 raise ProtocolError("the provider's process answered what nobody asked", code="process-garbage")
 
-    def _answer(self, pipes: Pipes, answers: Answers, message: dict[str, Any], until: float) -> None:
+    def _answer(self, pipes: Pipes, answers: Answers, message: dict[str, Any], ending: _Ending) -> None:
         """One call of the process; without an id it is for the log alone."""
         call, number = message["call"], message.get("id")
         if number is None:
@@ -175,11 +191,12 @@ class ProcessProvider:
             told = {"id": number, "result": answers.answer(call, message)}
         except (PostroomError, RuntimeError) as error:
             told = {"id": number, "error": error_to(error)}
-        pipes.send(told, until)
+        ending.look()  # before the answer: a process that has it begins its next message
+        pipes.send(told, ending.at or ending.deadline + self.grace)
 
     def _failed(self, ctx: RunContext[Any], pipes: Pipes, error: BaseException) -> None:
         """After an error that the process did not tell in order, it is not to be trusted with another run."""
-        broken = getattr(error, "code", "").startswith("process-")
+        broken = isinstance(error, ProviderError) and error.code.startswith("process-")
         if broken or not isinstance(error, Exception) or not pipes.alive:
             pipes.kill()
             self._pipes = None
@@ -235,6 +252,37 @@ class ProcessProvider:
     def _next(self) -> int:
         self._number += 1
         return self._number
+
+
+@dataclass(slots=True)
+class _Ending:
+    """When a process is to end. `at`: None until it was told; then the moment of the pipes' clock when it is ended."""
+
+    ctx: RunContext[Any]
+    pipes: Pipes
+    deadline: float
+    grace: float
+    at: float | None = None
+
+    def look(self) -> None:
+        """Tell it, when it is time: by the clock of the pipes, or by the run's."""
+        now = self.pipes.clock.monotonic()
+        if self.at is None and (now >= self.deadline or _is_over(self.ctx)):
+            self.at = now + self.grace
+            self.pipes.send({"call": "cancel"}, self.at)
+
+
+def _is_over(ctx: RunContext[Any]) -> bool:
+    return ctx.cancelled() or ctx.remaining() <= 0
+
+
+def _ended(ctx: RunContext[Any], error: ProviderError) -> Cancelled:
+    """A connection that is shut down because the run was asked to end is the cancelling, not the server's fault; any other is raised."""
+    if isinstance(error, Cancelled):
+        return error
+    if not ctx.cancelled():
+        raise error
+    return Cancelled("the run was asked to end")
 
 
 def started(command: Sequence[str], more: Mapping[str, str]) -> Pipes:

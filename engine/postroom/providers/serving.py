@@ -7,13 +7,13 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from postroom.errors import MessageError, ProtocolError, ProviderError, StaleRun
 from postroom.mime.compose import compose
 from postroom.mime.parse import parse_message
-from postroom.model.verdict import Verdict
+from postroom.model.verdict import ReasonCode, Verdict
 from postroom.providers.contract import (
     ClaimedEmail,
     Connection,
@@ -23,6 +23,7 @@ from postroom.providers.contract import (
     RunContext,
     Submission,
 )
+from postroom.providers.mailbox_run import of_one_message
 from postroom.providers.wire import pack, unpack, verdict_from, verdict_to
 
 __all__ = ["CALLS", "Answers", "StateCodec"]
@@ -163,24 +164,30 @@ class Answers:
         self.forget(one.offer.source_key)
 
     def take_in(self, given: Mapping[str, Any]) -> Any:
-        """One message as a mailbox provider would: asked, delivered or filtered, committed, and only then remembered."""
+        """One message as a mailbox provider would: asked, delivered or filtered, committed, and only then remembered. What may be held against this
+        message alone is counted, and parked when its attempts are used up."""
         one = self.offered(given)
         gateway, offer = self.ctx.gateway, one.offer
-        try:
-            with gateway.batch():
+        verdict = Verdict(deliver=False, reason=ReasonCode.UNKNOWN)
+        with gateway.batch():
+            try:
                 verdict = gateway.check_incoming(offer)
+                if not verdict.deliver and verdict.reason is ReasonCode.UNKNOWN:
+                    raise MessageError(verdict.detail or "undecided", source_key=offer.source_key)
                 if verdict.deliver:
                     gateway.deliver_incoming(offer, verdict)
                 else:
                     gateway.settle(offer, Disposition.FILTERED, verdict)
-            disposition = Disposition.TRACKED if verdict.deliver else Disposition.FILTERED
-        except MessageError as error:
-            if not gateway.failed(offer.source_key, str(error), offer.message.subject) and not error.permanent:
-                return {"disposition": None, "error": str(error)[:2000]}
-            with gateway.batch():
-                verdict = gateway.check_incoming(offer)
+                disposition = Disposition.TRACKED if verdict.deliver else Disposition.FILTERED
+            except Exception as error:
+                alone = of_one_message(error, offer)
+                if not isinstance(alone, MessageError):
+                    raise
+                if not gateway.failed(offer.source_key, str(alone), offer.message.subject) and not alone.permanent:
+                    return {"disposition": None, "error": str(alone)[:2000]}
+                verdict = replace(verdict, deliver=False, detail=str(alone))
                 gateway.settle(offer, Disposition.PARKED, verdict)
-            disposition = Disposition.PARKED
+                disposition = Disposition.PARKED
         self.ctx.seen.add({offer.source_key: offer.message.digest})
         self.forget(offer.source_key)
         return {"disposition": disposition.value, "verdict": verdict_to(verdict)}

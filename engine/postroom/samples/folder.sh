@@ -46,7 +46,7 @@ run() {
     name=${file##*/}
     case $name in *[!A-Za-z0-9._@+=,\ -]*) note folder.skipped "a file name holds other characters"; continue ;; esac
     ask "\"call\":\"seen.new_among\",\"keys\":[\"$name\"]"
-    case $reply in *'"result":[]'*) continue ;; *'"error":'*) break ;; esac
+    case $reply in *'"result":[]'*) continue ;; *'"error":'*) line=$reply; refuse "$(text kind)" "the engine refused"; return ;; esac
     if [ "$processed" -ge "${items:-100}" ]; then more=true; break; fi
     octets=$(base64 <"$file" | tr -d '\n')
     ask "\"call\":\"take_in\",\"source_key\":\"$name\",\"octets\":\"$octets\""
@@ -66,7 +66,7 @@ while IFS= read -r line; do
   # the engine's own ids come last of all "id":, since no value of ours holds one
   id=$(number id)
   case $call in
-    hello) answer '{"name":"folder","direction":"inbound","api":[1,0],"capabilities":["check"],"config":[{"name":"Folder","type":"text","required":true,"identity":true,"help":"the folder whose .eml files are taken in"}]}' ;;
+    hello) answer '{"name":"folder","direction":"inbound","api":[1,0],"capabilities":["check","stateful"],"config":[{"name":"Folder","type":"text","required":true,"identity":true,"help":"the folder whose .eml files are taken in"}]}' ;;
     configure) folder=$(text Folder); answer '{}' ;;
     check) look && answer '{"detail":"the folder can be read"}' ;;
     run) look && run ;;
