@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,25 @@ def test_the_section_can_be_walked_and_shows_what_is_printed(walk: RouterWalk) -
             shown += 1
     assert walk.commands >= 12
     assert shown >= 4
+    check_keys(walk)
+
+
+def check_keys(walk: RouterWalk) -> None:
+    """The keys that the page lists are those of the answers."""
+    rows = {
+        cells[0]: re.findall(r"`(\w+)`", cells[1].partition(": ")[2] or cells[1])
+        for line in section().splitlines()
+        if len(cells := line.strip("| ").split(" | ")) == 2 and re.fullmatch(r"(its )?`(?!postroom)[a-z ]+`", cells[0])
+    }
+    once = json.loads(walk.command("postroom router once router.xml --json"))
+    found = {"`router once`": list(once["runs"][0]), "its `summary`": list(once["summary"])}
+    for name, call in (
+        ("router status", "router status"),
+        ("router check", "router check router.xml"),
+        ("provider state show", "provider state show"),
+    ):
+        found[f"`{name}`"] = list(json.loads(walk.command(f"postroom {call} --json"))["items"][0])
+    assert found == rows
 
 
 def test_every_command_of_the_router_is_in_the_table() -> None:
