@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from postroom.testing.scene import Scene
     from postroom.testing.steps_router import Stage
+    from postroom.testing.steps_router_migration import Migration
 
 pytest.register_assert_rewrite(*names(), "postroom.testing.scene")
 
@@ -161,6 +162,14 @@ def postroom_router(postroom_scene: Scene, tmp_path: Path) -> Iterator[Stage]:
 
     with RouterStage(postroom_scene, tmp_path) as base:
         yield Stage(base)
+
+
+@pytest.fixture
+def postroom_migration(postroom_router: Stage) -> Migration:
+    """The files of an original's router beside it, and what becomes of them."""
+    from postroom.testing.steps_router_migration import Migration
+
+    return Migration(postroom_router)
 
 
 @pytest.fixture

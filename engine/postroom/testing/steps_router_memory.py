@@ -1,15 +1,20 @@
-"""The phrases about what a router remembers over its own life: imported thresholds, a database that vanishes, the router's own alerts."""
+"""The phrases about what a router remembers over its own life: imported thresholds, a database that vanishes, the router's own alerts; and
+about providers in other languages."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from importlib import resources
+from shutil import which
 
+import pytest
 from pytest_bdd import given, parsers, then, when
 
 from postroom.channels.email_router.database import RouterDatabase
 from postroom.channels.email_router.state_files import import_system_state
 from postroom.providers.configuration import validate
 from postroom.providers.configuration.router_file import from_registry
+from postroom.testing.router_stage import mail, provider
 from postroom.testing.steps_router import Stage
 
 BEGINNING = "0001-01-01T00:00:00Z"
@@ -49,6 +54,32 @@ def _import(stage: Stage, address: str, moment: datetime | None) -> None:
     if base.database is None:
         base.database = RouterDatabase(base.url, base.scene.world.clock)
     assert len(import_system_state(base.database, path, file.providers)) == 1
+
+
+@given(parsers.parse('the folder "{folder}" holds the mail "{subject}" to "{address}"'))
+def folder_holds(postroom_router: Stage, folder: str, subject: str, address: str) -> None:
+    place = postroom_router.base.folder / folder
+    place.mkdir(exist_ok=True)
+    (place / f"{subject}.eml").write_bytes(mail(subject, address))
+
+
+@given(parsers.parse('the file has the shell script of the samples for "{name}" and the folder "{folder}"'))
+def file_has_script(postroom_router: Stage, name: str, folder: str) -> None:
+    shell = which("sh")
+    if shell is None:
+        pytest.skip("there is no sh here")
+    script = resources.files("postroom.samples").joinpath("folder.sh")
+    _in_a_process(postroom_router, f"process:{shell} {script}", name, folder)
+
+
+@given(parsers.parse('the file has the provider "{kind}" for "{name}" and the folder "{folder}"'))
+def file_has_program(postroom_router: Stage, kind: str, name: str, folder: str) -> None:
+    _in_a_process(postroom_router, kind, name, folder)
+
+
+def _in_a_process(stage: Stage, kind: str, name: str, folder: str) -> None:
+    elements = {"Name": folder, "UserId": stage.parties[name].id, "Folder": str(stage.base.folder / folder)}
+    stage.entries[folder] = provider(kind, **elements)
 
 
 @when("the router's database vanishes")
