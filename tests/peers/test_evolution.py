@@ -23,6 +23,7 @@ from exchangelib.items import SEND_TO_ALL_AND_SAVE_COPY
 from exchangelib.protocol import Protocol
 from foreign import ANN, CLIENTS, DEADLINE, MESSAGES, PASSWORD, letter
 
+from postroom_simulator.journal import Kind
 from postroom_simulator.world import World
 
 BOB = "bob@sim.test"
@@ -110,22 +111,37 @@ def lacking() -> str:
 
 
 @pytest.fixture(scope="module")
-def evolution(program, tmp_path_factory) -> Iterator[Evolution]:
-    session = program("dbus-run-session")
+def session(program) -> str:
+    """The program that runs others on a bus of their own."""
+    found = program("dbus-run-session")
     if lack := lacking():
         if os.environ.get("CI"):
             pytest.fail(f"Evolution's Exchange backends are missing, and with CI set nothing is skipped for that: {lack}")
         pytest.skip(f"Evolution's Exchange backends are not installed: {lack}")
-    home = tmp_path_factory.mktemp("evolution")
+    return str(found)
+
+
+@pytest.fixture(scope="module")
+def evolution(session, tmp_path_factory) -> Iterator[Evolution]:
+    with running(session, tmp_path_factory.mktemp("evolution")) as client:
+        client("mail_listens")
+        yield client
+
+
+@contextlib.contextmanager
+def running(session: str, home: Path, service: str = "ews", *, trusting: bool = False) -> Iterator[Evolution]:
+    """The client in front of a new world. `trusting`: it trusts that world's authority."""
     with World() as world:
         world.add_account(ANN, PASSWORD, name="Ann")
         world.add_account(BOB, PASSWORD, name="Bob")
-        url = f"http://127.0.0.1:{world.listen(ports={'ews': 0}).port('ews')}/EWS/Exchange.asmx"
+        scheme = "https" if service == "ewss" else "http"
+        url = f"{scheme}://127.0.0.1:{world.listen(ports={service: 0}).port(service)}/EWS/Exchange.asmx"
+        more = {"EWS_AUTHORITY": str(world.authority.write(home / "authority.pem"))} if trusting else {}
         with (home / "errors").open("w") as errors:
             process = subprocess.Popen(
                 [session, f"--config-file={bus(home)}", "--", PYTHON, CLIENTS / "evolution.py"],
                 cwd=home,
-                env=environment(home, url),
+                env=environment(home, url) | more,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -135,7 +151,6 @@ def evolution(program, tmp_path_factory) -> Iterator[Evolution]:
         try:
             client = Evolution(world, process, home / "errors", url, threading.Event())
             world.journal.listen(lambda entry: client.streams.set() if entry.verb == "GetStreamingEvents" else None)
-            client("mail_listens")
             yield client
         finally:
             Protocol.clear_cache()
@@ -180,6 +195,26 @@ def sources(home: Path, url: str) -> None:
     folder.mkdir(parents=True)
     for name, text in SOURCES.items():
         (folder / f"{name}.source").write_text(text.format(url=url, user=ANN))
+
+
+# -- over TLS
+
+
+def test_mail_over_tls(session, tmp_path):
+    """The provider's own process trusts the world's authority; the data server's do not, and have nothing to do with mail."""
+    with running(session, tmp_path, "ewss", trusting=True) as client:
+        for octets in MESSAGES.values():
+            client.world.place(ANN, octets)
+        seen = client("mail_fetch")
+        assert set(seen["octets"]) == set(MESSAGES)
+        handshakes = client.world.journal.entries(kind=Kind.TLS, protocol="ews")
+        assert "established" in [one.detail for one in handshakes]
+
+
+def test_a_server_that_nobody_vouches_for_is_not_talked_to(session, tmp_path):
+    with running(session, tmp_path, "ewss") as client:
+        assert "certificate" in client("mail_login", user=BOB)["refused"].lower()
+        assert client.world.journal.commands(protocol="ews") == []
 
 
 # -- mail
