@@ -31,7 +31,8 @@ class _Task:
         self.owner: Interleaving
 
     def _main(self) -> None:
-        self.turn.wait(PATIENCE)
+        if not self.owner.comes(self.turn):
+            return  # nobody hands over any more: whoever asked is told
         try:
             self.work()
         except BaseException as error:
@@ -50,6 +51,16 @@ class Interleaving:
         self._done = threading.Event()
         self._by_thread: dict[int, _Task] = {}
         self.steps = 0
+        self._moves = 0
+
+    def comes(self, event: threading.Event) -> bool:
+        """Wait for it as long as anybody gets on: many slow ones (processes) may need long for all their steps together."""
+        before = -1
+        while before != self._moves:
+            before = self._moves
+            if event.wait(PATIENCE):
+                return True
+        return False
 
     def run(self, work: Sequence[Callable[[], Any]]) -> list[BaseException | None]:
         """Run all to their ends; what each of them raised. Raises TimeoutError for one that is stuck."""
@@ -60,7 +71,7 @@ class Interleaving:
             self._by_thread[task.thread.ident or 0] = task
         if self._tasks:
             self._random.choice(self._tasks).turn.set()
-            if not self._done.wait(PATIENCE):
+            if not self.comes(self._done):
                 raise TimeoutError("a task neither ends nor comes to a step")
         for task in self._tasks:
             task.thread.join(PATIENCE)
@@ -73,6 +84,7 @@ class Interleaving:
             self.hand_over(task)
 
     def hand_over(self, task: _Task) -> None:
+        self._moves += 1
         live = [one for one in self._tasks if not one.over]
         if not live:
             self._done.set()
@@ -83,7 +95,7 @@ class Interleaving:
         self.steps += 1
         task.turn.clear()
         following.turn.set()
-        if not task.over and not task.turn.wait(PATIENCE):
+        if not task.over and not self.comes(task.turn):
             raise TimeoutError("its turn never came")
 
     @contextmanager

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from postroom.clock import SystemClock
 from postroom.providers.contract import Capability
+from postroom.providers.process import ProcessProvider
 from postroom.testing.conformance import table
 from postroom.testing.conformance.bench import Bench, Instance
 from postroom.testing.conformance.facts import Facts
@@ -35,6 +36,8 @@ SECOND_RUN, FOREIGN_HOSTS, FOREIGN_WRITES, STRAY_THREADS, SETTINGS = "LIF-12", "
 SETTLING_RUNS = 12
 PROBE_SECONDS = 5.0
 """Of real time for finding out one thing about a provider."""
+PROCESS_PACE = 6.0
+"""So many times the seconds of a check, where each instance is a process that must start first (ours)."""
 HUNG_CHECKS = 3
 """So many checks without an end, and the others are not tried: a provider that blocks would cost half an hour."""
 
@@ -72,7 +75,7 @@ class Kit:
         refuses must be refused here too."""
         before, guard = Snapshot.take(), Guard()
         try:
-            with guard.watching(), contextlib.closing(self._bench()) as bench, limited(PROBE_SECONDS):
+            with guard.watching(), contextlib.closing(self._bench()) as bench, limited(PROBE_SECONDS * self._pace):
                 bench.guard = guard
                 guard.granted = lambda: bench.world.folder if bench.world.has_folder else None
                 yield bench
@@ -92,6 +95,11 @@ class Kit:
         result = self._waived(result)
         self.progress(result)
         return result
+
+    @property
+    def _pace(self) -> float:
+        """How many times as long as others it may take: a provider in a process of its own starts one for each instance."""
+        return PROCESS_PACE if issubclass(self.subject.provider, ProcessProvider) else 1.0
 
     def _command(self, check: Check) -> str:
         return f"postroom provider check {self.subject.named or self.subject.spec.name} -k {check.id} --seed {self.seed}"
@@ -128,14 +136,14 @@ class Kit:
             guard.granted = lambda: bench.world.folder if bench.world.has_folder else None
             result = CheckResult(check, Result.PASS)
             try:
-                with limited(check.seconds):
+                with limited(check.seconds * self._pace):
                     result = self._called(check, bench)
                     if result.result is Result.PASS:
                         observed += _second_run(bench, check)
             except Hang as hang:
                 if not str(hang):
                     self.hung.append(check.id)
-                told = str(hang) or f"still at work after {check.seconds:g} s of real time, and was ended"
+                told = str(hang) or f"still at work after {check.seconds * self._pace:g} s of real time, and was ended"
                 result = CheckResult(check, Result.FAIL, "", "an end", told)
             finally:
                 result = replace(result, journal=excerpt(bench, result.evidence) if result.result.bad or observed else ())
