@@ -103,6 +103,12 @@ def test_the_directory_is_searched(gateway, program, zelda, query):
     assert found == {"uid": "Zelda Zimt", "cn": "Zelda Zimt", "mail": "zelda@sim.test"}
 
 
+def test_names_of_people_in_the_directory(gateway, program, zelda):
+    """Nobody said which part of the name is which: see `people.book`."""
+    (found,) = searched(program, gateway, gateway.person(), "(cn=zel*)", "cn,sn,givenName")
+    assert {"cn": "Zelda Zimt", "sn": "Zimt", "givenname": "Zelda"}.items() <= found.items()
+
+
 def test_the_directory_has_nobody_of_a_name(gateway, program):
     assert searched(program, gateway, gateway.person(), "(cn=nobody*)") == []
 
