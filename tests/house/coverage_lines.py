@@ -3,6 +3,7 @@
     python tests/house/coverage_lines.py totals             # covered and open rows by section
     python tests/house/coverage_lines.py skeleton 4.3       # lines to fill in, for the rows of a section that have none
     python tests/house/coverage_lines.py skeleton "ews 6"   # the same of the reference of Exchange Web Services
+    python tests/house/coverage_lines.py skeleton "router 7"   # of the Email Router's; "kit 5": of the kit's
     python tests/house/coverage_lines.py open               # write docs/coverage/open.md anew
     python tests/house/coverage_lines.py check              # what the test checks
 
@@ -27,15 +28,20 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference" / "server-side-sync.md"
 EWS_REFERENCE = ROOT / "docs" / "reference" / "ews.md"
+ROUTER_REFERENCE = ROOT / "docs" / "reference" / "email-router-providers.md"
+KIT_REFERENCE = ROOT / "docs" / "reference" / "provider-kit.md"
 COVERAGE = ROOT / "docs" / "coverage"
 OPEN = COVERAGE / "open.md"
 COVERED = re.compile(r"(0|1\.1|1\.5|1\.6|[234579]|1[012])(\.|$)")
 """The sections that must be covered; of 1.1 only the paragraph on combinations."""
 EWS_COVERED = re.compile(r"[1-9]$|1\d$")
 """Of the reference of Exchange Web Services all but its introduction and the list of documents."""
+ROUTER_COVERED = re.compile(r"([3-9]|14|15)(\.|$)")
+KIT_COVERED = re.compile(r"[56](\.|$)")
+"""Of the references of the Email Router and of the kit: what binds the product. Rows are those of tables and lists; their prose explains."""
 HEADER = ("Row", "Rule", "Test", "Scenario")
 EWS_HEADER = HEADER[:3]
-"""Pages of Exchange Web Services have no column of scenarios: no feature is about them."""
+"""Pages of Exchange Web Services and of the kit have no column of scenarios: no feature is about them."""
 COMBINATIONS = "Rules on the combination"
 _HEADING = re.compile(r"#{2,3} (?P<number>\d+(?:\.\d+)*)\.? ")
 _ITEM = re.compile(r"\s*(?:-|\d+\.) (?P<text>.*)")
@@ -43,7 +49,7 @@ _BULLET = re.compile(r"\s*- (?P<text>.*)")
 _SAID = re.compile(r'"[^"]{1,120}"|\betc\. \(')
 """Full stops that end no sentence."""
 _MARKS = re.compile(r"(?:\[[DOBKIMR]\](?:/| ?and )?)+")
-_QUOTED = re.compile(r'(?P<section>(?:ews )?\d+(?:\.\d+)*) "(?P<quote>.+)"')
+_QUOTED = re.compile(r'(?P<section>(?:(?:ews|router|kit) )?\d+(?:\.\d+)*) "(?P<quote>.+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,12 @@ def plain(text: str) -> str:
 
 @cache
 def reference_rows() -> tuple[Row, ...]:
-    return (*rows_of(REFERENCE.read_text()), *ews_rows(EWS_REFERENCE.read_text()))
+    return (
+        *rows_of(REFERENCE.read_text()),
+        *ews_rows(EWS_REFERENCE.read_text()),
+        *listed_rows(ROUTER_REFERENCE.read_text(), "router", ROUTER_COVERED),
+        *listed_rows(KIT_REFERENCE.read_text(), "kit", KIT_COVERED),
+    )
 
 
 def rows_of(text: str) -> Iterator[Row]:
@@ -128,6 +139,36 @@ def ews_rows(text: str) -> Iterator[Row]:
             words = plain(sentence)
             if re.search(r"[^\W\d_]", _MARKS.sub("", words)) and not re.search(r"[^]]:$", words):
                 yield Row(f"ews {section}", words, number)
+
+
+def listed_rows(text: str, name: str, covered: re.Pattern[str]) -> Iterator[Row]:
+    """The body rows of tables, and the items of lists with the lines that they are wrapped into. Neither prose nor examples."""
+    section, body, fenced, first = "", False, False, 0
+    item: list[str] = []
+    for number, line in enumerate([*text.splitlines(), ""], start=1):
+        heading, begins = _HEADING.match(line), None if fenced else _ITEM.match(line)
+        goes_on = bool(item) and bool(line.strip()) and not (heading or begins or line.startswith(("|", "```")))
+        if item and not goes_on:
+            if covered.match(section):
+                yield Row(f"{name} {section}", plain(" ".join(item)), first)
+            item = []
+        if line.startswith("```"):
+            fenced = not fenced
+        elif fenced:
+            continue
+        elif heading:
+            section, body = heading["number"], False
+        elif line.startswith("|"):
+            if body and covered.match(section):
+                cells = [plain(cell) for cell in line.strip().strip("|").split("|")]
+                yield Row(f"{name} {section}", plain(line), number, cells[0])
+            body = body or set(line) <= set("|-: ")
+            continue
+        elif begins:
+            item, first = [begins["text"]], number
+        elif goes_on:
+            item.append(line.strip())
+        body = False
 
 
 def _ews_blocks(text: str) -> Iterator[tuple[str, str, int]]:
@@ -235,7 +276,7 @@ def coverage_lines(folder: Path = COVERAGE) -> tuple[list[Line], list[str]]:
             cells = tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", text.strip())[1:-1])
             if set("".join(cells)) <= set("-: ") or cells in (HEADER, EWS_HEADER):
                 continue
-            if len(cells) == 3 and cells[0].startswith("ews "):
+            if len(cells) == 3 and cells[0].startswith(("ews ", "kit ")):
                 cells = (*cells, "- no feature is about it")
             place = f"{page.relative_to(folder.parent.parent)}:{number}"
             if len(cells) != 4:
@@ -417,7 +458,7 @@ def skeleton(section: str) -> str:
             by_section[row.section].append(row)
     lines = []
     for number, rows in by_section.items():
-        header = EWS_HEADER if number.startswith("ews ") else HEADER
+        header = EWS_HEADER if number.startswith(("ews ", "kit ")) else HEADER
         lines += [f"## {number}", "", f"| {' | '.join(header)} |", "|" + " --- |" * len(header)]
         lines += [f"| {row} |" + " |" * (len(header) - 1) for row in rows]
         lines.append("")

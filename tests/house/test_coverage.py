@@ -64,6 +64,19 @@ def test_the_rows_of_the_reference_of_exchange_web_services() -> None:
     )
 
 
+def test_the_rows_of_the_references_of_the_router_and_the_kit() -> None:
+    """Body rows of tables and items of lists, wrapped ones whole; neither prose nor what stands in fences."""
+    rows = coverage_lines.reference_rows()
+    router = {row.section.removeprefix("router "): 0 for row in rows if row.section.startswith("router ")}
+    assert router.keys() == {"3.2", "4", "5", "6", "7.1", "7.2", "7.3", "8", "9", "14", "15"}
+    kit = [row for row in rows if row.section.startswith("kit ")]
+    assert sum(row.section == "kit 6.3" for row in kit) == 109, "as its prose counts them"
+    assert [row.first for row in kit if row.section == "kit 5.4"] == [f"T{number}" for number in range(1, 14)]
+    wrapped = next(row for row in kit if row.text.startswith("At the deadline"))
+    assert wrapped.text.endswith("shutdown does (section 9).")
+    assert not any("```" in row.text or "def " in row.text for row in kit)
+
+
 def test_a_paragraph_is_cut_into_clauses() -> None:
     text = 'First (a; b. c) holds; second. [D] "Third" is, e.g. `x; y`, one. [O]/[I]'
     assert coverage_lines.clauses(text) == ["First (a; b. c) holds", "second. [D]", '"Third" is, e.g', "`x; y`, one. [O]/[I]"]
