@@ -107,7 +107,7 @@ def test_a_provider_that_is_not_there_leaves_its_state_readable(
     alder: Desk, books: Books, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     books.feed()
-    monkeypatch.setattr("postroom.cli.provider_state.provider_of", _nobody)
+    monkeypatch.setattr("postroom.cli.router_database.provider_of", _nobody)
     told = alder.run("provider", "state", "show", FEED)
     assert "no provider is called" in told
     assert "etag-1" in told

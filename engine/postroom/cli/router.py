@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postroom.cli.desk import Desk, Failed, UsageProblem, reporting
-from postroom.cli.router_database import DATABASE, DEPLOYMENT, JSON, desk_for, opened, short, state_of, stopped_notes
+from postroom.cli.router_database import AsJson, Database, Deployment, desk_for, opened, short, state_of, stopped_notes
 from postroom.cli.texts import counted
 
 if TYPE_CHECKING:
@@ -23,9 +23,6 @@ __all__ = ["register"]
 
 FILE = typer.Argument(metavar="FILE", help="The router's configuration file, as EmailAgent.xml.")
 File = Annotated[Path, FILE]
-Database = Annotated[str, DATABASE]
-Deployment = Annotated[Path | None, DEPLOYMENT]
-AsJson = Annotated[bool, JSON]
 
 
 # -- at work

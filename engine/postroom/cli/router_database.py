@@ -7,28 +7,43 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from postroom.cli.desk import Common, Desk, UsageProblem
-from postroom.errors import PostroomError, StoreError
+from postroom.errors import ConfigError, PostroomError, StateError, StoreError
 
 if TYPE_CHECKING:
     from postroom.channels.email_router.database import InstanceRow, RouterDatabase
+    from postroom.providers.contract import ProviderSpec
 
 __all__ = [
     "DATABASE",
     "DEPLOYMENT",
+    "ID",
     "JSON",
+    "RESUME",
+    "STOPPED",
+    "AsJson",
+    "Database",
+    "Deployment",
     "NoInstance",
+    "ProviderName",
+    "Yes",
+    "declared",
     "desk_for",
     "file_path",
     "find_row",
     "known_as",
     "opened",
+    "provider_of",
+    "readable",
     "short",
+    "spec_of",
     "state_of",
+    "stopped_notes",
+    "understood_state",
 ]
 
 DATABASE = typer.Option(
@@ -44,6 +59,22 @@ DEPLOYMENT = typer.Option(
     help="The deployment file, or its folder. Default: postroom.toml here.",
 )
 JSON = typer.Option("--json", help="The answer as JSON, errors too.")
+ID = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The instance: its identity, the beginning of it, or its name."),
+]
+Database = Annotated[str, DATABASE]
+Deployment = Annotated[Path | None, DEPLOYMENT]
+AsJson = Annotated[bool, JSON]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+ProviderName = Annotated[
+    str,
+    typer.Option(
+        "--provider",
+        metavar="NAME",
+        help="The provider's class path, package.module:Class, where it is not installed under its name.",
+    ),
+]
 _SHOWN = 5
 _DIGEST, _OWNER = 12, 8
 """Characters that are shown of an identity, and of the id of a user or queue behind it."""
@@ -184,3 +215,32 @@ def readable(path: Path) -> Path:
     if not path.is_file() or not os.access(path, os.R_OK):
         raise UsageProblem(f"{path}: no such file, or not readable")
     return path
+
+
+def declared(name: str) -> tuple[ProviderSpec[Any, Any] | None, str]:
+    try:
+        return provider_of(name), ""
+    except ConfigError as error:
+        return None, f"{error}; name its class with --provider"
+
+
+def spec_of(name: str) -> ProviderSpec[Any, Any]:
+    """Raises UsageProblem."""
+    spec, trouble = declared(name)
+    if spec is None:
+        raise UsageProblem(trouble)
+    return spec
+
+
+def understood_state(spec: ProviderSpec[Any, Any] | None, row: InstanceRow, text: str) -> tuple[Any, str]:
+    """The typed state; None with the reason. Unexamined: `show` repairs and holds nothing."""
+    from postroom.channels.email_router.memory import parsed, understood
+
+    if spec is None or not text:
+        return None, ""
+    if (row.state_version or 0) > spec.state_version:
+        return None, f"it has version {row.state_version}, {spec.name} knows up to {spec.state_version}"
+    try:
+        return understood(spec, parsed(text), row.state_version or 1), ""
+    except Exception as wrong:  # a provider's migrate may fail in any way
+        return None, str(wrong) if isinstance(wrong, StateError) else type(wrong).__name__
