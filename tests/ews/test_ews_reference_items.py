@@ -86,6 +86,23 @@ def test_everything_has_what_the_managed_api_asks(items: Items, version: str) ->
     assert not {*ALWAYS, *OF["Message"]} - set(delivered)
 
 
+HTML = (
+    "From: x@out.test\r\nTo: ann@sim.test\r\nSubject: s\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=iso-8859-1\r\n\r\n"
+    '<html><head><meta http-equiv="Content-Type" content="text/html; charset=iso-8859-1"></head><body>Grüße</body></html>\r\n'
+)
+
+
+@pytest.mark.parametrize(("asked", "named"), [("", "utf-8"), ("true", "utf-8"), ("false", "iso-8859-1")])
+def test_html_names_the_character_set_that_it_is_in(items: Items, asked: str, named: str) -> None:
+    """Section 7: ConvertHtmlCodePageToUTF8; the message's octets stay as they are."""
+    got = items.deliver(HTML.encode("iso-8859-1"))
+    extra = f"<t:ConvertHtmlCodePageToUTF8>{asked}</t:ConvertHtmlCodePageToUTF8>" if asked else ""
+    body = items.get(got, extra=extra)["Body"][""]
+    assert f'content="text/html; charset={named}"' in body
+    assert "Grüße" in body
+    assert items.mime(got) == HTML.encode("iso-8859-1")
+
+
 def test_mime_has_its_character_set(items: Items) -> None:
     """Section 7: base64, with the attribute, of messages, appointments and contacts."""
     contact = items.made("<t:Contact><t:GivenName>Zoe</t:GivenName></t:Contact>")
@@ -198,6 +215,23 @@ def test_words_that_nobody_understands(items: Items) -> None:
 
 
 # -- section 10
+
+
+def test_a_state_that_was_cut_or_altered(items: Items) -> None:
+    """Section 10: garbage is ErrorInvalidSyncStateData, however near it is to a state that was given."""
+    ask = (
+        "<SyncFolderItems><ItemShape><t:BaseShape>IdOnly</t:BaseShape></ItemShape><SyncFolderId>"
+        '<t:DistinguishedFolderId Id="inbox"/></SyncFolderId><SyncState>{}</SyncState><MaxChangesReturned>10</MaxChangesReturned>'
+        "</SyncFolderItems>"
+    )
+    tree = "<SyncFolderHierarchy><FolderShape><t:BaseShape>IdOnly</t:BaseShape></FolderShape><SyncState>{}</SyncState></SyncFolderHierarchy>"
+    items.deliver()
+    for body in (ask, tree):
+        state = str(items.one(body.format(""))["SyncState"])
+        assert items.code(body.format(state)) == "NoError"
+        middle = len(state) // 2
+        for bad in (state[:-1], state[:-4], state[:middle], state[1:], state[4:], state + "AAAA", state.swapcase(), state[:middle] + "////" + state[middle + 4 :]):  # fmt: skip
+            assert items.code(body.format(bad)) == "ErrorInvalidSyncStateData", bad
 
 
 def test_a_state_outlives_the_service(items: Items) -> None:

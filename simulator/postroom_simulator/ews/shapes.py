@@ -15,7 +15,8 @@ __all__ = ["Shape", "folder_shape", "item_shape", "paths_of"]
 class Shape:
     """base: IdOnly, Default, AllProperties. body: Best, HTML, Text. light: of FindItem, without bodies, recipients, attachments.
     max_body: characters; unique_body, normalized_body: the kind of those bodies, "" where nothing was said; clean: FilterHtmlContent.
-    image_template: the URL of pictures inside the text, with "{id}" for the attachment's id; "": they stay as they are."""
+    image_template: the URL of pictures inside the text, with "{id}" for the attachment's id; "": they stay as they are.
+    code_page: HTML goes on naming the character set that it was written in (ConvertHtmlCodePageToUTF8 false)."""
 
     base: str = "IdOnly"
     mime: bool = False
@@ -29,6 +30,7 @@ class Shape:
     blank_targets: bool = False
     block_images: bool = False
     image_template: str = ""
+    code_page: bool = False
 
     @property
     def elements(self) -> frozenset[str]:
@@ -68,6 +70,7 @@ def item_shape(value: Mapping[str, Any], *, light: bool = False) -> Shape:
         bool(value.get("AddBlankTargetToLinks")),
         bool(value.get("BlockExternalImages")),
         value.get("InlineImageUrlTemplate", ""),
+        value.get("ConvertHtmlCodePageToUTF8") is False,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from postroom_simulator.ews.items.html import cleaned, html_of, preview, text_of, unique_html, unique_text
@@ -10,13 +11,24 @@ from postroom_simulator.ews.shapes import Shape
 __all__ = ["body_in", "normalized_body", "preview_of", "text_body", "unique_body"]
 
 Value = dict[str, Any]
+_CHARSET = re.compile(r"""(<meta\b[^<>]{0,300}?charset\s{0,9}=\s{0,9}["']?)([A-Za-z0-9_.:-]{1,60})""", re.IGNORECASE)
+_HEAD = 10_000
+"""Characters of HTML in which its character set is looked for (our choice)."""
 
 
 def body_in(body: Value | None, shape: Shape) -> Value | None:
     """As BodyType says, cleaned where asked, cut at MaximumBodySize."""
     if body is None:
         return None
-    return _cut(_cleaned(_as(body, shape.body), shape), shape.max_body)
+    return _cut(_cleaned(_in_utf_8(_as(body, shape.body), shape), shape), shape.max_body)
+
+
+def _in_utf_8(body: Value, shape: Shape) -> Value:
+    """HTML names the character set that it is in now (ConvertHtmlCodePageToUTF8, true unless said otherwise; MS-OXWSCDATA 2.2.4.38)."""
+    if body["@BodyType"] != "HTML" or shape.code_page:
+        return body
+    head, rest = body[""][:_HEAD], body[""][_HEAD:]
+    return body | {"": _CHARSET.sub(r"\g<1>utf-8", head, count=1) + rest}
 
 
 def text_body(body: Value | None) -> Value | None:
