@@ -40,6 +40,9 @@ class FolderInShell(Subject):
         for message in messages:
             (self._folder(world) / f"{message.number:06}-{message.token}.eml").write_bytes(message.octets)
 
+    def missing(self, world: KitWorld) -> Mapping[str, str]:
+        return {"Folder": str(self._folder(world) / "none")}
+
     def remaining(self, world: KitWorld) -> Sequence[bytes]:
         return [path.read_bytes() for path in sorted(self._folder(world).glob("*.eml"))]
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
-from process_subjects import SUBJECTS
+from process_subjects import SUBJECTS, FolderInShell
 
 from postroom.testing.conformance import table
 from postroom.testing.conformance.results import Result
 from postroom.testing.conformance.runner import Kit
+from postroom.testing.conformance.world import KitWorld
 
 EVERY = table.load()
 PROGRAMS = {"shell": "sh", "node": "node"}
@@ -48,6 +49,19 @@ def test_a_provider_in_a_process_passes_what_its_host_decides(name: str, program
     found = made.judged([made.run(EVERY[one]) for one in DEAR[name]])
     wrong = [one.text() for one in found if one.result is not Result.PASS]
     assert not wrong, "\n".join(wrong)
+
+
+class Blind(FolderInShell):
+    """Says that nothing is there, and changes nothing: the self-test succeeds."""
+
+    def missing(self, world: KitWorld) -> Mapping[str, str]:
+        return {}
+
+
+def test_a_self_test_without_a_network_is_found_out_too(program: Callable[[str], str]) -> None:
+    program("sh")
+    result = Kit(Blind(), 1).run(EVERY["PKG-08"])
+    assert (result.result, result.observed) == (Result.FAIL, "check is declared and absent")
 
 
 @pytest.mark.campaign

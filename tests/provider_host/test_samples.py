@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from provider_scene import Running, running
 
-from postroom.errors import ConfigError, MessageError, PermissionDenied, ProtocolError, TransientError
+from postroom.errors import ConfigError, MessageError, OrganizationError, PermissionDenied, ProtocolError, TransientError
 from postroom.model.verdict import ReasonCode, Verdict
 from postroom.providers.configuration.router_file import from_registry, read
 from postroom.providers.contract import Capability, Direction, Disposition
@@ -65,6 +65,28 @@ class TestShell:
         found = [one.provider.run(one.context()) for _ in range(6)]
         assert [(each.delivered, each.failed) for each in found] == [(2, 1), (0, 1), (0, 1), (0, 1), (0, 1), (0, 0)]
         assert one.gateway.by(Disposition.PARKED) == ["1.eml"]
+
+    @pytest.mark.parametrize("error", [OrganizationError("refused"), ValueError("nobody foresaw this")])
+    def test_what_concerns_one_message_does_not_stop_the_others(self, one: Running, error: Exception) -> None:
+        one.gateway.fail("deliver_incoming", error, nth=2)
+        found = [one.provider.run(one.context()) for _ in range(2)]
+        assert [(each.delivered, each.failed) for each in found] == [(2, 1), (1, 0)]
+
+    def test_an_undecided_message_is_tried_again(self, one: Running) -> None:
+        undecided, accepted = (
+            Verdict(deliver=False, reason=ReasonCode.UNKNOWN),
+            Verdict(deliver=True, reason=ReasonCode.ACCEPT_ALL),
+        )
+        one.gateway.judge = lambda offer: undecided if offer.source_key == "1.eml" else accepted
+        outcome = one.provider.run(one.context())
+        assert (outcome.delivered, outcome.rejected, outcome.failed) == (2, 0, 1)
+        assert one.gateway.attempts == {"1.eml": 1}
+
+    def test_an_engine_that_is_told_to_exit(self, one: Running) -> None:
+        one.gateway.fail("check_incoming", SystemExit())  # type: ignore[arg-type]
+        with pytest.raises(SystemExit):
+            one.provider.run(one.context())
+        assert one.provider.run(one.context()).delivered == 3
 
     def test_an_organization_that_is_away(self, one: Running) -> None:
         one.gateway.fail("commit", TransientError("503"), nth=2)

@@ -7,11 +7,12 @@ published = "schema-1.2.json"               # the configuration's schema of the 
 
 [config]                                    # {host}, {user}, {address}, {password}, {mailbox}, {folder}, {port:pop3s}, {http:/feed}
 FeedUrl = "{http:/feed}"
-[wrong_credentials]                         # what to change in it; these four may be left out
+[wrong_credentials]                         # what to change in it; these may be left out
 EmailPassword = "{wrong_password}"
 [secured]
 [deleting]
 [unwrapping]
+[missing]                                   # nothing is at the other end: Folder = "{folder}/none"
 
 [source]                                    # where messages are put, and looked for
 kind = "pop3"                               # pop3, smtp, feed, or folder: a file a message in {folder}
@@ -37,7 +38,7 @@ from postroom.testing.conformance.world import KitWorld
 
 __all__ = ["ScenarioSubject", "read_scenario"]
 
-TABLES = ("config", "wrong_credentials", "secured", "upgraded", "deleting", "unwrapping")
+TABLES = ("config", "wrong_credentials", "secured", "upgraded", "deleting", "unwrapping", "missing")
 WORDS = {"provider", "claims", "waivers", "published", "optional", "source", *TABLES}
 MARK = re.compile(r"\{([a-z_]+)(?::([^}]*))?\}")
 KINDS = {kind.__name__.removesuffix("Source").lower(): kind for kind in SOURCES}
@@ -82,6 +83,9 @@ class ScenarioSubject(Subject):
 
     def unwrapping(self, world: KitWorld) -> Mapping[str, str] | None:
         return self._texts("unwrapping", world) or super().unwrapping(world)
+
+    def missing(self, world: KitWorld) -> Mapping[str, str] | None:
+        return self._texts("missing", world) or super().missing(world)
 
     def prepare(self, world: KitWorld) -> None:
         if self._folder(world) is None:

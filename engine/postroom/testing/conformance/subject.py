@@ -148,6 +148,11 @@ class Subject:
         """Elements to change so that forwarded messages are unwrapped."""
         return self.source.unwrapping(world)
 
+    def missing(self, world: KitWorld) -> Mapping[str, str] | None:  # noqa: ARG002
+        """Elements to change so that nothing is at the other end: a folder that does not exist. For self-tests of what is reached without
+        `ctx.net`; where a network can be taken away, that is done."""
+        return None
+
     def upgraded(self, world: KitWorld) -> Mapping[str, str] | None:
         """Elements to change so that the connection begins in the clear and is encrypted before the log-in (STARTTLS, STLS)."""
         return self.source.upgraded(world)
