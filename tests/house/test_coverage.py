@@ -90,6 +90,8 @@ def test_a_paragraph_is_cut_into_clauses() -> None:
         ("4.1", "0 | Duplicate", "0 Duplicate no"),
         ("1.5", "trackingprefix", "trackingprefix S(256)"),
         ("4.6", "HashMaxCount", "HashMaxCount 20"),
+        ("ews 1", "POST /EWS", "POST /EWS/Exchange.asmx"),
+        ("ews 7", "0x0e23", "0x0e23 per-folder number"),
     ],
 )
 def test_a_quote_names_a_row(section: str, quote: str, found: str) -> None:
@@ -128,6 +130,9 @@ GOOD = Line(
         (Line("p:1", '4.1 "0 Duplicate"', "not ours: x", "-", "features/gone.feature: X"), "no such feature"),
         (Line("p:1", '4.1 "0 Duplicate"', "not ours: x", "-", "-"), "why is not said"),
         (Line("p:1", '4.1 "0 Duplicate"', "not ours:", "-", "- x"), "why is not said"),
+        (Line("p:1", 'ews 1 "Nonsense"', "not ours: a fact", "-", "- x"), "no such row"),
+        (Line("p:1", 'ews 1 "0 Duplicate"', "not ours: a fact", "-", "- x"), "but in 4.1"),
+        (Line("p:1", 'ews 1 "POST"', "postroom_simulator.ews.answering", "-", "- x"), "a test is needed"),
     ],
 )
 def test_a_wrong_line_is_found(line: Line, said: str) -> None:
@@ -140,6 +145,11 @@ def test_pages_are_read(tmp_path: Path) -> None:
     (folder / "x.md").write_text(
         "| Row | Rule | Test | Scenario |\n| --- | --- | --- | --- |\n| a | b \\| c | d | e |\n| a | b |\n"
     )
+    (folder / "y.md").write_text('| Row | Rule | Test |\n| --- | --- | --- |\n| ews 1 "a" | b | c |\n| 1.1 "a" | b | c |\n')
     lines, problems = coverage_lines.coverage_lines(folder)
-    assert lines == [Line("docs/coverage/x.md:3", "a", "b \\| c", "d", "e")]
+    assert lines == [
+        Line("docs/coverage/x.md:3", "a", "b \\| c", "d", "e"),
+        Line("docs/coverage/y.md:3", 'ews 1 "a"', "b", "c", "- no feature is about it"),
+    ]
     assert "2 cells" in problems[0]
+    assert "3 cells" in problems[1]
