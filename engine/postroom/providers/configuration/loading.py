@@ -45,6 +45,9 @@ class Origin:
     line: int = 0
 
 
+_DEFAULT = Origin(Layer.DEFAULT)
+
+
 class Precedence(StrEnum):
     """Which of two values counts. The original's rule is not documented (email-router-providers 7.3), so it is a setting: the provider's own
     element first, as here; or `ProviderOverrides` first, as that name implies (compatibility mode)."""
@@ -105,7 +108,12 @@ def examine(model: type[T], node: Node, findings: Findings, path: str, layers: L
     reader = _Reader(node, findings, path, layers or Layers())
     values: dict[str, Any] = {}
     whole = True
+    said = {*reader.by_tag, *reader.layers.overrides}
     for declared in declaration(model):
+        if declared.name not in said and not (declared.required or declared.many or said.intersection(declared.was)):
+            values[declared.attribute] = declared.default  # the usual case, of which a large file has hundreds of thousands
+            reader.origins[declared.name] = _DEFAULT
+            continue
         got = reader.many(declared) if declared.many else reader.single(declared)
         if got is MISSING:
             whole = False
@@ -147,7 +155,7 @@ class _Reader:
             if declared.required:
                 self._required(declared, self.node.line, "is missing")
             else:
-                self.origins[declared.name] = Origin(Layer.DEFAULT)
+                self.origins[declared.name] = _DEFAULT
             return declared.default
         layer, value, line = candidates[0]
         self.origins[declared.name] = Origin(layer, line)
@@ -170,7 +178,7 @@ class _Reader:
                 first[value] = child.line
                 values.append(value)
         lines = list(first.values())
-        self.origins[declared.name] = Origin(Layer.PROVIDER, lines[0]) if lines else Origin(Layer.DEFAULT)
+        self.origins[declared.name] = Origin(Layer.PROVIDER, lines[0]) if lines else _DEFAULT
         return tuple(values) if good else MISSING
 
     def _own(self, declared: Declared) -> list[tuple[Node, str]]:
@@ -221,12 +229,11 @@ def report_strangers(node: Node, models: Iterable[type], findings: Findings, pat
     known = [*also, *(name for model in models for one in declaration(model) for name in (one.name, *one.was))]
     report_attributes(node, findings, path)
     for child in node.elements():
-        where = f"{path}/{shown(child.tag)}"
         if child.tag not in known:
-            text = "is no element that anything reads"
+            where, text = f"{path}/{shown(child.tag)}", "is no element that anything reads"
             findings.add(Code.UNKNOWN, where, child.line, text, findings.guess(child.tag, known))
-        elif child.tag not in also:
-            report_attributes(child, findings, where)
+        elif child.attributes and child.tag not in also:
+            report_attributes(child, findings, f"{path}/{shown(child.tag)}")
 
 
 def report_attributes(node: Node, findings: Findings, path: str) -> None:

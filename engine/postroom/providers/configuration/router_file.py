@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +81,7 @@ class ProviderEntry:
     def direction(self) -> Direction:
         return self.provider.direction
 
-    @property
+    @cached_property
     def identity(self) -> str:
         """The key of the instance's state: the provider, what its configuration calls identity, organization, target and name."""
         return identity(self.provider.name, self.config, self.settings)
