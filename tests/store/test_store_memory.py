@@ -15,7 +15,8 @@ from postroom.errors import (
     StoreError,
 )
 from postroom.store import Fence, OrganizationStore, leases
-from postroom.store.memory import SqlSeenSet, SqlStateCell
+from postroom.store.memory import _NEW_SQL, SqlSeenSet, SqlStateCell
+from postroom.store.secrets import KeyRing
 from postroom.store.tables import state_value
 
 
@@ -41,7 +42,23 @@ class TestSeen:
         with statements(store) as done:
             seen.add(dict.fromkeys(keys[1:-1], "digest"))
             assert seen.new_among(keys) == [keys[0], keys[-1]]
-        assert len(done) <= 4  # two statements, on PostgreSQL with the write lock
+        assert len(done) <= 4  # two statements, on PostgreSQL with the write lock and a plan for the list
+
+    def test_a_mailbox_that_is_new_since_the_statistics_were_taken(
+        self, postgres_with_tables: Any, clock: Any, ids: Any
+    ) -> None:
+        """PostgreSQL believes that it has hardly any entries; all of them must not be read for each key."""
+        with OrganizationStore.open(postgres_with_tables(), clock=clock, keys=KeyRing.generate(), ids=ids) as store:
+            for number in range(4):
+                SqlSeenSet(store, f"other {number}").add({f"{n}": "digest" for n in range(500)})
+            store._database.vacuum()
+            keys = [f"key {n:04}" for n in range(2000)]
+            SqlSeenSet(store, "box").add(dict.fromkeys(keys, "digest"))
+            explained = sa.text("EXPLAIN " + _NEW_SQL["postgresql"].statement.text)
+            with store.reading() as tx:
+                plan = "\n".join(row[0] for row in tx.execute(explained, {"instance": "box", "keys": keys}))
+        assert "using pk_seenentry" in plan
+        assert "ix_seenentry_instance_touchedon" not in plan
 
     def test_expiry(self, store: OrganizationStore, clock: Any) -> None:
         seen = SqlSeenSet(store, "box", coarseness=timedelta(hours=1))

@@ -60,6 +60,8 @@ class BaseTransaction:
             if isinstance(statement, Prepared):
                 if self._sqlite is not None:
                     return statement.on_sqlite(self._sqlite, parameters, self._observers)
+                if statement.lists:
+                    self.connection.exec_driver_sql("SET LOCAL plan_cache_mode = force_custom_plan")
                 statement = statement.statement
             return self.connection.execute(statement, parameters)
         except (UnicodeEncodeError, OverflowError) as trouble:  # from the driver, for parameters that did not pass `rows`

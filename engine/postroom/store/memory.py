@@ -29,12 +29,17 @@ __all__ = ["SqlSeenSet", "SqlStateCell"]
 
 S = TypeVar("S")
 
-# The lists travel as one parameter, so that each question is one statement for any length.
+# The lists travel as one parameter, so that each question is one statement for any length. PostgreSQL is asked for the first entry that is not before a
+# key, which only the primary key's index answers: for equal keys it takes the index over `touchedon` while its statistics say that the instance has
+# hardly any entries (a mailbox that is new since the last ANALYZE), and reads all of them for each key.
 _NEW = {
     "sqlite": "SELECT k.value FROM json_each(:keys) AS k WHERE NOT EXISTS"
     " (SELECT 1 FROM seenentry AS s WHERE s.instance = :instance AND s.sourcekey = k.value) ORDER BY k.key",
-    "postgresql": "SELECT k.value FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k(value, place) WHERE NOT EXISTS"
-    " (SELECT 1 FROM seenentry AS s WHERE s.instance = :instance AND s.sourcekey = k.value) ORDER BY k.place",
+    "postgresql": "SELECT k.value FROM unnest(CAST(:keys AS text[])) WITH ORDINALITY AS k(value, place) LEFT JOIN LATERAL"
+    " (SELECT s.instance, s.sourcekey FROM seenentry AS s"
+    ' WHERE (s.instance, s.sourcekey) >= (CAST(:instance AS text) COLLATE "C", k.value COLLATE "C")'
+    " ORDER BY s.instance, s.sourcekey LIMIT 1) AS f"
+    ' ON f.instance = :instance AND f.sourcekey = k.value COLLATE "C" WHERE f.sourcekey IS NULL ORDER BY k.place',
 }
 _ADD = {
     "sqlite": "INSERT INTO seenentry (instance, sourcekey, digest, touchedon)"
@@ -56,7 +61,7 @@ _RECALL = {
     "postgresql": "SELECT sourcekey, digest FROM seenentry WHERE instance = :instance AND sourcekey = ANY(CAST(:keys AS text[]))",
 }
 _NEW_SQL, _ADD_SQL, _TOUCH_SQL, _RECALL_SQL = (
-    {name: Prepared(sa.text(sql)) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH, _RECALL)
+    {name: Prepared(sa.text(sql), lists=one is not _ADD) for name, sql in one.items()} for one in (_NEW, _ADD, _TOUCH, _RECALL)
 )
 _STALE = Prepared(
     sa.select(sa.literal(1))

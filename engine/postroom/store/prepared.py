@@ -62,12 +62,16 @@ class Prepared:
     without values of its own names; a parameter that is missing is an error.
 
     On SQLite truth values of the answer are made bool; `plain` leaves that to the caller, who converts whole records anyway.
+
+    `lists`: a parameter is a list of any length. PostgreSQL then plans each execution for the list and for the table as they are; the plan it would
+    keep may have been made for a list of two and an empty table, and needs a list's square later.
     """
 
-    __slots__ = ("_compiled", "_plain", "statement")
+    __slots__ = ("_compiled", "_plain", "lists", "statement")
 
-    def __init__(self, statement: Any, *, plain: bool = False) -> None:
+    def __init__(self, statement: Any, *, plain: bool = False, lists: bool = False) -> None:
         self.statement = statement
+        self.lists = lists
         self._plain = plain
         self._compiled: dict[Any, _Sqlite] = {}
 
