@@ -30,7 +30,7 @@ class Kind(StrEnum):
 
     CONNECTED = "connected"  # a connection was accepted (or refused by a fault)
     TLS = "tls"  # a handshake ended; detail: "established" or the reason it failed
-    COMMAND = "command"  # a client's command; verb and redacted arguments
+    COMMAND = "command"  # a client's command; verb and redacted arguments (EWS: data has what header fields say of client and mailbox)
     REPLY = (
         "reply"  # the first line of the server's reply (data, where a fault spoils it on its way: lost, cut, garbled or told)
     )
