@@ -60,7 +60,7 @@ def new(
     ```
     postroom provider new acme_inbox
     cd acme_inbox
-    postroom provider check acme_inbox:AcmeInbox --suite tests/test_acme_inbox.py
+    postroom provider check --suite tests/test_acme_inbox.py
     ```
     """
     with reporting(as_json=False):

@@ -136,18 +136,20 @@ def _suite(text: str, name: str) -> Subject:
         raise UsageProblem(
             f"--suite: {file} cannot be imported: {type(error).__name__}: {error}{_place(error, path)}"
         ) from None
-    suites = {
-        key: kind
+    made = {
+        key: kind()
         for key, kind in vars(module).items()
         if inspect.isclass(kind) and issubclass(kind, ProviderSuite) and kind.__module__ == spec.name
-        if (not wanted or key == wanted) and (not name or name in (kind.provider.spec.name, kind.provider.__name__))
+        if not wanted or key == wanted
     }
+    called = name.rpartition(":")[2]
+    suites = {key: one for key, one in made.items() if not name or called in (one.spec.name, one.provider.__name__)}
     if len(suites) != 1:
-        found = ", ".join(suites) or "none"
+        found = ", ".join(suites) or (f"none for {name}" if name else "none")
         raise UsageProblem(
             f"--suite: one class derived from ProviderSuite expected in {file}, found {found}; name it with FILE:CLASS"
         )
-    subject: Subject = next(iter(suites.values()))()
+    subject: Subject = next(iter(suites.values()))
     return subject
 
 
@@ -196,7 +198,7 @@ def compare(old: Path, new: Path) -> None:
     from postroom.testing.conformance.reports import diff
 
     try:
-        found = diff(_loaded(old), _loaded(new))
+        found = diff(_report(old), _report(new))
     except ValueError as wrong:
         raise UsageProblem(str(wrong)) from None
     typer.echo(found.text(), nl=False)
@@ -208,7 +210,10 @@ def examine(file: Path) -> None:
     """Raises Failed when the certificate does not hold."""
     from postroom.testing.conformance.certificate import verify
 
-    found = verify(_loaded(file), today=SystemClock().now().date())
+    certificate = _loaded(file)
+    if "checks" in certificate:
+        raise UsageProblem(f"{file} is a report; its certificate is certificate.json beside it")
+    found = verify(certificate, today=SystemClock().now().date())
     for problem in found.problems:
         typer.echo(f"{file}: {problem}", err=True)
     for note in found.notes:
@@ -216,6 +221,13 @@ def examine(file: Path) -> None:
     if not found.good:
         raise Failed("the certificate does not hold")
     typer.echo(f"{file}: whole, and the provider conforms")
+
+
+def _report(path: Path) -> dict[str, Any]:
+    found = _loaded(path)
+    if "checks" not in found:
+        raise UsageProblem(f"{path} is no report of the kit: conformance.json is one")
+    return found
 
 
 def _loaded(path: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ class Misbehaviour(StrEnum):
 class Subject:
     """The hooks. Every one has a default: that of the built-in source that the provider's configuration and direction fit.
 
-    provider    the class under test
+    provider    the class under test, or its name as in a configuration file
     claims      profiles; None: by direction and capabilities (core, secure, concurrent, the direction, durable when STATEFUL)
     waivers     a file of waivers (TOML), or None
     optional    modules that the provider can do without, or asks for in a clear error (PKG-06)
@@ -73,6 +73,14 @@ class Subject:
     waivers: ClassVar[Path | str | None] = None
     optional: ClassVar[Sequence[str]] = ()
     published: ClassVar[Path | str | Mapping[str, Any] | None] = None
+
+    def __init__(self) -> None:
+        """A provider may be named as in a configuration file. Raises ConfigError."""
+        name: Any = getattr(self, "provider", None)
+        if isinstance(name, str):
+            from postroom.providers.registry import Registry
+
+            self.provider = Registry.default().find(name)
 
     @property
     def spec(self) -> ProviderSpec[Any, Any]:

@@ -39,7 +39,7 @@ OUR_OWN = (
     seconds=60.0,
 )
 def throughput_floor(bench: Bench) -> None:
-    """Compare the figure with that of the last release (`postroom provider check --diff`)."""
+    """Compare the figure with that of the last release (`postroom provider diff OLD NEW`)."""
     seeded = bench.seed(MESSAGES)
     instance = bench.instance()
     clock = SystemClock()
