@@ -15,7 +15,7 @@ from kit_stage import TODAY, broken, made, small, violations
 from postroom.testing.conformance.reports import as_data, badge, diff, html, junit, markdown, terminal, to_json
 from postroom.testing.conformance.reports.canonical import load_schema
 from postroom.testing.conformance.results import Result, Waiver
-from postroom.testing.conformance.table import UNTESTED, Profile
+from postroom.testing.conformance.table import UNTESTED, Level, Profile
 
 WAIVER = Waiver("LIF-06", "a reason | with a bar", TODAY + timedelta(days=3), "ann")
 
@@ -88,6 +88,17 @@ def test_junit_skips_with_a_reason():
     suite = ElementTree.fromstring(junit(_waived()))
     skipped = suite.find("testcase[@name='LIF-06 empty_source']/skipped")
     assert "a reason" in skipped.get("message")
+
+
+def test_junit_is_red_where_the_exit_code_is():
+    """A Should that does not hold is told, and fails nobody's build."""
+    report = broken()
+    lenient = replace(
+        report.results[0], check=replace(report.results[0].check, level=Level.SHOULD), result=Result.FAIL, observed="so so"
+    )
+    suite = ElementTree.fromstring(junit(replace(report, results=[lenient])))
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    assert suite.find("testcase/skipped").get("message") == "Should, and does not hold: so so"
 
 
 def test_markdown_has_a_row_for_each_check():

@@ -140,6 +140,11 @@ class Report:
     machine: Mapping[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
+    @property
+    def named(self) -> str:
+        """The provider, with its version where its distribution has one."""
+        return f"{self.provider} {self.version}".strip()
+
     def count(self, level: Level | None = None, profile: Profile | None = None) -> Counter[Result]:
         return Counter(
             one.result

@@ -25,7 +25,7 @@ SIGNS = {
 
 def html(report: Report) -> str:
     """The whole page. Nothing is loaded from elsewhere."""
-    title = f"{report.provider} {report.version}: {report.verdict}".strip()
+    title = f"{report.named}: {report.verdict}"
     return "\n".join(
         [
             "<!doctype html>",

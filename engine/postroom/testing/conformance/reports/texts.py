@@ -44,7 +44,7 @@ def terminal(report: Report, *, verbose: bool = False) -> str:
     lines.append(f"untested, for review: {', '.join(one.id for one in report.untested)}")
     part = " (some of the checks)" if report.partial else ""
     lines.append(
-        f"{report.provider} {report.version}: {report.verdict}{part}: {EXITS[report.exit]}; seed {report.seed}, "
+        f"{report.named}: {report.verdict}{part}: {EXITS[report.exit]}; seed {report.seed}, "
         f"kit {report.kit}, {len(report.results)} checks in {report.seconds:.1f} s"
     )
     return "\n".join(lines) + "\n"
@@ -79,7 +79,7 @@ def _profile_lines(report: Report) -> list[str]:
 
 def markdown(report: Report) -> str:
     """For release notes and step summaries: a table a profile, what failed, and the waivers with their dates."""
-    lines = [f"# {report.provider} {report.version}: {report.verdict}", ""]
+    lines = [f"# {report.named}: {report.verdict}", ""]
     lines += [f"Kit {report.kit}, seed {report.seed}, {report.today}. Claims: {', '.join(report.claims)}.", ""]
     for profile in Profile:
         rows = [one for one in report.results if one.check.profile is profile]
