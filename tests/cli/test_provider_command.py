@@ -214,3 +214,30 @@ def test_who_is_not_in_the_file(here: Path) -> None:
     code, _, complaint = call("run", "router.xml", "--only", "smtp")
     assert code == 2
     assert "router.xml has no provider 'smtp'; it has: pop3" in complaint
+
+
+def test_a_program_is_rehearsed_too(here: Path) -> None:
+    """It hears the end of the rehearsal as an error of its own."""
+    from postroom.providers.process import sample
+
+    (here / "mail").mkdir()
+    (here / "mail" / "one.eml").write_bytes(b"From: carl@birch.test\r\nSubject: Offer\r\n\r\nHello\r\n")
+    (here / "router.xml").write_text(
+        "<Configuration><SystemConfiguration/><ProviderConfiguration>"
+        f"<ProviderClassName>process:sh {sample('folder.sh')}</ProviderClassName><Folder>{here / 'mail'}</Folder>"
+        "</ProviderConfiguration></Configuration>"
+    )
+    code, told, complaint = call("run", "router.xml")
+    assert (code, complaint) == (0, "")
+    assert "took 1 message; nothing was kept" in told
+    assert "Offer" in told
+
+
+def test_a_file_of_certificates_that_is_none(here: Path) -> None:
+    (here / "router.xml").write_text(GOOD)
+    (here / "ca.pem").write_text("no certificate")
+    for name, words in (("nowhere.pem", "No such file"), ("ca.pem", "certificate")):
+        code, _, complaint = call("run", "router.xml", "--ca-file", name)
+        assert code == 2
+        assert f"--ca-file: {name}: " in complaint
+        assert words in complaint

@@ -16,9 +16,10 @@ import typer
 from postroom.cli.desk import Failed, UsageProblem
 from postroom.cli.texts import clean, counted
 from postroom.clock import SystemClock
-from postroom.errors import Cancelled, PostroomError
+from postroom.errors import Cancelled, PostroomError, TlsError
 from postroom.model.verdict import Verdict
 from postroom.providers.contract import ClaimedEmail, Delivered, Direction, Disposition, IncomingOffer, ProviderEnv, RunOutcome
+from postroom.providers.state import encode
 from postroom.testing.fake_gateway import FakeGateway, MemoryLog, MemorySeenSet, MemoryStateCell, make_context
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ class _Gateway(FakeGateway):
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[tuple[IncomingOffer, Disposition]] = []
+        self.ended = False
+        """The rehearsal is over: what a provider makes of that (a program of its own may tell another error) is no failure."""
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -45,6 +48,7 @@ class _Gateway(FakeGateway):
         with super().batch():
             yield
             if len(self.taken) > before:
+                self.ended = True
                 raise _Rehearsed("a rehearsal commits nothing")
 
     def deliver_incoming(self, offer: IncomingOffer, verdict: Verdict) -> Delivered:
@@ -87,6 +91,8 @@ def rehearse_file(
     file: Path, only: str, send_to: str, send_from: str, limit: int, ca_file: Path | None, *, as_json: bool
 ) -> None:
     """Raises UsageProblem, and Failed when a provider failed."""
+    if ca_file is not None:
+        _checked(ca_file)
     read = _read(file)
     entries = [one for one in read.providers if not only or only in (one.settings.name, one.provider.name)]
     if not entries:
@@ -155,18 +161,24 @@ def rehearse(
         )
         result.checked = provider.check(context).detail or "it works"
         result.outcome = provider.run(context)
-        if not isinstance(result.outcome.error, Cancelled):
-            result.error = result.outcome.error
-    except _Rehearsed:
-        pass
+        error = result.outcome.error
+        result.error = None if gateway.ended or isinstance(error, Cancelled) else error
     except Exception as error:
-        result.error = error
+        result.error = None if gateway.ended else error
     finally:
         if provider is not None:
             provider.close()
     result.state = cell.value
     result.sent = {one: (report.result.value, report.reply) for one, report in gateway.reports.items()}
     return result
+
+
+def _checked(ca_file: Path) -> None:
+    """Said at once, not as a trouble of every server. Raises UsageProblem."""
+    try:
+        _trust(ca_file)
+    except OSError as trouble:  # of TLS too
+        raise UsageProblem(f"--ca-file: {ca_file}: {trouble.strerror or 'holds no certificates in PEM'}") from None
 
 
 def _trust(ca_file: Path | None) -> ssl.SSLContext:
@@ -218,7 +230,8 @@ def _show(one: Rehearsal) -> None:
 def _told(error: Exception) -> str:
     """Our own errors say what an author can do; of others also where they came from."""
     if isinstance(error, PostroomError):
-        return clean(f"{type(error).__name__}: {error}")
+        more = "; --ca-file trusts a certificate of your own" if isinstance(error, TlsError) else ""
+        return clean(f"{type(error).__name__}: {error}{more}")
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
@@ -232,7 +245,7 @@ def _document(one: Rehearsal) -> dict[str, Any]:
         "check": one.checked,
         "messages": one.messages,
         "sent": one.sent,
-        "state": str(one.state),
+        "state": None if one.state is None else encode(one.state),
         "log": [{"event": event, "text": text, **values} for event, text, values in one.log],
         "error": None if one.error is None else _told(one.error),
     }

@@ -16,7 +16,7 @@ EmailPassword = "{wrong_password}"
 
 [source]                                    # where messages are put, and looked for
 kind = "pop3"                               # pop3, smtp, feed, or folder: a file a message in {folder}
-path = "/feed"
+path = "sub"                                # folder only: below {folder}
 """
 
 from __future__ import annotations
@@ -178,6 +178,8 @@ def _problems(values: Mapping[str, Any], provider: str) -> list[str]:
     source = values.get("source", {})
     if isinstance(source, dict):
         wrong += [f"source: unknown word {name!r}" for name in sorted(source.keys() - {"kind", "path"})]
+        if "path" in source and source.get("kind") != "folder":
+            wrong.append("source.path: only a folder has one; the places of the other kinds are the kit's")
         if source.get("kind", "folder") not in {*KINDS, "folder"}:
             wrong.append(f"source.kind: {source['kind']!r} is none of {', '.join(sorted({*KINDS, 'folder'}))}")
     for table in TABLES:
