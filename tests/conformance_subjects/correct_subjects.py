@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 from http_post_provider import HttpPostProvider
 from json_inbox_provider import JsonInboxProvider
 from maildir_provider import MaildirProvider
+from mbox_subject import MboxOverHttpSubject
 from queue_provider import QUEUES, QueueProvider
 
 from postroom.providers.builtin.pop3 import Pop3Provider
@@ -200,6 +201,7 @@ SUBJECTS: Mapping[str, type[Subject]] = {
     "maildir": Maildir,
     "json-inbox": JsonInbox,
     "http-post": HttpPost,
+    "mbox-over-http": MboxOverHttpSubject,
 }
 INBOUND = [name for name, one in SUBJECTS.items() if one.provider.spec.direction == "inbound"]
 
