@@ -20,7 +20,7 @@ demo: $(VENV)/.ready ## the main job: real messages become activities, activitie
 	@$(BIN)/postroom demo
 
 test: $(VENV)/.ready ## the whole test suite, features included
-	$(BIN)/python -m pytest -n $${POSTROOM_WORKERS:-2} --dist loadfile
+	$(BIN)/python -m pytest -n $${POSTROOM_WORKERS:-2} --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready ## lint, types, layers
 	$(BIN)/ruff check .

@@ -32,7 +32,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--campaign", action="store_true", help="also run the long campaigns (many seeds, many kills)")
 
 
+LONG = ("crash", "storms", "house", "engines", "mutation", "peers", "store", "router_state", "cli")
+"""Folders whose files wait for processes: they are begun first, so that no worker is left with them at the end."""
+
+
+def _begun(item: pytest.Item) -> int:
+    parts = item.nodeid.split("/", 2)
+    return LONG.index(parts[1]) if parts[0] == "tests" and len(parts) > 1 and parts[1] in LONG else len(LONG)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    items.sort(key=_begun)
     if config.getoption("--campaign"):
         return
     chosen = [item for item in items if "campaign" not in item.keywords]

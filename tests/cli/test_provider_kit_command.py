@@ -35,7 +35,7 @@ def test_what_is_written_conforms_at_once(kind: str) -> None:
     assert call("new", f"acme_{kind}", "--kind", kind)[0] == 0
     code, told, _ = call("check", "--suite", f"acme_{kind}/tests/test_acme_{kind}.py")
     assert code == 0, told
-    assert f"acme_{kind} : conformant" in told
+    assert f"acme_{kind}: conformant" in told
 
 
 def test_what_is_written_is_a_suite_for_pytest_too(here: Path) -> None:

@@ -28,7 +28,7 @@ def file_has_for_two(postroom_router: Stage, kind: str, first: str, second: str)
     postroom_router.entries[f"{kind} {first}"] = entry
 
 
-@given(parsers.re(r'the original\'s state file says that "(?P<address>[^"]+)" stood (?P<days>\d+) days? ago'))
+@given(parsers.re(r"""the original's state file says that "(?P<address>[^"]+)" stood (?P<days>\d+) days? ago"""))
 def state_file_says(postroom_router: Stage, address: str, days: str) -> None:
     moment = postroom_router.base.scene.world.clock.now() - timedelta(days=int(days))
     _import(postroom_router, address, moment)
