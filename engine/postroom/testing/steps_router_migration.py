@@ -63,7 +63,8 @@ class Migration:
 
 @given(
     parsers.re(
-        r'the original\'s file has "(?P<provider>[^"]+)" for "(?P<name>[^"]+)" at "(?P<server>[^"]+)"(?: with the account "(?P<account>[^"]+)")?'
+        r"the original's file "
+        r'has "(?P<provider>[^"]+)" for "(?P<name>[^"]+)" at "(?P<server>[^"]+)"(?: with the account "(?P<account>[^"]+)")?'
     )
 )
 def original_has(postroom_migration: Migration, provider: str, name: str, server: str, account: str | None) -> None:
@@ -71,7 +72,9 @@ def original_has(postroom_migration: Migration, provider: str, name: str, server
 
 
 @given(
-    parsers.re(r'the original\'s file has "(?P<provider>[^"]+)" for (?P<whom>nobody|somebody who left) at "(?P<server>[^"]+)"')
+    parsers.re(
+        r"the original's file " r'has "(?P<provider>[^"]+)" for (?P<whom>nobody|somebody who left) at "(?P<server>[^"]+)"'
+    )
 )
 def original_has_for(postroom_migration: Migration, provider: str, whom: str, server: str) -> None:
     postroom_migration.add(provider, server, "" if whom == "nobody" else STRANGER)
