@@ -61,21 +61,20 @@ class Migration:
         return [f"{out}: {todo}" for one, out, todo in self.planned.outcomes if one.class_name.endswith(provider)]
 
 
+ITS_FILE = "the original's file"
+
+
 @given(
     parsers.re(
-        r"the original's file "
-        r'has "(?P<provider>[^"]+)" for "(?P<name>[^"]+)" at "(?P<server>[^"]+)"(?: with the account "(?P<account>[^"]+)")?'
+        ITS_FILE
+        + r' has "(?P<provider>[^"]+)" for "(?P<name>[^"]+)" at "(?P<server>[^"]+)"(?: with the account "(?P<account>[^"]+)")?'
     )
 )
 def original_has(postroom_migration: Migration, provider: str, name: str, server: str, account: str | None) -> None:
     postroom_migration.add(provider, server, postroom_migration.stage.parties[name].id, account or "")
 
 
-@given(
-    parsers.re(
-        r"the original's file " r'has "(?P<provider>[^"]+)" for (?P<whom>nobody|somebody who left) at "(?P<server>[^"]+)"'
-    )
-)
+@given(parsers.re(ITS_FILE + r' has "(?P<provider>[^"]+)" for (?P<whom>nobody|somebody who left) at "(?P<server>[^"]+)"'))
 def original_has_for(postroom_migration: Migration, provider: str, whom: str, server: str) -> None:
     postroom_migration.add(provider, server, "" if whom == "nobody" else STRANGER)
 
