@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import ssl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +22,9 @@ from postroom.providers.state import encode
 from postroom.testing.fake_gateway import FakeGateway, MemoryLog, MemorySeenSet, MemoryStateCell, make_context
 
 if TYPE_CHECKING:
+    from postroom.channels.email_router.placing import Providers
     from postroom.providers.configuration import ProviderEntry, RouterFile
-    from postroom.providers.contract import Provider
+    from postroom.providers.contract import Connector, Provider
 
 __all__ = ["Rehearsal", "rehearse", "rehearse_file"]
 
@@ -91,16 +91,21 @@ def rehearse_file(
     file: Path, only: str, send_to: str, send_from: str, limit: int, ca_file: Path | None, *, as_json: bool
 ) -> None:
     """Raises UsageProblem, and Failed when a provider failed."""
-    if ca_file is not None:
-        _checked(ca_file)
-    read = _read(file)
+    from postroom.channels.email_router.placing import Providers
+    from postroom.cli.provider import registry_here
+    from postroom.cli.running import trust
+    from postroom.providers.connectors import SocketConnector
+
+    net = SocketConnector(trust(ca_file, "--ca-file:"))
+    providers = Providers(registry_here())
+    read = _read(file, providers)
     entries = [one for one in read.providers if not only or only in (one.settings.name, one.provider.name)]
     if not entries:
         known = ", ".join(dict.fromkeys(one.settings.name or one.provider.name for one in read.providers)) or "none"
         raise UsageProblem(f"{file} has no provider {only!r}; it has: {known}" if only else f"{file} has no providers")
     found = []
     for entry in entries:
-        found.append(rehearse(_kind_of(entry), entry, send_to, send_from or send_to, limit, ca_file))
+        found.append(rehearse(providers.find(entry), entry, net, send_to, send_from or send_to, limit))
         if not as_json:
             _show(found[-1])
     if as_json:
@@ -109,12 +114,10 @@ def rehearse_file(
         raise Failed("a provider failed")
 
 
-def _read(file: Path) -> RouterFile:
-    from postroom.cli.provider import registry_here
+def _read(file: Path, providers: Providers) -> RouterFile:
     from postroom.providers.configuration import validate
-    from postroom.providers.configuration.router_file import from_registry
 
-    read, problems = validate(file, resolve=from_registry(registry_here()))
+    read, problems = validate(file, resolve=providers.resolve)
     if read is None:
         for problem in problems:
             typer.echo(f"{file}: {problem}", err=True)
@@ -122,23 +125,8 @@ def _read(file: Path) -> RouterFile:
     return read
 
 
-def _kind_of(entry: ProviderEntry) -> type[Provider]:
-    from postroom.cli.provider import registry_here
-    from postroom.errors import ConfigError
-
-    registry, settings = registry_here(), entry.settings
-    try:
-        return registry.find(settings.class_name)
-    except ConfigError:
-        return registry.find(f"{settings.assembly}:{settings.class_name}")
-
-
-def rehearse(
-    kind: type[Provider], entry: ProviderEntry, send_to: str, send_from: str, limit: int, ca_file: Path | None
-) -> Rehearsal:
+def rehearse(kind: type[Provider], entry: ProviderEntry, net: Connector, send_to: str, send_from: str, limit: int) -> Rehearsal:
     """Check, then one run. Whatever the provider raises is in the answer."""
-    from postroom.providers.connectors import SocketConnector
-
     clock, gateway, log = SystemClock(), _Gateway(), MemoryLog()
     name = entry.settings.name or entry.provider.name
     cell = MemoryStateCell(entry.provider.state(), gateway)
@@ -150,7 +138,7 @@ def rehearse(
         provider = kind(entry.config, ProviderEnv(entry.identity, "", ""))
         context = make_context(
             cell.value,
-            net=SocketConnector(lambda: _trust(ca_file)),
+            net=net,
             clock=clock,
             gateway=gateway,
             cell=cell,
@@ -171,21 +159,6 @@ def rehearse(
     result.state = cell.value
     result.sent = {one: (report.result.value, report.reply) for one, report in gateway.reports.items()}
     return result
-
-
-def _checked(ca_file: Path) -> None:
-    """Said at once, not as a trouble of every server. Raises UsageProblem."""
-    try:
-        _trust(ca_file)
-    except OSError as trouble:  # of TLS too
-        raise UsageProblem(f"--ca-file: {ca_file}: {trouble.strerror or 'holds no certificates in PEM'}") from None
-
-
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        context.load_verify_locations(cafile=ca_file)
-    return context
 
 
 def _test_message(to: str, sender: str, clock: SystemClock) -> ClaimedEmail:

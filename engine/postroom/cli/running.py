@@ -41,8 +41,8 @@ def engine(desk: Desk, *, threads: int = THREADS, **told: Any) -> Iterator[Serve
         sync.close()
 
 
-def trust(ca_file: Path | None) -> Callable[[], ssl.SSLContext]:
-    """What this machine trusts, and the deployment's own certificates."""
+def trust(ca_file: Path | None, named: str = "ca_file") -> Callable[[], ssl.SSLContext]:
+    """What this machine trusts, and these certificates too. `named`: what people call the file. Raises DeploymentFileError."""
 
     def make() -> ssl.SSLContext:
         context = ssl.create_default_context()
@@ -54,7 +54,7 @@ def trust(ca_file: Path | None) -> Callable[[], ssl.SSLContext]:
         try:
             make()  # a wrong file is said at once, not as a trouble of every mailbox
         except OSError as trouble:  # of TLS too: the file holds no certificate
-            raise DeploymentFileError(f"ca_file {ca_file}: {trouble.strerror or 'no certificates in PEM'}") from None
+            raise DeploymentFileError(f"{named} {ca_file}: {trouble.strerror or 'no certificates in PEM'}") from None
     return make
 
 
